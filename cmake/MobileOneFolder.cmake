@@ -1,0 +1,64 @@
+# One static library a folder of src/, one test program a folder of tests/. USES names the folders
+# before it that it may include (docs/design.md); LINKS names third-party libraries that
+# its headers show, HIDES those that only its sources see. A folder that
+# sees LibTorch shares one precompiled header.
+
+add_library(mobileone_flags INTERFACE)
+target_include_directories(mobileone_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
+target_link_libraries(mobileone_flags INTERFACE mobileone_fmt Threads::Threads)
+target_compile_definitions(mobileone_flags INTERFACE MOBILEONE_VERSION="${PROJECT_VERSION}")
+
+add_library(mobileone_warnings INTERFACE)
+target_compile_options(mobileone_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow
+  # GCC 12 sees overflowing copies in std::string where there are none (GCC bug 105651).
+  "$<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict;-Wno-stringop-overflow;-Wno-array-bounds>"
+  $<$<BOOL:${MOBILEONE_WARNINGS_AS_ERRORS}>:-Werror>)
+
+add_library(mobileone_torch INTERFACE)
+target_link_libraries(mobileone_torch INTERFACE ${TORCH_LIBRARIES})
+target_compile_options(mobileone_torch INTERFACE ${TORCH_CXX_FLAGS}
+  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # lets ccache see through the precompiled header
+
+function(mobileone_share_torch_header target)
+  get_target_property(links ${target} LINK_LIBRARIES)
+  if("mobileone_torch" IN_LIST links)
+    if(NOT TARGET mobileone_pch)
+      file(WRITE ${PROJECT_BINARY_DIR}/pch.cpp "")
+      add_library(mobileone_pch OBJECT ${PROJECT_BINARY_DIR}/pch.cpp)
+      target_link_libraries(mobileone_pch PRIVATE mobileone_flags mobileone_warnings mobileone_torch)
+      target_precompile_headers(mobileone_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/torch_pch.h)
+    endif()
+    target_precompile_headers(${target} REUSE_FROM mobileone_pch)
+  endif()
+endfunction()
+
+function(mobileone_folder name)
+  cmake_parse_arguments(ARG "" "" "USES;LINKS;HIDES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+  list(TRANSFORM ARG_USES PREPEND mobileone_)
+  add_library(mobileone_${name} STATIC ${sources})
+  target_link_libraries(mobileone_${name}
+    PUBLIC mobileone_flags ${ARG_USES} ${ARG_LINKS} PRIVATE ${ARG_HIDES} mobileone_warnings)
+  mobileone_share_torch_header(mobileone_${name})
+endfunction()
+
+function(mobileone_test_folder name)
+  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name}_tests ${sources})
+  target_link_libraries(${name}_tests
+    PRIVATE mobileone_${name} ${ARG_LINKS} mobileone_warnings GTest::gtest_main)
+  # Position-independent as a library, so that the libraries' precompiled header fits.
+  set_target_properties(${name}_tests PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name}_tests PRIVATE -fPIC)
+  target_include_directories(${name}_tests PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${name}_tests PRIVATE
+    MOBILEONE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" MOBILEONE_CLASSIFY="$<TARGET_FILE:classify>")
+  add_dependencies(${name}_tests classify)
+  mobileone_share_torch_header(${name}_tests)
+  gtest_discover_tests(${name}_tests TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
+    PROPERTIES TIMEOUT 600)
+endfunction()

@@ -1,0 +1,58 @@
+// Classifies an image with a file that `mobileone export` wrote, using LibTorch alone:
+//     classify model.pt image.ppm
+// The image is a binary PPM (P6), to need no image library: `convert photo.jpg image.ppm`.
+#include <torch/script.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+torch::Tensor read_ppm(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string magic;
+  int64_t width = 0, height = 0, levels = 0;
+  file >> magic >> width >> height >> levels;
+  if (!file || magic != "P6" || levels != 255) throw std::runtime_error(path + ": is no 8-bit binary PPM");
+  file.get();
+  auto pixels = torch::empty({height, width, 3}, torch::kUInt8);
+  file.read(pixels.data_ptr<char>(), pixels.numel());
+  if (!file) throw std::runtime_error(path + ": ends early");
+  return pixels.permute({2, 0, 1}).unsqueeze(0);  // [1,3,H,W]
+}
+
+/// Short side to `resize`, antialiased; centre `crop`; scaled and normalised per channel.
+torch::Tensor prepare(const torch::Tensor& image, int64_t resize, int64_t crop,
+                      const std::vector<double>& mean, const std::vector<double>& std) {
+  const int64_t height = image.size(2), width = image.size(3), side = std::min(height, width);
+  auto x = at::_upsample_bilinear2d_aa(image.to(torch::kFloat),
+                                       {height * resize / side, width * resize / side}, false);
+  x = x.slice(2, (x.size(2) - crop + 1) / 2).slice(2, 0, crop);
+  x = x.slice(3, (x.size(3) - crop + 1) / 2).slice(3, 0, crop);
+  const auto per_channel = [](const std::vector<double>& values) {
+    return torch::tensor(values, torch::kFloat).view({1, 3, 1, 1});
+  };
+  return (x / 255 - per_channel(mean)) / per_channel(std);
+}
+
+int main(int argc, char** argv) try {
+  if (argc != 3) throw std::runtime_error("usage: classify model.pt image.ppm");
+  torch::NoGradGuard no_grad;
+  auto model = torch::jit::load(argv[1]);
+  const auto input = prepare(read_ppm(argv[2]), model.attr("resize").toInt(), model.attr("crop").toInt(),
+                             model.attr("mean").toDoubleVector(), model.attr("std").toDoubleVector());
+  const auto probabilities = model.forward({input}).toTensor().softmax(1)[0];
+  const auto names = model.attr("class_names").toListRef();
+  const auto [best, classes] = probabilities.topk(std::min<int64_t>(5, probabilities.size(0)));
+  for (int64_t i = 0; i < best.size(0); ++i) {
+    const auto index = classes[i].item<int64_t>();
+    const std::string name = names.empty() ? std::to_string(index) : names[index].toStringRef();
+    std::printf("%6.2f %%  %s\n", 100 * best[i].item<double>(), name.c_str());
+  }
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "classify: %s\n", error.what());
+  return 1;
+}

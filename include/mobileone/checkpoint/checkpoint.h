@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mobileone/config/config.h"
+#include "mobileone/model/mobileone.h"
+#include "mobileone/model/state_dict.h"
+
+namespace mobileone {
+
+/// Numbers by name, in the order they were measured ("val_top1" → 71.4).
+using Metrics = std::vector<std::pair<std::string, double>>;
+
+/// What training needs, beyond the weights, to go on as if it had never stopped.
+struct TrainingState {
+  StateDict momentum;
+  int64_t step = 0;    ///< optimizer steps done
+  int64_t epoch = 0;   ///< epochs done
+  double best = -1.0;  ///< best validation top-1 so far, percent; negative: none yet
+};
+
+/// A network on disk: `last.pth`, `best.pth` and the output of `reparam`. A torch zip file that
+/// Python's torch.load(path, weights_only=True) reads as a dict with the keys format, version,
+/// state_dict, ema, optimizer, step, epoch, best, config, class_names, metrics.
+struct Checkpoint {
+  Config config;                         ///< resolved: model.num_classes is the real number
+  std::vector<std::string> class_names;  ///< by class; empty if the data set names none
+  StateDict weights;                     ///< under Apple's keys, unfolded or folded
+  StateDict ema;                         ///< the moving average likewise; empty: none was kept
+  Metrics metrics;                       ///< of the last validation
+  std::optional<TrainingState> training;
+
+  bool folded() const;
+};
+
+/// Writes the file whole or not at all.
+void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
+
+/// Throws Error if the file is missing, damaged or not one of ours.
+Checkpoint load_checkpoint(const std::filesystem::path& path);
+
+/// The network that a checkpoint describes with its weights (the moving average, if it has one and
+/// `prefer_ema`), in evaluation mode on the CPU; `origin` names the checkpoint in errors.
+MobileOne make_network(const Checkpoint& checkpoint, const std::string& origin,
+                       bool prefer_ema = true);
+
+}  // namespace mobileone

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+
+#include "mobileone/checkpoint/value.h"
+
+namespace mobileone {
+
+/// Reads what Python's `torch.save` or `write_torch_file` wrote: a zip file (torch 1.6 and later)
+/// of a pickle and storages. Nothing in the file is run (see pickle.h) and nothing larger than the
+/// file is allocated for its tensors, which are on the CPU and share storages as they did when they
+/// were saved. The value is named after the file in messages.
+///
+/// Throws Error in one line that names the file: missing, empty, cut off, damaged, of another
+/// format (the older pickle container, a TorchScript archive), big endian, or with a pickle that
+/// wants more than weights need.
+Value read_torch_file(const std::filesystem::path& path);
+
+/// Writes a file that `read_torch_file` and Python's `torch.load(path, weights_only=True)` read,
+/// whole or not at all (see write_whole). The same value always gives the same bytes. Tensors may
+/// be on any device and of any strides; each storage is written once and in full, even if only a
+/// slice of it is in `value`. Texts must be UTF-8, or Python will not read the file. Throws Error
+/// naming the path.
+void write_torch_file(const std::filesystem::path& path, const Value& value);
+
+/// Whether a file is a TorchScript archive. Throws Error if it is missing or a damaged zip file.
+bool is_torchscript_file(const std::filesystem::path& path);
+
+}  // namespace mobileone

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace mobileone::cli {
+
+/// Each adds one subcommand of the program; its callback parses, calls the library and prints.
+void add_train(CLI::App& app);
+void add_reparam(CLI::App& app);
+void add_export(CLI::App& app);
+void add_eval(CLI::App& app);
+void add_predict(CLI::App& app);
+void add_summary(CLI::App& app);
+void add_data(CLI::App& app);
+void add_bench(CLI::App& app);
+void add_config(CLI::App& app);
+
+/// Runs the program: 0, or 2 for what the user can mend, or 1 for a fault of ours; errors are one
+/// line on standard error.
+int run(int argc, char** argv);
+
+}  // namespace mobileone::cli

@@ -1,0 +1,329 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// Every option of a run, once: its default is the member's initialiser; its range, unit and
+/// meaning stand in the `visit` beside it, which hands each field to a visitor as
+/// (name, field, FieldInfo). The YAML reader, the printed configuration and docs/config.md are made
+/// from these.
+namespace mobileone {
+
+inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+
+/// What a field means. `min` and `max` are inclusive and hold for each element of a list.
+struct FieldInfo {
+  std::string_view doc;
+  std::string_view unit = "";
+  double min = -kUnbounded;
+  double max = kUnbounded;
+};
+
+enum class Variant { kS0, kS1, kS2, kS3, kS4 };
+enum class Policy { kNone, kAutoAugment };
+enum class DeviceChoice { kAuto, kCpu, kCuda };
+enum class Precision { kFloat32, kBfloat16 };
+
+/// The name ↔ value table of an enum that the configuration knows.
+template <typename E>
+struct EnumName {
+  E value;
+  std::string_view name;
+};
+inline constexpr auto enum_names(Variant) {
+  return std::array<EnumName<Variant>, 5>{{{Variant::kS0, "s0"},
+                                           {Variant::kS1, "s1"},
+                                           {Variant::kS2, "s2"},
+                                           {Variant::kS3, "s3"},
+                                           {Variant::kS4, "s4"}}};
+}
+inline constexpr auto enum_names(Policy) {
+  return std::array<EnumName<Policy>, 2>{
+      {{Policy::kNone, "none"}, {Policy::kAutoAugment, "autoaugment"}}};
+}
+inline constexpr auto enum_names(DeviceChoice) {
+  return std::array<EnumName<DeviceChoice>, 3>{
+      {{DeviceChoice::kAuto, "auto"}, {DeviceChoice::kCpu, "cpu"}, {DeviceChoice::kCuda, "cuda"}}};
+}
+inline constexpr auto enum_names(Precision) {
+  return std::array<EnumName<Precision>, 2>{
+      {{Precision::kFloat32, "fp32"}, {Precision::kBfloat16, "bf16"}}};
+}
+template <typename E>
+constexpr std::string_view to_string(E value) {
+  for (const auto& entry : enum_names(E{})) {
+    if (entry.value == value) return entry.name;
+  }
+  return "?";
+}
+template <typename E>
+constexpr std::optional<E> from_string(std::string_view name) {
+  for (const auto& entry : enum_names(E{})) {
+    if (entry.name == name) return entry.value;
+  }
+  return std::nullopt;
+}
+
+/// Blocks in each stage of every published variant.
+inline constexpr std::array<int64_t, 4> kDepths = {2, 8, 10, 1};
+
+struct ModelConfig {
+  Variant variant = Variant::kS0;
+  int64_t num_classes = 0;
+  int64_t in_channels = 3;
+  std::vector<double> width_multipliers;
+  std::vector<int64_t> depths;
+  std::vector<int64_t> branches;
+  std::vector<int64_t> se_blocks;
+  int64_t stem_branches = 1;
+  int64_t stem_stride = 2;
+  int64_t output_stride = 32;
+
+  bool operator==(const ModelConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("variant", variant, {"The published network that the keys below start from."});
+    v("num_classes", num_classes,
+      {"Outputs of the classifier; 0: as many as the training data has classes.", "classes", 0,
+       1e6});
+    v("in_channels", in_channels, {"Channels of the input image.", "channels", 1, 1024});
+    v("width_multipliers", width_multipliers,
+      {"One per stage, times the base widths 64, 128, 256, 512; empty: the variant's.", "", 0.01,
+       64});
+    v("depths", depths, {"Blocks per stage, four numbers; empty: 2, 8, 10, 1.", "blocks", 1, 1000});
+    v("branches", branches,
+      {"Train-time convolution branches k of each unit: a list of one number, or of one per stage; "
+       "empty: the variant's.",
+       "branches", 1, 64});
+    v("se_blocks", se_blocks,
+      {"How many of each stage's last blocks have squeeze-and-excitation, four numbers; empty: the "
+       "variant's.",
+       "blocks", 0, 1000});
+    v("stem_branches", stem_branches, {"Branches k of the stem.", "branches", 1, 64});
+    v("stem_stride", stem_stride, {"Stride of the stem; 1 suits images of 32 to 64 px.", "", 1, 2});
+    v("output_stride", output_stride,
+      {"Largest ratio of input to feature size (8, 16 or 32); beyond it stages dilate instead of "
+       "striding.",
+       "", 8, 32});
+  }
+};
+
+struct DataConfig {
+  std::string train;
+  std::string val;
+  int64_t size = 224;
+  int64_t eval_resize = 256;
+  int64_t eval_crop = 224;
+  std::array<double, 3> mean = {0.485, 0.456, 0.406};
+  std::array<double, 3> std = {0.229, 0.224, 0.225};
+  int64_t workers = 2;
+  int64_t prefetch = 4;
+
+  bool operator==(const DataConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("train", train, {"Training images: a folder of class folders, or a CSV list `path,label`."});
+    v("val", val, {"Validation images, as `train`; empty: no validation."});
+    v("size", size, {"Training image size where the curriculum names none.", "px", 8, 4096});
+    v("eval_resize", eval_resize,
+      {"Evaluation: the short side is resized to this.", "px", 8, 4096});
+    v("eval_crop", eval_crop, {"Evaluation: side of the centre crop.", "px", 8, 4096});
+    v("mean", mean, {"Subtracted from each RGB channel in [0, 1]."});
+    v("std", std, {"Each RGB channel is divided by this.", "", 1e-6, kUnbounded});
+    v("workers", workers, {"Threads that read and augment images.", "threads", 1, 1024});
+    v("prefetch", prefetch, {"Batches held ready, at most.", "batches", 1, 1024});
+  }
+};
+
+struct AugmentConfig {
+  std::array<double, 2> crop_area = {0.08, 1.0};
+  std::array<double, 2> crop_ratio = {3.0 / 4, 4.0 / 3};
+  double flip = 0.5;
+  Policy policy = Policy::kNone;
+  double strength = 1.0;
+
+  bool operator==(const AugmentConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("crop_area", crop_area,
+      {"RandomResizedCrop: smallest and largest share of the image's area.", "", 1e-6, 1});
+    v("crop_ratio", crop_ratio,
+      {"RandomResizedCrop: smallest and largest ratio of width to height.", "", 0.01, 100});
+    v("flip", flip, {"Probability of a horizontal flip.", "", 0, 1});
+    v("policy", policy,
+      {"Further augmentation: AutoAugment's ImageNet policy (the paper: S2-S4)."});
+    v("strength", strength,
+      {"Scales the policy's magnitudes (and, for operations without one, their probability) where "
+       "the curriculum names none.",
+       "", 0, 1});
+  }
+};
+
+struct OptimizerConfig {
+  double lr = 0.1;
+  double momentum = 0.9;
+  bool nesterov = false;
+  double weight_decay = 1e-4;
+  double weight_decay_end = 1e-5;
+  bool decay_norm_and_bias = true;
+  double clip_norm = 0;
+
+  bool operator==(const OptimizerConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("lr", lr, {"Peak learning rate of SGD.", "", 0, 1e3});
+    v("momentum", momentum, {"SGD momentum.", "", 0, 1});
+    v("nesterov", nesterov, {"Nesterov's momentum."});
+    v("weight_decay", weight_decay, {"Weight decay at the first step.", "", 0, 1});
+    v("weight_decay_end", weight_decay_end,
+      {"Weight decay at the last step, reached along a cosine.", "", 0, 1});
+    v("decay_norm_and_bias", decay_norm_and_bias,
+      {"Whether norms' scales and all biases decay too (the paper: yes)."});
+    v("clip_norm", clip_norm,
+      {"Largest L2 norm of the whole gradient; 0: no clipping.", "", 0, 1e9});
+  }
+};
+
+struct ScheduleConfig {
+  int64_t epochs = 300;
+  int64_t batch_size = 256;
+  int64_t accumulate = 1;
+  double warmup_epochs = 0;
+  double lr_end = 0;
+
+  bool operator==(const ScheduleConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("epochs", epochs, {"Passes over the training data.", "epochs", 1, 1e6});
+    v("batch_size", batch_size, {"Images per optimizer step.", "images", 1, 1e6});
+    v("accumulate", accumulate,
+      {"Parts that each batch is split into, their gradients added up (saves memory).", "parts", 1,
+       1e4});
+    v("warmup_epochs", warmup_epochs, {"Linear warm-up of the learning rate.", "epochs", 0, 1e6});
+    v("lr_end", lr_end, {"Learning rate at the end of the cosine.", "", 0, 1e3});
+  }
+};
+
+struct LossConfig {
+  double label_smoothing = 0.1;
+
+  bool operator==(const LossConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("label_smoothing", label_smoothing,
+      {"Share of the target that is spread over all classes.", "", 0, 1});
+  }
+};
+
+struct EmaConfig {
+  double decay = 0.9995;
+
+  bool operator==(const EmaConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("decay", decay,
+      {"Per-step decay of the moving average of parameters and buffers; 0: no average.", "", 0, 1});
+  }
+};
+
+struct CurriculumStage {
+  int64_t epoch = 0;
+  int64_t size = 224;
+  double strength = 1.0;
+
+  bool operator==(const CurriculumStage&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("epoch", epoch, {"First epoch of the stage, from 0.", "epochs", 0, 1e6});
+    v("size", size, {"Training image size.", "px", 8, 4096});
+    v("strength", strength, {"Strength of the augmentation policy.", "", 0, 1});
+  }
+};
+
+struct CurriculumConfig {
+  std::vector<CurriculumStage> stages;
+
+  bool operator==(const CurriculumConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("stages", stages,
+      {"Image size and augmentation strength by epoch: a list of {epoch, size, strength}, the "
+       "first "
+       "from epoch 0; empty: `data.size` and `augment.strength` throughout."});
+  }
+};
+
+struct RuntimeConfig {
+  DeviceChoice device = DeviceChoice::kAuto;
+  Precision precision = Precision::kFloat32;
+  bool channels_last = true;
+  int64_t threads = 0;
+  int64_t seed = 0;
+
+  bool operator==(const RuntimeConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("device", device, {"Where to compute; auto: a CUDA device if there is one."});
+    v("precision", precision, {"Arithmetic of convolutions; weights and statistics stay float32."});
+    v("channels_last", channels_last, {"Memory layout of images and activations."});
+    v("threads", threads, {"Threads of computation; 0: one per core.", "threads", 0, 1024});
+    v("seed", seed, {"Seed of initialisation, order and augmentation.", "", 0, 9007199254740992.0});
+  }
+};
+
+struct OutputConfig {
+  std::string dir = "runs/default";
+
+  bool operator==(const OutputConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("dir", dir, {"Folder of checkpoints, metrics.csv, config.yaml and classes.txt."});
+  }
+};
+
+struct Config {
+  ModelConfig model;
+  DataConfig data;
+  AugmentConfig augment;
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+  LossConfig loss;
+  EmaConfig ema;
+  CurriculumConfig curriculum;
+  RuntimeConfig runtime;
+  OutputConfig output;
+
+  bool operator==(const Config&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("model", model, {"The network."});
+    v("data", data, {"Images in, and how evaluation sees them."});
+    v("augment", augment, {"What training does to images."});
+    v("optimizer", optimizer, {"Stochastic gradient descent."});
+    v("schedule", schedule, {"How long, how much at a time."});
+    v("loss", loss, {"Cross entropy."});
+    v("ema", ema, {"Exponential moving average of the weights."});
+    v("curriculum", curriculum, {"Progressive sizes and augmentation."});
+    v("runtime", runtime, {"Machine and arithmetic."});
+    v("output", output, {"What a run leaves behind."});
+  }
+};
+
+}  // namespace mobileone

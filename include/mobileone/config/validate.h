@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mobileone/config/config.h"
+
+namespace mobileone {
+
+/// Keys whose values, each allowed by itself, do not go together.
+struct Contradiction {
+  std::vector<std::string_view> keys;  ///< as "section.key"
+  std::string message;                 ///< names the keys and their values
+};
+
+/// Every contradiction in `config`, in the order of its keys.
+std::vector<Contradiction> find_contradictions(const Config& config);
+
+/// Throws Error with every contradiction, one a line. For a configuration made in C++; the readers
+/// check what they return.
+void validate(const Config& config);
+
+}  // namespace mobileone

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <thread>
+#include <vector>
+
+#include "mobileone/data/image_list.h"
+#include "mobileone/data/transforms.h"
+
+namespace mobileone {
+
+struct Batch {
+  at::Tensor images;             ///< float32 [N,3,S,S], channels last
+  at::Tensor labels;             ///< int64 [N]
+  std::vector<int64_t> indices;  ///< N positions in the image list
+};
+
+struct LoaderOptions {
+  int64_t batch_size = 1;
+  int64_t workers = 1;   ///< threads
+  int64_t prefetch = 1;  ///< batches finished or in work, beyond the one last handed out
+  uint64_t seed = 0;
+  bool shuffle = false;
+  bool drop_last = false;                  ///< leave out an epoch's last batch where it is smaller
+  std::array<double, 3> mean = {0, 0, 0};  ///< of channels in [0, 1]
+  std::array<double, 3> std = {1, 1, 1};
+};
+
+/// Reads, transforms and batches the images of a list in worker threads of its own, which live as
+/// long as it does. An epoch's order is drawn from (seed, epoch), a sample's augmentation from
+/// (seed, epoch, index): the batches are the same, bit for bit, whatever the number of workers.
+///
+/// An image that cannot be read is left out of its batch (which may then be smaller, or missing if
+/// nothing is left of it) and named once in a warning; when more than 1 % of the list, and more
+/// than one image, are found so, `next` throws Error.
+///
+/// Used by one thread.
+class Loader {
+ public:
+  /// Throws Error if `drop_last` would leave no batch at all.
+  Loader(ImageList list, const LoaderOptions& options);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  const ImageList& list() const { return list_; }
+  int64_t batches_per_epoch() const;
+  /// Images found unreadable so far.
+  int64_t damaged() const;
+
+  /// Begins an epoch at its batch `first_batch`; what is left of the epoch before is dropped.
+  void start_epoch(int64_t epoch, Transform transform, int64_t first_batch = 0);
+
+  /// The epoch's next batch; nothing at its end. Rethrows what was thrown in a worker.
+  std::optional<Batch> next();
+
+ private:
+  /// What workers need to know of an epoch; they keep it alive while they work on it.
+  struct Epoch {
+    int64_t number;
+    Transform transform;
+    std::vector<int64_t> order;
+    std::stop_source abandoned;
+  };
+  struct Result {
+    Batch batch;
+    std::exception_ptr error;
+  };
+
+  void work(std::stop_token stop);
+  Result make_result(const Epoch& epoch, int64_t batch_number);
+  Batch make_batch(const Epoch& epoch, int64_t batch_number);
+  std::optional<at::Tensor> read_sample(int64_t index);
+  void note_damaged(int64_t index, const std::string& message);
+  std::vector<int64_t> epoch_order(int64_t epoch) const;
+
+  const ImageList list_;
+  const LoaderOptions options_;
+  const LevelTable levels_;
+
+  mutable std::mutex damaged_mutex_;
+  std::set<int64_t> damaged_;
+  std::string first_damage_;
+
+  std::mutex mutex_;  // guards all that follows
+  std::condition_variable_any work_to_do_;
+  std::condition_variable result_ready_;
+  std::shared_ptr<Epoch> epoch_;
+  int64_t to_start_ = 0;  // the batch that a worker takes next
+  int64_t to_return_ = 0;
+  std::map<int64_t, Result> results_;
+
+  std::vector<std::jthread> workers_;  // last: joined before what they use is destroyed
+};
+
+}  // namespace mobileone

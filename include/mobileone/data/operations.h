@@ -1,0 +1,52 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <string_view>
+
+#include "mobileone/config/config.h"
+
+namespace mobileone {
+
+/// The image operations of AutoAugment (Cubuk et al., CVPR 2019, table 6), and in what their
+/// magnitude is measured.
+enum class Operation {
+  kShearX,        ///< slope: pixels moved to the left per row
+  kShearY,        ///< slope: pixels moved up per column
+  kTranslateX,    ///< pixels to the right, the fraction cut off
+  kTranslateY,    ///< pixels down, the fraction cut off
+  kRotate,        ///< degrees counter-clockwise, about the centre
+  kBrightness,    ///< change of the factor: -1 is black, 0 the image
+  kColor,         ///< likewise; -1 is grey
+  kContrast,      ///< likewise; -1 is the mean grey everywhere
+  kSharpness,     ///< likewise; -1 is the smoothed image
+  kPosterize,     ///< bits kept, 1 to 8
+  kSolarize,      ///< levels from this on are inverted, 0 to 256
+  kAutoContrast,  ///< none
+  kEqualize,      ///< none
+  kInvert,        ///< none
+};
+
+inline constexpr auto enum_names(Operation) {
+  return std::array<EnumName<Operation>, 14>{{{Operation::kShearX, "ShearX"},
+                                              {Operation::kShearY, "ShearY"},
+                                              {Operation::kTranslateX, "TranslateX"},
+                                              {Operation::kTranslateY, "TranslateY"},
+                                              {Operation::kRotate, "Rotate"},
+                                              {Operation::kBrightness, "Brightness"},
+                                              {Operation::kColor, "Color"},
+                                              {Operation::kContrast, "Contrast"},
+                                              {Operation::kSharpness, "Sharpness"},
+                                              {Operation::kPosterize, "Posterize"},
+                                              {Operation::kSolarize, "Solarize"},
+                                              {Operation::kAutoContrast, "AutoContrast"},
+                                              {Operation::kEqualize, "Equalize"},
+                                              {Operation::kInvert, "Invert"}}};
+}
+
+/// Applies one operation to a contiguous uint8 image [H,W,3]; the pixels are those of Pillow and of
+/// torchvision's AutoAugment on Pillow images. What moves in from outside is black.
+at::Tensor apply_operation(const at::Tensor& image, Operation operation, double magnitude);
+
+}  // namespace mobileone

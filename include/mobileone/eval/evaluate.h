@@ -1,0 +1,44 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+#include <vector>
+
+#include "mobileone/data/image_list.h"
+#include "mobileone/eval/model.h"
+#include "mobileone/train/classification.h"
+
+namespace mobileone {
+
+struct EvaluationOptions {
+  int64_t batch_size = 64;
+  int64_t workers = 2;
+};
+
+/// What a model makes of a labelled set.
+struct Evaluation {
+  ClassificationMeter meter;
+  torch::Tensor confusion;  ///< int64 [classes,classes]: row is the label, column the prediction
+  std::vector<std::string> class_names;  ///< by class; its number where the model names none
+  int64_t damaged = 0;                   ///< images that could not be read
+  double seconds = 0;
+
+  double images_per_second() const { return seconds > 0 ? meter.images() / seconds : 0; }
+};
+
+/// Evaluates with the model's own preprocessing. Throws Error if the class names of the set are not
+/// the model's, or a label is out of range.
+Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationOptions& options);
+
+struct Prediction {
+  int64_t index;
+  std::string class_name;
+  double probability;  ///< softmax, 0 to 1
+};
+
+/// The `count` most probable classes of an image file, best first. Throws Error if it cannot be
+/// read.
+std::vector<Prediction> predict(const Model& model, const std::string& image_path, int64_t count);
+
+}  // namespace mobileone

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "mobileone/config/config.h"
+
+namespace mobileone {
+
+/// Any network file of ours, ready to run: a checkpoint (unfolded or folded) or TorchScript.
+struct Model {
+  std::string origin;  ///< the file
+  std::string form;    ///< "unfolded", "folded" or "TorchScript"
+  /// float32 [N,3,H,W], normalised, on `device` → logits [N,classes].
+  std::function<torch::Tensor(const torch::Tensor&)> forward;
+  torch::Device device = torch::kCPU;
+  std::vector<std::string> class_names;  ///< empty if the file names none
+  Config config;                         ///< `data` says how images are prepared
+};
+
+/// Loads by content, not by name. A checkpoint's moving average is taken where it has one, unless
+/// `raw_weights`. Throws Error if the file is none of these or damaged.
+Model load_model(const std::filesystem::path& path, torch::Device device, bool raw_weights = false);
+
+}  // namespace mobileone

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <torch/csrc/jit/api/module.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/export/compare.h"
+
+namespace mobileone {
+
+/// A TorchScript file and what its extra files say: config.yaml (preprocessing and provenance) and
+/// mobileone.json (class names, variant, counts). A file of others has neither: then `config` holds
+/// defaults and `class_names` is empty.
+struct TorchScriptModel {
+  torch::jit::Module module;
+  Config config;
+  std::vector<std::string> class_names;
+};
+
+/// A folded network as branchless TorchScript: submodules under Apple's folded keys, forward code
+/// of one readable line per unit; any batch and image size. The weights are copied.
+torch::jit::Module to_torchscript(const MobileOne& folded);
+
+/// Writes `folded`, which comes from `checkpoint` (the file `source`), with its description; what a
+/// consumer needs are attributes of the module, too: class_names, resize, crop, mean and std. With
+/// `frozen` the weights become constants of the code. The file is written whole, loaded back and
+/// compared on seeded input before it takes its name. Returns that difference; throws Error if it
+/// is above 1e-5 relative.
+Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpoint,
+                              const std::string& source, const std::filesystem::path& path,
+                              bool frozen);
+
+/// Throws Error if the file is missing or no TorchScript archive.
+TorchScriptModel load_torchscript(const std::filesystem::path& path);
+
+}  // namespace mobileone

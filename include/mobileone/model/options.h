@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mobileone/config/config.h"
+
+namespace mobileone {
+
+/// One MobileOne unit: train-time branches over one convolution, SE, ReLU (paper, figure 3).
+struct UnitOptions {
+  std::string name;  ///< "stage0" (the stem), "stage2.5": Apple's key prefix
+  int64_t in_channels = 0;
+  int64_t out_channels = 0;
+  int64_t kernel = 1;
+  int64_t stride = 1;
+  int64_t dilation = 1;
+  int64_t groups = 1;
+  int64_t branches = 1;  ///< k, the replicated conv + BN branches
+  bool se = false;
+  bool folded = false;  ///< one convolution with bias instead of branches
+
+  int64_t padding() const { return dilation * (kernel / 2); }
+  bool has_scale() const { return kernel > 1; }
+  bool has_skip() const { return in_channels == out_channels && stride == 1; }
+  /// Output height or width for an input of `size`.
+  int64_t output_size(int64_t size) const { return (size - 1) / stride + 1; }
+  /// [Cout, Cin/groups, K, K].
+  std::vector<int64_t> weight_shape() const {
+    return {out_channels, in_channels / groups, kernel, kernel};
+  }
+};
+
+struct StageOptions {
+  int64_t channels = 0;
+  int64_t blocks = 0;  ///< each a depthwise 3×3 and a pointwise 1×1 unit
+  int64_t stride = 2;  ///< of the first block
+  int64_t dilation = 1;
+  int64_t branches = 1;
+  int64_t se_blocks = 0;  ///< the stage's last blocks that have SE
+};
+
+/// A whole network. Stage 1's first block dilates as the stage before it (as torchvision's
+/// replace_stride_with_dilation).
+struct NetworkOptions {
+  std::string variant;  ///< "s0", or "custom" where the configuration departs from the table
+  int64_t in_channels = 3;
+  int64_t num_classes = 1000;  ///< 0: no classifier, a backbone only
+  int64_t stem_channels = 64;
+  int64_t stem_stride = 2;
+  int64_t stem_branches = 1;
+  std::vector<StageOptions> stages;
+  bool folded = false;
+};
+
+/// The network that a configuration describes: the variant's row of the table, and what the
+/// configuration says otherwise. `num_classes` replaces a configured 0.
+NetworkOptions network_options(const ModelConfig& config, int64_t num_classes = 1000);
+
+/// A published variant, unfolded.
+NetworkOptions network_options(Variant variant, int64_t num_classes = 1000);
+
+/// Every unit in order of computation: stem, then depthwise and pointwise units in turn.
+std::vector<UnitOptions> unit_table(const NetworkOptions& options);
+
+}  // namespace mobileone

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "mobileone/config/config.h"
+#include "mobileone/train/flat_state.h"
+
+namespace mobileone {
+
+/// Stochastic gradient descent as torch.optim.SGD defines it: g ← ∇ + λw, v ← μv + g (v = g at
+/// first), w ← w − η v, or with Nesterov w ← w − η (g + μv). Works on a FlatState in one fused pass.
+class Sgd {
+ public:
+  /// `state` must outlive the optimizer.
+  Sgd(const OptimizerConfig& config, FlatState& state);
+
+  /// One step from the accumulated gradients, which it clips (optimizer.clip_norm) and sets to
+  /// zero afterwards.
+  void step(double lr, double weight_decay);
+
+  /// Momentum, laid out as FlatState::parameters.
+  const torch::Tensor& momentum() const { return momentum_; }
+  void load_momentum(const StateDict& momentum, const std::string& origin);
+
+ private:
+  void update(int64_t begin, int64_t end, double lr, double weight_decay);
+
+  OptimizerConfig config_;
+  FlatState& state_;
+  torch::Tensor momentum_;
+};
+
+/// Exponential moving average of parameters and buffers (Polyak & Juditsky 1992): after every step
+/// a ← d a + (1 − d) w, from a = w at the start.
+class Ema {
+ public:
+  /// `state` must outlive the average.
+  Ema(double decay, FlatState& state);
+
+  void update();
+  /// Exchanges the average and the network's own values, to evaluate the average and back.
+  void swap();
+
+  StateDict named_state() const { return state_.named_state(parameters_, buffers_); }
+  void load(const StateDict& average, const std::string& origin);
+
+ private:
+  double decay_;
+  FlatState& state_;
+  torch::Tensor parameters_, buffers_;
+};
+
+}  // namespace mobileone

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include "mobileone/config/config.h"
+
+namespace mobileone {
+
+/// The device to compute on. Throws Error if CUDA is asked for and missing.
+torch::Device choose_device(DeviceChoice choice);
+
+/// Sets the number of threads that LibTorch computes with; 0: one per core.
+void set_threads(int64_t threads);
+
+/// While it lives, convolutions and linear layers of this thread compute in `precision`; weights,
+/// batch norms' statistics and the loss stay float32.
+class PrecisionGuard {
+ public:
+  PrecisionGuard(torch::Device device, Precision precision);
+  ~PrecisionGuard();
+  PrecisionGuard(const PrecisionGuard&) = delete;
+  PrecisionGuard& operator=(const PrecisionGuard&) = delete;
+
+ private:
+  torch::DeviceType device_;
+  bool autocast_;
+};
+
+}  // namespace mobileone

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace mobileone {
+
+/// A progress line on standard error. On a terminal it redraws one line (bar, share done, rate,
+/// time left, a note); elsewhere it writes a plain line at most every `plain_interval`, and the
+/// last one.
+class Progress {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `label` stands first on the line; `total` > 0 in `unit`s ("img"), of which `update` counts.
+  Progress(std::string label, int64_t total, std::string unit,
+           std::chrono::seconds plain_interval = std::chrono::seconds(30));
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// `done` of `total` are done; `note` ends the line ("loss 2.31, lr 0.05").
+  void update(int64_t done, const std::string& note);
+
+  /// Units per second since construction.
+  double rate() const;
+
+ private:
+  void draw(const std::string& note) const;
+
+  std::string label_;
+  int64_t total_;
+  std::string unit_;
+  std::chrono::seconds plain_interval_;
+  bool terminal_;
+  int64_t done_ = 0;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point drawn_;
+};
+
+/// "3 d 4 h", "2 h 05 min", "4 min 09 s", "12 s".
+std::string format_duration(double seconds);
+
+/// `columns` of a bar that is `share` (0 to 1) full.
+std::string format_bar(double share, int columns);
+
+/// Wipes the progress line, if one is on the terminal, so that a log line can take its place.
+void clear_progress_line();
+
+}  // namespace mobileone

@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Installs what mobileone builds on: Debian packages, and LibTorch (the CPU wheel of PyTorch, with
+# its headers, libraries and CMake files) into .deps/venv of this repository. Skips what is there.
+# A LibTorch of your own is honoured: set CMAKE_PREFIX_PATH to its folder.
+#
+# Written for Debian 12. On Ubuntu 24.04 the same package names serve; what differs: its fmt is 9.1
+# and its OpenCV 4.6 as here, its Python is 3.12 and its compiler GCC 13, and `python3-venv` must
+# come from the `universe` component, which a minimal image may lack (add-apt-repository universe).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+TORCH_VERSION=2.13.0
+PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
+          libopencv-core-dev libopencv-imgcodecs-dev libjpeg-dev
+          libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev)
+
+say() { printf 'setup: %s\n' "$*"; }
+
+missing=()
+for package in "${PACKAGES[@]}"; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
+    missing+=("$package")
+done
+if [ ${#missing[@]} -eq 0 ]; then
+  say "all ${#PACKAGES[@]} Debian packages are there"
+else
+  say "installing ${missing[*]}"
+  sudo=()
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || { say "needs root or sudo for: apt-get install ${missing[*]}"; exit 2; }
+    sudo=(sudo)
+  fi
+  "${sudo[@]}" apt-get update -qq
+  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+if [ -n "${CMAKE_PREFIX_PATH:-}" ] &&
+   find ${CMAKE_PREFIX_PATH//:/ } -name TorchConfig.cmake 2>/dev/null | grep -q .; then
+  say "using the LibTorch in CMAKE_PREFIX_PATH ($CMAKE_PREFIX_PATH)"
+  exit 0
+fi
+if .deps/venv/bin/python -c "import torch, numpy" 2>/dev/null; then
+  say "LibTorch is there: .deps/venv ($(.deps/venv/bin/python -c 'import torch; print(torch.__version__)'))"
+else
+  say "installing LibTorch (torch==$TORCH_VERSION) into .deps/venv"
+  python3 -m venv .deps/venv
+  .deps/venv/bin/python -m pip install --quiet --disable-pip-version-check "torch==$TORCH_VERSION" numpy
+fi

@@ -1,0 +1,100 @@
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "mobileone/cli/commands.h"
+#include "mobileone/eval/confusion.h"
+#include "mobileone/train/runtime.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/file.h"
+
+namespace mobileone::cli {
+namespace {
+
+struct Options {
+  std::string model, data, report;
+  int64_t resize = 0, crop = 0, threads = 0;
+  EvaluationOptions evaluation;
+  bool raw_weights = false, json = false, cpu = false;
+};
+
+void print_table(const Evaluation& result) {
+  const int64_t classes = result.confusion.size(0);
+  const auto correct = result.confusion.diagonal(), images = result.confusion.sum(1);
+  size_t width = 5;
+  for (const auto& name : result.class_names) width = std::max(width, name.size());
+  fmt::print("{:<{}}  images  top-1 %\n", "class", width);
+  for (int64_t i = 0; i < classes; ++i) {
+    const int64_t count = images[i].item<int64_t>();
+    if (count == 0) continue;
+    fmt::print("{:<{}}  {:>6}  {:>7.2f}\n", result.class_names[i], width, count,
+               100.0 * correct[i].item<int64_t>() / count);
+  }
+}
+
+void print(const Options& options, const Model& model, const Evaluation& result) {
+  const auto& meter = result.meter;
+  if (options.json) {
+    const nlohmann::ordered_json json = {{"top1", meter.top1()},
+                                         {"top5", meter.top5()},
+                                         {"loss", meter.loss()},
+                                         {"images", meter.images()},
+                                         {"images_per_second", result.images_per_second()}};
+    fmt::print("{}\n", json.dump());
+    return;
+  }
+  if (result.confusion.size(0) <= 100) print_table(result);
+  fmt::print("{} ({}): top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}, {} images, {:.0f} img/s\n",
+             options.model, model.form, meter.top1(), meter.top5(), meter.loss(), meter.images(),
+             result.images_per_second());
+}
+
+void write_report(const std::filesystem::path& dir, const Evaluation& result) {
+  write_whole(dir / "per_class.csv", per_class_csv(result));
+  write_whole(dir / "confusion.csv", confusion_csv(result));
+  write_whole(dir / "confusion.svg", confusion_svg(result));
+}
+
+void eval(const Options& options) {
+  set_threads(options.threads);
+  const auto device = choose_device(options.cpu ? DeviceChoice::kCpu : DeviceChoice::kAuto);
+  Model model = load_model(options.model, device, options.raw_weights);
+  DataConfig& data = model.config.data;
+  if (options.crop > 0) data.eval_crop = options.crop;
+  if (options.resize > 0) data.eval_resize = options.resize;
+  const Evaluation result = evaluate(model, read_image_list(options.data), options.evaluation);
+  if (result.meter.images() == 0) throw Error("{}: no readable image in it", options.data);
+  if (!options.report.empty()) write_report(options.report, result);
+  print(options, model, result);
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand("eval", "Measure top-1 and top-5 accuracy of any network file");
+  command->add_option("model", options->model, "Checkpoint (folded or not) or TorchScript")->required();
+  command->add_option("--data", options->data, "Folder of class folders, or CSV list `path,label`")
+      ->required();
+  command->add_option("--resize", options->resize, "Short side before the crop, px [the model's, or 256]")
+      ->check(CLI::Range(8, 4096));
+  command->add_option("--crop", options->crop, "Centre crop, px [the model's, or 224]")
+      ->check(CLI::Range(8, 4096));
+  command->add_option("--batch", options->evaluation.batch_size, "Images per batch")
+      ->check(CLI::Range(1, 100000))->capture_default_str();
+  command->add_option("--workers", options->evaluation.workers, "Threads that read images")
+      ->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--threads", options->threads, "Threads of computation [one per core]")
+      ->check(CLI::Range(1, 1024));
+  command->add_option("--report", options->report,
+                      "Folder for per_class.csv, confusion.csv and confusion.svg");
+  command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
+  command->add_flag("--cpu", options->cpu, "Compute on the CPU even if there is a GPU");
+  command->add_flag("--json", options->json, "Print one JSON object and nothing else");
+  command->callback([options] { eval(*options); });
+}
+
+}  // namespace mobileone::cli

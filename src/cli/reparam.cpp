@@ -1,0 +1,92 @@
+#include <torch/utils.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/cli/commands.h"
+#include "mobileone/data/loader.h"
+#include "mobileone/export/compare.h"
+#include "mobileone/model/counts.h"
+#include "mobileone/util/error.h"
+
+namespace mobileone::cli {
+namespace {
+
+struct Options {
+  std::string input, output, data;
+  bool raw_weights = false;
+  bool float64 = false;
+};
+
+/// Up to 64 images of the set, as the network sees them in evaluation.
+torch::Tensor real_images(const std::string& path, const DataConfig& data) {
+  LoaderOptions loading;
+  loading.batch_size = 64;
+  loading.shuffle = true;
+  loading.mean = data.mean;
+  loading.std = data.std;
+  Loader loader(read_image_list(path), loading);
+  loader.start_epoch(0, eval_transform(data.eval_resize, data.eval_crop));
+  auto batch = loader.next();
+  if (!batch) throw Error("{}: no readable image in it", path);
+  return batch->images;
+}
+
+void compare(const char* what, MobileOne unfolded, MobileOne folded, const torch::Tensor& images,
+             bool float64) {
+  const auto expected = unfolded->forward(images);
+  const Difference difference = largest_difference(expected, folded->forward(images));
+  const double allowed = float64 ? 1e-10 : 1e-4;
+  fmt::print("{:<22} largest logit difference {:.3g} absolute, {:.3g} relative\n", what,
+             difference.absolute, difference.relative);
+  if (!(difference.absolute <= allowed)) {
+    throw Error("the folded network differs from the unfolded one by {:.3g} on {} (at most {:.0e} "
+                "expected); nothing was written",
+                difference.absolute, what, allowed);
+  }
+}
+
+void reparam(const Options& options) {
+  torch::NoGradGuard no_grad;
+  Checkpoint checkpoint = load_checkpoint(options.input);
+  if (checkpoint.folded()) throw Error("{}: is folded already", options.input);
+  MobileOne unfolded = make_network(checkpoint, options.input, !options.raw_weights);
+  if (options.float64) unfolded->to(torch::kFloat64);
+  const MobileOne folded = fold(unfolded);
+
+  const DataConfig& data = checkpoint.config.data;
+  compare("seeded input", unfolded, folded, seeded_input(unfolded, 4, data.eval_crop),
+          options.float64);
+  if (!options.data.empty()) {
+    const auto dtype = options.float64 ? torch::kFloat64 : torch::kFloat32;
+    compare("real images", unfolded, folded, real_images(options.data, data).to(dtype),
+            options.float64);
+  }
+  const bool average = !options.raw_weights && !checkpoint.ema.is_empty();
+  checkpoint.weights = state_dict(*folded);
+  checkpoint.ema.clear();
+  checkpoint.training.reset();
+  save_checkpoint(options.output, checkpoint);
+  const LayerCounts before = total_counts(unfolded->options, data.eval_crop);
+  const LayerCounts after = total_counts(folded->options, data.eval_crop);
+  fmt::print("{}: {} weights of {}, {} parameters folded into {}\n", options.output,
+             average ? "moving-average" : "raw", options.input, before.parameters,
+             after.parameters);
+}
+
+}  // namespace
+
+void add_reparam(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand("reparam", "Fold a checkpoint's branches into single convolutions");
+  command->add_option("checkpoint", options->input, "best.pth or last.pth of a run")->required();
+  command->add_option("-o,--output", options->output, "Folded checkpoint to write")->required();
+  command->add_option("--data", options->data, "Compare on images of this folder or CSV list, too");
+  command->add_flag("--raw", options->raw_weights, "Fold the raw weights, not the moving average");
+  command->add_flag("--float64", options->float64, "Compute and store in float64");
+  command->callback([options] { reparam(*options); });
+}
+
+}  // namespace mobileone::cli

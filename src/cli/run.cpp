@@ -1,0 +1,57 @@
+#include <c10/util/Exception.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include "mobileone/cli/commands.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/progress.h"
+
+namespace mobileone::cli {
+namespace {
+
+int report(const std::string& message, int status) {
+  clear_progress_line();
+  std::fflush(stdout);
+  fmt::print(stderr, "mobileone: {}\n", message);
+  return status;
+}
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  CLI::App app{"Train MobileOne networks, fold their branches and ship them."};
+  app.name("mobileone");
+  app.set_version_flag("--version", "mobileone " MOBILEONE_VERSION);
+  app.require_subcommand(1);
+  add_train(app);
+  add_reparam(app);
+  add_export(app);
+  add_eval(app);
+  add_predict(app);
+  add_summary(app);
+  add_data(app);
+  add_bench(app);
+  add_config(app);
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return report(first_line(error.what()) + "; see --help", 2);
+  } catch (const Error& error) {
+    return report(error.what(), 2);
+  } catch (const c10::OutOfMemoryError& error) {
+    return report(first_line(error.what_without_backtrace()) +
+                  "; lower schedule.batch_size or raise schedule.accumulate", 2);
+  } catch (const c10::Error& error) {
+    return report("internal error: " + first_line(error.what_without_backtrace()), 1);
+  } catch (const std::exception& error) {
+    return report("internal error: " + first_line(error.what()), 1);
+  }
+}
+
+}  // namespace mobileone::cli

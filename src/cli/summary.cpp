@@ -1,0 +1,73 @@
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/cli/commands.h"
+#include "mobileone/config/reader.h"
+#include "mobileone/export/torchscript.h"
+#include "mobileone/checkpoint/torch_file.h"
+#include "mobileone/model/counts.h"
+#include "mobileone/util/error.h"
+
+namespace mobileone::cli {
+namespace {
+
+/// A variant's name, a configuration, a checkpoint or a TorchScript file of ours.
+Config described_config(const std::string& what) {
+  for (const auto& entry : enum_names(Variant{})) {
+    if (entry.name == what) {
+      Config config;
+      config.model.variant = entry.value;
+      return config;
+    }
+  }
+  const std::filesystem::path path = what;
+  if (path.extension() == ".yaml" || path.extension() == ".yml") return load_config(path);
+  if (!std::filesystem::exists(path)) {
+    throw Error("{}: is no variant (s0, s1, s2, s3, s4) and no such file", what);
+  }
+  if (is_torchscript_file(path)) return load_torchscript(path).config;
+  return load_checkpoint(path).config;
+}
+
+void summarise(const std::string& what, int64_t size) {
+  const Config config = described_config(what);
+  if (size == 0) size = config.data.eval_crop;
+  NetworkOptions train_time = network_options(config.model), folded = train_time;
+  folded.folded = true;
+  const auto rows = layer_counts(train_time, size), folded_rows = layer_counts(folded, size);
+  constexpr auto kRow = "{:<10} {:<20} {:>12} {:>8} {:>13} {:>13} {:>14} {:>12}\n";
+  fmt::print(kRow, "layer", "kind", "output", "branches", "params train", "params folded",
+             "MACs folded", "activations");
+  for (size_t i = 0; i < rows.size(); ++i) {
+    fmt::print(kRow, rows[i].name, rows[i].kind,
+               fmt::format("{}x{}x{}", rows[i].channels, rows[i].height, rows[i].width),
+               rows[i].branches, rows[i].parameters, folded_rows[i].parameters,
+               folded_rows[i].macs, folded_rows[i].activations);
+  }
+  const auto total = total_counts(train_time, size), total_folded = total_counts(folded, size);
+  fmt::print(kRow, "total", train_time.variant, "", "", total.parameters, total_folded.parameters,
+             total_folded.macs, total_folded.activations);
+  fmt::print("at {}x{} px, one image; unfolded: {} MACs, {} activations\n", size, size, total.macs,
+             total.activations);
+}
+
+}  // namespace
+
+void add_summary(CLI::App& app) {
+  struct Options {
+    std::string what;
+    int64_t size = 0;
+  };
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand("summary", "Layers, parameters, MACs and activations of a network");
+  command->add_option("network", options->what, "s0 to s4, a YAML configuration or a network file")
+      ->required();
+  command->add_option("--size", options->size, "Input size, px [the model's, or 224]")
+      ->check(CLI::Range(8, 4096));
+  command->callback([options] { summarise(options->what, options->size); });
+}
+
+}  // namespace mobileone::cli

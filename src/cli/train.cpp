@@ -1,0 +1,27 @@
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mobileone/cli/commands.h"
+#include "mobileone/config/reader.h"
+#include "mobileone/train/trainer.h"
+
+namespace mobileone::cli {
+
+void add_train(CLI::App& app) {
+  struct Options {
+    std::string config;
+    std::vector<std::string> overrides;
+    bool resume = false;
+  };
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand("train", "Train the network that a YAML file describes");
+  command->add_option("config", options->config, "YAML configuration")->required();
+  command->add_option("overrides", options->overrides, "section.key=value, e.g. optimizer.lr=0.05");
+  command->add_flag("--resume", options->resume, "Go on from last.pth in output.dir");
+  command->callback([options] {
+    train(load_config(options->config, options->overrides), options->resume);
+  });
+}
+
+}  // namespace mobileone::cli

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mobileone/config/config.h"
+
+/// Reading one YAML document into the structs of config.h, fault by fault.
+namespace mobileone {
+
+/// A file's top level: its sections, and what it inherits from.
+struct Document {
+  std::string base;
+  Config config;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("base", base, {"The file that this one inherits from."});
+    config.visit(v);
+  }
+};
+
+/// Where a key was last set, and whether its value could be read.
+struct Setting {
+  std::string place;
+  bool valid = true;
+};
+
+/// What reading several documents has found.
+struct Findings {
+  std::vector<std::string> errors;                       ///< each one line
+  std::map<std::string, Setting, std::less<>> settings;  ///< by "section.key"
+
+  void report(const std::string& place, const std::string& message);
+};
+
+/// Names the place of a line, counted from 1: "recipe.yaml:7".
+using Place = std::function<std::string(int line)>;
+
+/// Parses a text; reports to `findings` what is no YAML, and returns none then.
+std::optional<YAML::Node> parse_document(const std::string& text, const Place& place,
+                                         Findings& findings);
+
+/// Sets what `root` says in `document` or `config` and leaves the rest; a faulty value is reported
+/// to `findings` and leaves its field as it was.
+void read_document(const YAML::Node& root, const Place& place, Findings& findings,
+                   Document& document);
+void read_document(const YAML::Node& root, const Place& place, Findings& findings, Config& config);
+
+}  // namespace mobileone

@@ -1,0 +1,103 @@
+#include "mobileone/config/writer.h"
+
+#include <fmt/ranges.h>
+
+#include <vector>
+
+#include "expected.h"
+
+namespace mobileone {
+namespace {
+
+/// A YAML double-quoted scalar.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += {'\\', c};
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      out += fmt::format("\\x{:02x}", c);
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+/// A field's value as YAML on one line; numbers in the fewest digits that read back the same.
+template <typename T>
+std::string value_text(T& value) {
+  std::vector<std::string> items;
+  if constexpr (std::is_same_v<T, std::string>) {
+    return quoted(value);
+  } else if constexpr (std::is_enum_v<T>) {
+    return std::string(to_string(value));
+  } else if constexpr (std::is_arithmetic_v<T>) {
+    return fmt::format("{}", value);
+  } else if constexpr (Visitable<T>) {
+    value.visit([&](std::string_view name, auto& field, const FieldInfo&) {
+      items.push_back(fmt::format("{}: {}", name, value_text(field)));
+    });
+    return fmt::format("{{{}}}", fmt::join(items, ", "));
+  } else {
+    for (auto& item : value) items.push_back(value_text(item));
+    return fmt::format("[{}]", fmt::join(items, ", "));
+  }
+}
+
+/// Table rows, one a field; those of a list of structs are followed by the structs' own fields.
+template <Visitable T>
+std::string table_rows(T fields, const std::string& prefix) {
+  std::string rows;
+  fields.visit([&]<typename F>(std::string_view name, F& field, const FieldInfo& info) {
+    rows += fmt::format("| `{}{}` | {} | `{}` | {} |\n", prefix, name, expected<F>(info),
+                        value_text(field), info.doc);
+    if constexpr (requires { requires Visitable<typename F::value_type>; }) {
+      rows += table_rows(typename F::value_type{}, fmt::format("{}{}[].", prefix, name));
+    }
+  });
+  return rows;
+}
+
+constexpr std::string_view kIntroduction = R"(# Configuration
+
+<!-- Made by `mobileone config docs > docs/config.md` from include/mobileone/config/config.h. -->
+
+One YAML file says all of a run. It has the sections below; a key that it does not name keeps its
+default, and an empty file is a valid configuration.
+
+- `base: other.yaml`, beside the sections, inherits from another file, whose path is relative to the
+  file that says it. The base is read first, the file then replaces what it names; a list replaces
+  the whole list.
+- `section.key=value` on the command line replaces a value after all files, for instance
+  `mobileone train configs/quickstart.yaml optimizer.lr=0.02 model.depths=[2,4,4,1]`.
+- Paths of data and output are relative to the folder in which the program is started.
+- Booleans are `true` and `false`; a quoted number is text. An unknown or repeated key, a value of
+  another type or out of its range, and values that contradict each other are errors with file, line
+  and key, all of them reported at once.
+)";
+
+}  // namespace
+
+std::string to_yaml(Config config) {
+  std::string yaml;
+  config.visit([&](std::string_view section, auto& fields, const FieldInfo&) {
+    yaml += fmt::format("{}:\n", section);
+    fields.visit([&](std::string_view name, auto& field, const FieldInfo&) {
+      yaml += fmt::format("  {}: {}\n", name, value_text(field));
+    });
+  });
+  return yaml;
+}
+
+std::string config_reference() {
+  std::string markdown(kIntroduction);
+  Config{}.visit([&](std::string_view section, auto& fields, const FieldInfo& info) {
+    markdown += fmt::format(
+        "\n## `{}`\n\n{}\n\n| Key | Expects | Default | Meaning |\n|---|---|---|---|\n{}", section,
+        info.doc, table_rows(fields, ""));
+  });
+  return markdown;
+}
+
+}  // namespace mobileone

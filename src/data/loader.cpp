@@ -1,0 +1,173 @@
+#include "mobileone/data/loader.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "mobileone/data/image.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/log.h"
+
+// LibTorch brings an OpenMP runtime; weak, so that this folder need not be linked with one.
+extern "C" __attribute__((weak)) void omp_set_num_threads(int);
+
+namespace mobileone {
+namespace {
+
+/// Keeps ATen from starting a pool of OpenMP threads for each worker. at::set_num_threads would
+/// change the whole process; OpenMP's number is the thread's own, but ATen sets it when the thread
+/// first asks for it, so it has to ask before.
+void stay_single_threaded() {
+  at::get_num_threads();
+  if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
+}
+
+}  // namespace
+
+Loader::Loader(ImageList list, const LoaderOptions& options)
+    : list_(std::move(list)), options_(options), levels_(level_table(options.mean, options.std)) {
+  TORCH_CHECK(options.workers > 0 && options.prefetch > 0, "a loader needs workers and prefetch");
+  if (batches_per_epoch() == 0) {
+    throw Error("batch_size {} is larger than the {} images of {}", options_.batch_size,
+                list_.samples.size(), list_.origin);
+  }
+  for (int64_t i = 0; i < options_.workers; ++i) {
+    workers_.emplace_back([this](std::stop_token stop) { work(std::move(stop)); });
+  }
+}
+
+Loader::~Loader() {
+  if (epoch_) epoch_->abandoned.request_stop();
+  for (auto& worker : workers_) worker.request_stop();
+}
+
+int64_t Loader::batches_per_epoch() const {
+  const auto images = static_cast<int64_t>(list_.samples.size());
+  const int64_t extra = options_.drop_last ? 0 : options_.batch_size - 1;
+  return (images + extra) / options_.batch_size;
+}
+
+int64_t Loader::damaged() const {
+  const std::lock_guard lock(damaged_mutex_);
+  return static_cast<int64_t>(damaged_.size());
+}
+
+void Loader::start_epoch(int64_t epoch, Transform transform, int64_t first_batch) {
+  auto next_epoch =
+      std::make_shared<Epoch>(epoch, std::move(transform), epoch_order(epoch), std::stop_source());
+  {
+    const std::lock_guard lock(mutex_);
+    if (epoch_) epoch_->abandoned.request_stop();
+    epoch_ = std::move(next_epoch);
+    to_start_ = to_return_ = first_batch;
+    results_.clear();
+  }
+  work_to_do_.notify_all();
+}
+
+std::optional<Batch> Loader::next() {
+  while (true) {
+    Result result;
+    {
+      std::unique_lock lock(mutex_);
+      if (!epoch_ || to_return_ >= batches_per_epoch()) return std::nullopt;
+      result_ready_.wait(lock, [&] { return results_.contains(to_return_); });
+      result = std::move(results_.extract(to_return_++).mapped());
+    }
+    work_to_do_.notify_one();
+    if (result.error) std::rethrow_exception(result.error);
+    if (!result.batch.indices.empty()) return std::move(result.batch);
+  }
+}
+
+void Loader::work(std::stop_token stop) {
+  stay_single_threaded();
+  const auto has_work = [this] {
+    return epoch_ && to_start_ < batches_per_epoch() && to_start_ - to_return_ < options_.prefetch;
+  };
+  std::unique_lock lock(mutex_);
+  while (work_to_do_.wait(lock, stop, has_work) && !stop.stop_requested()) {
+    const std::shared_ptr<Epoch> epoch = epoch_;
+    const int64_t batch_number = to_start_++;
+    lock.unlock();
+    Result result = make_result(*epoch, batch_number);
+    lock.lock();
+    if (epoch == epoch_) {
+      results_.emplace(batch_number, std::move(result));
+      result_ready_.notify_one();
+    }
+  }
+}
+
+Loader::Result Loader::make_result(const Epoch& epoch, int64_t batch_number) {
+  try {
+    return {make_batch(epoch, batch_number), nullptr};
+  } catch (...) {
+    return {{}, std::current_exception()};
+  }
+}
+
+/// Cut short, and then not used, when the epoch is abandoned.
+Batch Loader::make_batch(const Epoch& epoch, int64_t batch_number) {
+  const int64_t begin = batch_number * options_.batch_size;
+  const int64_t end =
+      std::min(begin + options_.batch_size, static_cast<int64_t>(epoch.order.size()));
+  Batch batch;
+  std::vector<int64_t> labels;
+  for (int64_t i = begin; i < end && !epoch.abandoned.stop_requested(); ++i) {
+    const int64_t index = epoch.order[i];
+    const std::optional<at::Tensor> source = read_sample(index);
+    if (!source) continue;
+    Random random(options_.seed,
+                  {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(index)});
+    const at::Tensor image = epoch.transform(*source, random);
+    if (!batch.images.defined()) {
+      batch.images = at::empty({end - begin, 3, image.size(0), image.size(1)}, at::kFloat,
+                               at::MemoryFormat::ChannelsLast);
+    }
+    TORCH_CHECK(image.numel() == batch.images[0].numel(), "images of a batch differ in size");
+    const auto slot = static_cast<int64_t>(labels.size());
+    normalize(image, levels_, batch.images.mutable_data_ptr<float>() + slot * image.numel());
+    labels.push_back(list_.samples[index].label);
+    batch.indices.push_back(index);
+  }
+  if (!labels.empty()) batch.images = batch.images.narrow(0, 0, labels.size());
+  batch.labels = at::tensor(labels, at::kLong);
+  return batch;
+}
+
+std::optional<at::Tensor> Loader::read_sample(int64_t index) {
+  try {
+    return read_image(list_.samples[index].path);
+  } catch (const Error& error) {
+    note_damaged(index, error.what());
+    return std::nullopt;
+  }
+}
+
+void Loader::note_damaged(int64_t index, const std::string& message) {
+  const std::lock_guard lock(damaged_mutex_);
+  if (!damaged_.insert(index).second) return;
+  if (first_damage_.empty()) first_damage_ = message;
+  const size_t images = list_.samples.size();
+  if (damaged_.size() > std::max<size_t>(1, images / 100)) {
+    throw Error("{}: {} of {} images cannot be read, more than 1 %; the first: {}", list_.origin,
+                damaged_.size(), images, first_damage_);
+  }
+  log::warning("left out: {}", message);
+}
+
+std::vector<int64_t> Loader::epoch_order(int64_t epoch) const {
+  std::vector<int64_t> order(list_.samples.size());
+  std::iota(order.begin(), order.end(), 0);
+  if (options_.shuffle) {
+    Random random(options_.seed, {static_cast<uint64_t>(epoch)});
+    random.shuffle(order);
+  }
+  return order;
+}
+
+}  // namespace mobileone

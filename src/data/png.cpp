@@ -1,0 +1,77 @@
+#include "mobileone/data/png.h"
+
+#include <array>
+#include <cstdint>
+
+#include "mobileone/data/image.h"
+#include "mobileone/util/error.h"
+
+namespace mobileone {
+namespace {
+
+constexpr std::string_view kSignature = "\x89PNG\r\n\x1a\n";
+constexpr size_t kChunkFrame = 12;  // length, type and check sum, four bytes each
+constexpr size_t kHeaderData = 13;
+
+constexpr auto kCrcTable = [] {
+  std::array<uint32_t, 256> table{};
+  for (uint32_t i = 0; i < 256; ++i) {
+    uint32_t value = i;
+    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ (value & 1 ? 0xedb88320u : 0u);
+    table[i] = value;
+  }
+  return table;
+}();
+
+uint32_t crc32(std::string_view bytes) {
+  uint32_t crc = ~0u;
+  for (unsigned char byte : bytes) crc = kCrcTable[(crc ^ byte) & 0xff] ^ (crc >> 8);
+  return ~crc;
+}
+
+uint32_t big_endian(std::string_view bytes, size_t offset) {
+  uint32_t value = 0;
+  for (size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
+  return value;
+}
+
+/// The bytes of the chunk that `rest` begins with.
+std::string_view first_chunk(std::string_view rest, const std::string& name) {
+  if (rest.size() < kChunkFrame || rest.size() - kChunkFrame < big_endian(rest, 0)) {
+    throw Error("{}: is a truncated PNG", name);
+  }
+  const std::string_view chunk = rest.substr(0, kChunkFrame + big_endian(rest, 0));
+  if (crc32(chunk.substr(4, chunk.size() - 8)) != big_endian(chunk, chunk.size() - 4)) {
+    throw Error("{}: is a damaged PNG (a check sum is wrong)", name);
+  }
+  return chunk;
+}
+
+}  // namespace
+
+bool is_png(std::string_view bytes) { return bytes.starts_with(kSignature); }
+
+std::string essential_png(std::string_view bytes, const std::string& name) {
+  std::string result(kSignature);
+  result.reserve(bytes.size());
+  std::string_view rest = bytes.substr(kSignature.size());
+  while (true) {
+    const std::string_view chunk = first_chunk(rest, name);
+    const std::string_view type = chunk.substr(4, 4);
+    if ((result.size() == kSignature.size()) != (type == "IHDR")) {
+      throw Error("{}: is a damaged PNG (its header is not its first part)", name);
+    }
+    if (type == "IHDR") {
+      if (chunk.size() != kChunkFrame + kHeaderData) {
+        throw Error("{}: is a damaged PNG (its header has a wrong length)", name);
+      }
+      require_image_size(big_endian(chunk, 8), big_endian(chunk, 12), name);
+    }
+    // Bit 5 of a type's first letter marks a chunk that a decoder may do without.
+    if ((type[0] & 0x20) == 0) result += chunk;
+    if (type == "IEND") return result;
+    rest.remove_prefix(chunk.size());
+  }
+}
+
+}  // namespace mobileone

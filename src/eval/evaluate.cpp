@@ -1,0 +1,85 @@
+#include "mobileone/eval/evaluate.h"
+
+#include <torch/utils.h>
+
+#include <chrono>
+
+#include "mobileone/data/image.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/progress.h"
+
+namespace mobileone {
+namespace {
+
+std::string class_name(const Model& model, int64_t index) {
+  return index < static_cast<int64_t>(model.class_names.size()) ? model.class_names[index]
+                                                                : std::to_string(index);
+}
+
+/// How many logits the model gives, asked with one black image.
+int64_t count_outputs(const Model& model) {
+  torch::NoGradGuard no_grad;
+  const int64_t crop = model.config.data.eval_crop;
+  const auto logits = model.forward(torch::zeros({1, 3, crop, crop}, model.device));
+  if (logits.dim() != 2) {
+    throw Error("{}: gives an output of {} dimensions, expected logits [N, classes]", model.origin,
+                logits.dim());
+  }
+  return logits.size(1);
+}
+
+}  // namespace
+
+Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationOptions& options) {
+  const int64_t classes = count_outputs(model);
+  require_labels_below(list, classes);
+  require_same_classes(model.class_names, model.origin, list);
+  const DataConfig& data = model.config.data;
+  LoaderOptions loading;
+  loading.batch_size = options.batch_size;
+  loading.workers = options.workers;
+  loading.prefetch = 4;
+  loading.mean = data.mean;
+  loading.std = data.std;
+  Loader loader(list, loading);
+
+  Evaluation result;
+  result.confusion = torch::zeros({classes, classes}, torch::kLong);
+  for (int64_t i = 0; i < classes; ++i) result.class_names.push_back(class_name(model, i));
+  auto counts = result.confusion.accessor<int64_t, 2>();
+  Progress progress("evaluating", static_cast<int64_t>(list.samples.size()), "img");
+  int64_t done = 0;
+  const auto start = Progress::Clock::now();
+  loader.start_epoch(0, eval_transform(data.eval_resize, data.eval_crop));
+  result.meter = evaluate_classification(
+      model.forward, loader, model.device, [&](const torch::Tensor& logits, const Batch& batch) {
+        const auto predicted = logits.argmax(1);
+        for (int64_t i = 0; i < batch.labels.size(0); ++i) {
+          ++counts[batch.labels[i].item<int64_t>()][predicted[i].item<int64_t>()];
+        }
+        progress.update(done += batch.labels.size(0), "");
+      });
+  result.seconds = std::chrono::duration<double>(Progress::Clock::now() - start).count();
+  result.damaged = loader.damaged();
+  return result;
+}
+
+std::vector<Prediction> predict(const Model& model, const std::string& image_path, int64_t count) {
+  torch::NoGradGuard no_grad;
+  const DataConfig& data = model.config.data;
+  Random random(0);
+  const auto image = eval_transform(data.eval_resize, data.eval_crop)(read_image(image_path), random);
+  auto input = torch::empty({1, 3, data.eval_crop, data.eval_crop}, torch::MemoryFormat::ChannelsLast);
+  normalize(image, level_table(data.mean, data.std), input.data_ptr<float>());
+  const auto probabilities =
+      model.forward(input.to(model.device)).to(torch::kCPU, torch::kFloat64).softmax(1)[0];
+  const auto [best, indices] = probabilities.topk(std::min(count, probabilities.size(0)));
+  std::vector<Prediction> predictions;
+  for (int64_t i = 0; i < best.size(0); ++i) {
+    const int64_t index = indices[i].item<int64_t>();
+    predictions.push_back({index, class_name(model, index), best[i].item<double>()});
+  }
+  return predictions;
+}
+
+}  // namespace mobileone

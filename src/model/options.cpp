@@ -1,0 +1,116 @@
+#include "mobileone/model/options.h"
+
+#include <algorithm>
+#include <array>
+
+#include "mobileone/util/error.h"
+
+namespace mobileone {
+namespace {
+
+constexpr std::array<int64_t, 4> kBaseWidths = {64, 128, 256, 512};
+
+/// A row of the paper's table 2 and of Apple's `PARAMS`.
+struct VariantRow {
+  std::array<double, 4> width_multipliers;
+  int64_t branches;
+  std::array<int64_t, 4> se_blocks;
+};
+
+const VariantRow& variant_row(Variant variant) {
+  static const std::array<VariantRow, 5> table = {{
+      {{0.75, 1.0, 1.0, 2.0}, 4, {0, 0, 0, 0}},
+      {{1.5, 1.5, 2.0, 2.5}, 1, {0, 0, 0, 0}},
+      {{1.5, 2.0, 2.5, 4.0}, 1, {0, 0, 0, 0}},
+      {{2.0, 2.5, 3.0, 4.0}, 1, {0, 0, 0, 0}},
+      {{3.0, 3.5, 3.5, 4.0}, 1, {0, 0, 5, 1}},
+  }};
+  return table[static_cast<size_t>(variant)];
+}
+
+template <typename T>
+std::array<T, 4> per_stage(const std::vector<T>& configured, const std::array<T, 4>& otherwise) {
+  if (configured.empty()) return otherwise;
+  std::array<T, 4> values;
+  for (size_t i = 0; i < 4; ++i) values[i] = configured[configured.size() == 1 ? 0 : i];
+  return values;
+}
+
+}  // namespace
+
+NetworkOptions network_options(const ModelConfig& config, int64_t num_classes) {
+  const VariantRow& row = variant_row(config.variant);
+  const auto widths = per_stage(config.width_multipliers, row.width_multipliers);
+  const auto depths = per_stage(config.depths, kDepths);
+  const auto branches = per_stage(
+      config.branches, {row.branches, row.branches, row.branches, row.branches});
+  const auto se_blocks = per_stage(config.se_blocks, row.se_blocks);
+
+  NetworkOptions options;
+  const bool custom = !config.width_multipliers.empty() || !config.depths.empty() ||
+                      !config.branches.empty() || !config.se_blocks.empty() ||
+                      config.stem_stride != 2 || config.stem_branches != 1 ||
+                      config.in_channels != 3 || config.output_stride != 32;
+  options.variant = custom ? "custom" : std::string(to_string(config.variant));
+  options.in_channels = config.in_channels;
+  options.num_classes = config.num_classes > 0 ? config.num_classes : num_classes;
+  options.stem_channels = std::min<int64_t>(64, static_cast<int64_t>(64 * widths[0]));
+  options.stem_stride = config.stem_stride;
+  options.stem_branches = config.stem_branches;
+  int64_t reached = config.stem_stride, dilation = 1;
+  for (size_t i = 0; i < kBaseWidths.size(); ++i) {
+    const bool strides = reached * 2 <= config.output_stride;
+    (strides ? reached : dilation) *= 2;
+    options.stages.push_back({static_cast<int64_t>(kBaseWidths[i] * widths[i]), depths[i],
+                              strides ? 2 : 1, dilation, branches[i], se_blocks[i]});
+  }
+  return options;
+}
+
+NetworkOptions network_options(Variant variant, int64_t num_classes) {
+  ModelConfig config;
+  config.variant = variant;
+  return network_options(config, num_classes);
+}
+
+std::vector<UnitOptions> unit_table(const NetworkOptions& options) {
+  std::vector<UnitOptions> units;
+  UnitOptions stem;
+  stem.name = "stage0";
+  stem.in_channels = options.in_channels;
+  stem.out_channels = options.stem_channels;
+  stem.kernel = 3;
+  stem.stride = options.stem_stride;
+  stem.branches = options.stem_branches;
+  stem.folded = options.folded;
+  units.push_back(stem);
+
+  int64_t channels = options.stem_channels, previous_dilation = 1;
+  for (size_t s = 0; s < options.stages.size(); ++s) {
+    const StageOptions& stage = options.stages[s];
+    for (int64_t block = 0; block < stage.blocks; ++block) {
+      UnitOptions depthwise;
+      depthwise.name = fmt::format("stage{}.{}", s + 1, 2 * block);
+      depthwise.in_channels = depthwise.out_channels = depthwise.groups = channels;
+      depthwise.kernel = 3;
+      depthwise.stride = block == 0 ? stage.stride : 1;
+      depthwise.dilation = block == 0 ? previous_dilation : stage.dilation;
+      depthwise.branches = stage.branches;
+      depthwise.se = block >= stage.blocks - stage.se_blocks;
+      depthwise.folded = options.folded;
+
+      UnitOptions pointwise = depthwise;
+      pointwise.name = fmt::format("stage{}.{}", s + 1, 2 * block + 1);
+      pointwise.out_channels = stage.channels;
+      pointwise.kernel = pointwise.stride = pointwise.dilation = pointwise.groups = 1;
+
+      units.push_back(depthwise);
+      units.push_back(pointwise);
+      channels = stage.channels;
+    }
+    previous_dilation = stage.dilation;
+  }
+  return units;
+}
+
+}  // namespace mobileone

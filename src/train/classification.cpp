@@ -1,0 +1,43 @@
+#include "mobileone/train/classification.h"
+
+#include <torch/nn/functional/loss.h>
+#include <torch/utils.h>
+
+#include <algorithm>
+
+namespace mobileone {
+namespace F = torch::nn::functional;
+
+torch::Tensor classification_loss(const torch::Tensor& logits, const torch::Tensor& labels,
+                                  double label_smoothing) {
+  const bool wide = logits.scalar_type() == torch::kFloat64;
+  return F::cross_entropy(wide ? logits : logits.to(torch::kFloat32), labels,
+                          F::CrossEntropyFuncOptions().label_smoothing(label_smoothing));
+}
+
+void ClassificationMeter::add(const torch::Tensor& logits, const torch::Tensor& labels) {
+  torch::NoGradGuard no_grad;
+  const int64_t considered = std::min<int64_t>(5, logits.size(1));
+  const auto best = std::get<1>(logits.topk(considered, 1));
+  const auto hits = best.eq(labels.unsqueeze(1));
+  images_ += labels.size(0);
+  top1_ += hits.select(1, 0).sum().item<int64_t>();
+  top5_ += hits.sum().item<int64_t>();
+  loss_ += classification_loss(logits, labels, 0).item<double>() * labels.size(0);
+}
+
+ClassificationMeter evaluate_classification(
+    const std::function<torch::Tensor(const torch::Tensor&)>& forward, Loader& loader,
+    const torch::Device& device,
+    const std::function<void(const torch::Tensor& logits, const Batch&)>& observe) {
+  torch::NoGradGuard no_grad;
+  ClassificationMeter meter;
+  while (const auto batch = loader.next()) {
+    const auto logits = forward(batch->images.to(device)).to(torch::kCPU);
+    meter.add(logits, batch->labels);
+    if (observe) observe(logits, *batch);
+  }
+  return meter;
+}
+
+}  // namespace mobileone

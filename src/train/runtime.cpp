@@ -1,0 +1,41 @@
+#include "mobileone/train/runtime.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
+#include <torch/cuda.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "mobileone/util/error.h"
+
+namespace mobileone {
+
+torch::Device choose_device(DeviceChoice choice) {
+  const bool cuda = torch::cuda::is_available();
+  if (choice == DeviceChoice::kCuda && !cuda) {
+    throw Error("runtime.device: cuda was asked for, but no CUDA device is available to this "
+                "LibTorch; use cpu or auto");
+  }
+  return cuda && choice != DeviceChoice::kCpu ? torch::kCUDA : torch::kCPU;
+}
+
+void set_threads(int64_t threads) {
+  const auto cores = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+  at::set_num_threads(static_cast<int>(threads > 0 ? threads : cores));
+}
+
+PrecisionGuard::PrecisionGuard(torch::Device device, Precision precision)
+    : device_(device.type()), autocast_(precision == Precision::kBfloat16) {
+  if (!autocast_) return;
+  at::autocast::set_autocast_dtype(device_, torch::kBFloat16);
+  at::autocast::set_autocast_enabled(device_, true);
+}
+
+PrecisionGuard::~PrecisionGuard() {
+  if (!autocast_) return;
+  at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(device_, false);
+}
+
+}  // namespace mobileone

@@ -1,0 +1,33 @@
+#include "mobileone/train/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace mobileone {
+
+double cosine(double start, double end, int64_t step, int64_t total) {
+  const double share = std::clamp(static_cast<double>(step) / static_cast<double>(total), 0.0, 1.0);
+  return end + (start - end) * 0.5 * (1 + std::cos(std::numbers::pi * share));
+}
+
+double learning_rate(const Config& config, int64_t step, int64_t total) {
+  const double warmup_steps =
+      config.schedule.warmup_epochs * static_cast<double>(total) / config.schedule.epochs;
+  const double ramp = std::min(1.0, (step + 1) / std::max(1.0, warmup_steps));
+  return ramp * cosine(config.optimizer.lr, config.schedule.lr_end, step, total);
+}
+
+double weight_decay(const Config& config, int64_t step, int64_t total) {
+  return cosine(config.optimizer.weight_decay, config.optimizer.weight_decay_end, step, total);
+}
+
+CurriculumStage curriculum_stage(const Config& config, int64_t epoch) {
+  CurriculumStage current{0, config.data.size, config.augment.strength};
+  for (const auto& stage : config.curriculum.stages) {
+    if (stage.epoch <= epoch) current = stage;
+  }
+  return current;
+}
+
+}  // namespace mobileone

@@ -1,0 +1,86 @@
+#include "mobileone/util/file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <system_error>
+
+#include "mobileone/util/error.h"
+
+namespace mobileone {
+namespace fs = std::filesystem;
+namespace {
+
+void sync(const fs::path& path, int flags) {
+  const int descriptor = ::open(path.c_str(), flags);
+  if (descriptor < 0 || ::fsync(descriptor) != 0) {
+    const int error = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    throw Error("{}: could not be synced to disk: {}", path.string(), std::strerror(error));
+  }
+  ::close(descriptor);
+}
+
+}  // namespace
+
+void write_whole(const fs::path& path, const std::function<void(const fs::path&)>& write) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  fs::path temporary = path;
+  temporary += fmt::format(".{}.tmp", ::getpid());
+  try {
+    fs::create_directories(folder);
+    if (fs::is_directory(path)) throw Error("{}: is a folder, expected a file", path.string());
+    write(temporary);
+    sync(temporary, O_RDONLY);
+    fs::rename(temporary, path);
+    sync(folder, O_RDONLY | O_DIRECTORY);
+  } catch (const fs::filesystem_error& error) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw Error("{}: cannot be written: {}", path.string(), error.code().message());
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(temporary, ignored);
+    throw;
+  }
+}
+
+void write_whole(const fs::path& path, std::string_view contents) {
+  write_whole(path, [&](const fs::path& temporary) {
+    std::ofstream stream(temporary, std::ios::binary);
+    stream.write(contents.data(), static_cast<std::streamsize>(contents.size()));
+    stream.close();
+    if (!stream) throw Error("{}: cannot be written: {}", path.string(), std::strerror(errno));
+  });
+}
+
+std::string read_file(const fs::path& path) {
+  require_file(path, "file");
+  std::ifstream stream(path, std::ios::binary);
+  std::ostringstream contents;
+  contents << stream.rdbuf();
+  if (!stream) throw Error("{}: cannot be read", path.string());
+  return std::move(contents).str();
+}
+
+void require_file(const fs::path& path, std::string_view what) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found) {
+    throw Error("{}: no such {}", path.string(), what);
+  }
+  if (error) throw Error("{}: {} cannot be read: {}", path.string(), what, error.message());
+  if (fs::is_directory(status)) throw Error("{}: is a folder, expected a {}", path.string(), what);
+  if (!fs::is_regular_file(status)) {
+    throw Error("{}: is not a regular file, expected a {}", path.string(), what);
+  }
+  if (::access(path.c_str(), R_OK) != 0) {
+    throw Error("{}: {} cannot be read: {}", path.string(), what, std::strerror(errno));
+  }
+}
+
+}  // namespace mobileone

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+
+#include "mobileone/checkpoint/pickle.h"
+#include "mobileone/util/error.h"
+
+namespace mobileone::testing {
+
+inline std::filesystem::path golden(const std::string& name) {
+  return std::filesystem::path(MOBILEONE_SOURCE_DIR) / "tests/golden" / name;
+}
+
+/// A folder of its own for each test, removed with all in it.
+class FilesTest : public ::testing::Test {
+ protected:
+  FilesTest() { std::filesystem::create_directories(folder_); }
+  ~FilesTest() override { std::filesystem::remove_all(folder_); }
+
+  std::filesystem::path write(const std::string& name, std::string_view bytes) const {
+    std::ofstream(folder_ / name, std::ios::binary) << bytes;
+    return folder_ / name;
+  }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() /
+      ("mobileone_" + std::to_string(::getpid()) + "_" +
+       ::testing::UnitTest::GetInstance()->current_test_info()->name());
+};
+
+/// What Error `body` throws; empty if it throws none. Other exceptions go on and fail the test.
+template <typename Body>
+std::string error_of(Body body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+/// Everything a value holds, as bytes: two values are the same if these are.
+inline std::string fingerprint(const Value& value) {
+  std::string data;
+  const auto store = [&](const at::Storage& storage, at::ScalarType) {
+    data.append(static_cast<const char*>(storage.data()), storage.nbytes());
+    return std::to_string(data.size());
+  };
+  const std::string pickled = pickle(value, store);
+  return pickled + data;
+}
+
+}  // namespace mobileone::testing

@@ -1,0 +1,120 @@
+// The program as its users call it, from training to prediction.
+#include "mobileone/cli/commands.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/export/torchscript.h"
+#include "mobileone/util/file.h"
+
+namespace mobileone {
+namespace {
+
+const Workshop& shop() { return Workshop::get(); }
+
+nlohmann::json evaluate_json(const std::string& model) {
+  const auto outcome = run_program({"eval", model, "--data", shop().shapes("val"), "--json"});
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+  return nlohmann::json::parse(outcome.output);
+}
+
+TEST(Train, LeavesARunBehind) {
+  for (const char* file : {"config.yaml", "classes.txt", "metrics.csv", "last.pth", "best.pth"}) {
+    EXPECT_TRUE(std::filesystem::exists(shop().path("run/") + file)) << file;
+  }
+  const std::string metrics = read_file(shop().path("run/metrics.csv"));
+  EXPECT_TRUE(metrics.starts_with("epoch,step,size,lr,weight_decay,train_loss,val_loss,val_top1,"
+                                  "val_top5,ema_loss,ema_top1,ema_top5,images_per_second,seconds\n1,4,"))
+      << metrics;
+}
+
+TEST(Train, ResumedEqualsNeverStopped) {
+  // The schedule is part of the run, so the first half is a run that is cut off: its files are the
+  // whole run's after one epoch.
+  ASSERT_EQ(run_program(shop().training("whole", {"schedule.epochs=2"})).status, 0);
+  std::filesystem::create_directories(shop().path("half"));
+  ASSERT_EQ(run_program(shop().training("half", {"schedule.epochs=2"})).status, 0);
+  auto whole = load_checkpoint(shop().path("whole/last.pth"));
+  auto half = load_checkpoint(shop().path("half/last.pth"));
+  for (const auto& item : whole.weights) EXPECT_TRUE(torch::equal(item.value(), half.weights[item.key()]));
+}
+
+TEST(Reparam, FoldsExportsAndKeepsTheAccuracy) {
+  const std::string best = shop().path("run/best.pth"), folded = shop().path("folded.pth"),
+                    exported = shop().path("model.pt");
+  const auto fold = run_program({"reparam", best, "-o", folded, "--data", shop().shapes("val")});
+  ASSERT_EQ(fold.status, 0) << fold.errors;
+  EXPECT_NE(fold.output.find("real images"), std::string::npos) << fold.output;
+  EXPECT_NE(fold.output.find("moving-average weights"), std::string::npos) << fold.output;
+  const auto write = run_program({"export", folded, "-o", exported});
+  ASSERT_EQ(write.status, 0) << write.errors;
+
+  const auto before = evaluate_json(best), after = evaluate_json(folded), shipped = evaluate_json(exported);
+  EXPECT_EQ(before["images"], 20);
+  for (const char* key : {"top1", "top5"}) {
+    EXPECT_EQ(before[key], after[key]);
+    EXPECT_EQ(before[key], shipped[key]);
+  }
+  EXPECT_NEAR(before["loss"].get<double>(), shipped["loss"].get<double>(), 1e-5);
+}
+
+TEST(Reparam, InFloat64) {
+  const auto fold = run_program({"reparam", shop().path("run/best.pth"), "-o", shop().path("folded64.pth"),
+                                 "--float64", "--data", shop().shapes("val")});
+  EXPECT_EQ(fold.status, 0) << fold.errors;
+}
+
+TEST(Export, FoldsAnUnfoldedCheckpointAndSaysSo) {
+  const std::string best = shop().path("run/best.pth");
+  const auto write = run_program({"export", best, "-o", shop().path("direct.pt"), "--freeze"});
+  ASSERT_EQ(write.status, 0) << write.errors;
+  EXPECT_TRUE(write.output.starts_with(best + ": is not folded; folding it first\n")) << write.output;
+  EXPECT_EQ(evaluate_json(best)["top1"], evaluate_json(shop().path("direct.pt"))["top1"]);
+}
+
+TEST(Eval, WritesItsReport) {
+  const auto outcome = run_program({"eval", shop().path("run/best.pth"), "--data", shop().shapes("val"),
+                                    "--report", shop().path("report")});
+  ASSERT_EQ(outcome.status, 0) << outcome.errors;
+  EXPECT_NE(outcome.output.find("top-1"), std::string::npos);
+  EXPECT_TRUE(read_file(shop().path("report/per_class.csv")).starts_with("class,images,correct,accuracy,"));
+  EXPECT_TRUE(read_file(shop().path("report/confusion.svg")).starts_with("<svg"));
+  EXPECT_TRUE(read_file(shop().path("report/confusion.csv")).starts_with("label,"));
+}
+
+TEST(Predict, NamesTheClasses) {
+  const std::string image = shop().shapes("val") + "/star/0000.jpg";
+  const auto outcome = run_program({"predict", shop().path("run/best.pth"), image, "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.errors;
+  const auto json = nlohmann::json::parse(outcome.output);
+  ASSERT_EQ(json.size(), 1u);
+  EXPECT_EQ(json[0]["image"], image);
+  EXPECT_EQ(json[0]["predictions"].size(), 5u);
+}
+
+TEST(Summary, CountsS0) {
+  const auto outcome = run_program({"summary", "s0"});
+  ASSERT_EQ(outcome.status, 0) << outcome.errors;
+  for (const char* number : {"5293272", "2078504", "275110400"}) {
+    EXPECT_NE(outcome.output.find(number), std::string::npos) << number;
+  }
+}
+
+TEST(Summary, OfARunsFiles) {
+  for (const char* file : {"tiny.yaml", "run/best.pth"}) {
+    const auto outcome = run_program({"summary", shop().path(file)});
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    EXPECT_NE(outcome.output.find("custom"), std::string::npos);
+  }
+}
+
+TEST(BenchLatency, TimesFilesInTurn) {
+  const auto outcome = run_program({"bench", "latency", shop().path("run/best.pth"), "--size", "32"});
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+  EXPECT_NE(outcome.output.find("unfolded"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mobileone

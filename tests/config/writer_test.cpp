@@ -1,0 +1,108 @@
+#include "mobileone/config/writer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "mobileone/config/reader.h"
+#include "mobileone/util/file.h"
+#include "mobileone/util/random.h"
+
+namespace mobileone {
+namespace {
+
+TEST(Writer, WritesEveryKeyInOrder) {
+  Config config;
+  config.model.variant = Variant::kS3;
+  config.model.depths = {2, 4, 4, 1};
+  config.output.dir = "runs/\"odd\"\t name";
+  config.curriculum.stages = {{0, 160, 0.3}, {39, 224, 1}};
+  const std::string yaml = to_yaml(config);
+  EXPECT_TRUE(yaml.starts_with("model:\n  variant: s3\n  num_classes: 0\n")) << yaml;
+  EXPECT_NE(yaml.find("  depths: [2, 4, 4, 1]\n"), std::string::npos);
+  EXPECT_NE(yaml.find("  weight_decay: 0.0001\n"), std::string::npos);
+  EXPECT_NE(yaml.find("  nesterov: false\n"), std::string::npos);
+  EXPECT_NE(yaml.find("  stages: [{epoch: 0, size: 160, strength: 0.3}, "
+                      "{epoch: 39, size: 224, strength: 1}]\n"),
+            std::string::npos);
+  EXPECT_TRUE(yaml.ends_with("output:\n  dir: \"runs/\\\"odd\\\"\\x09 name\"\n"))
+      << yaml;
+}
+
+TEST(Writer, ReferenceIsTheDocumentedOne) {
+  EXPECT_TRUE(config_reference() == read_file(MOBILEONE_SOURCE_DIR "/docs/config.md"))
+      << "docs/config.md is out of date: mobileone config docs > docs/config.md";
+}
+
+/// Draws any value that the field's own range allows.
+class Randomiser {
+ public:
+  explicit Randomiser(uint64_t seed) : random_(seed) {}
+
+  template <typename T>
+  void operator()(std::string_view, T& field, const FieldInfo& info) {
+    draw(field, info);
+  }
+
+ private:
+  template <typename T>
+  void draw(T& value, const FieldInfo& info) {
+    const double low = std::max(info.min, -1e3), high = std::min(info.max, 1e15);
+    if constexpr (std::is_same_v<T, bool>) {
+      value = random_.chance(0.5);
+    } else if constexpr (std::is_same_v<T, double>) {
+      value = low + (high - low) * std::pow(random_.uniform(), 10);  // many orders of magnitude
+    } else if constexpr (std::is_same_v<T, int64_t>) {
+      value = static_cast<int64_t>(random_.uniform(low, high));
+    } else if constexpr (std::is_enum_v<T>) {
+      const auto names = enum_names(T{});
+      value = names[random_.integer(names.size())].value;
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      value.resize(random_.integer(12));
+      for (char& c : value) c = static_cast<char>(random_.integer(256));
+    } else if constexpr (requires { value.visit(*this); }) {
+      value.visit(*this);
+    } else {
+      if constexpr (requires { value.resize(4); }) value.resize(random_.chance(0.5) ? 4 : 0);
+      for (auto& item : value) draw(item, info);
+    }
+  }
+
+  Random random_;
+};
+
+/// A random configuration without contradictions.
+Config random_config(uint64_t seed) {
+  Config config;
+  config.visit(Randomiser(seed));
+  config.model.se_blocks = {};
+  config.model.output_stride = 16;
+  std::ranges::sort(config.augment.crop_area);
+  std::ranges::sort(config.augment.crop_ratio);
+  if (config.data.eval_crop > config.data.eval_resize) {
+    std::swap(config.data.eval_crop, config.data.eval_resize);
+  }
+  config.optimizer.nesterov = config.optimizer.nesterov && config.optimizer.momentum > 0;
+  config.schedule.accumulate = 1;
+  config.schedule.epochs = 1000;
+  config.schedule.warmup_epochs = std::min(config.schedule.warmup_epochs, 999.0);
+  config.schedule.lr_end = std::min(config.schedule.lr_end, config.optimizer.lr);
+  int64_t epoch = 0;
+  for (auto& stage : config.curriculum.stages) stage.epoch = std::exchange(epoch, epoch + 7);
+  return config;
+}
+
+TEST(Writer, WhatItWritesReadsBackTheSame) {
+  EXPECT_EQ(parse_config(to_yaml(Config{}), "defaults"), Config{});
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    const Config config = random_config(seed);
+    const std::string yaml = to_yaml(config);
+    const Config back = parse_config(yaml, "random");
+    ASSERT_EQ(back, config) << "seed " << seed << "\n" << yaml << to_yaml(back);
+  }
+}
+
+}  // namespace
+}  // namespace mobileone

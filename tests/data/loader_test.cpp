@@ -1,0 +1,270 @@
+#include "mobileone/data/loader.h"
+
+#include <ATen/Parallel.h>
+
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <thread>
+
+#include "data/support.h"
+
+namespace mobileone {
+namespace {
+
+int threads_of_this_process() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("Threads:")) return std::stoi(line.substr(8));
+  }
+  return 0;
+}
+
+/// `count` noisy images in two classes, image i of brightness about i.
+ImageList write_images(const TestFolder& folder, int64_t count) {
+  Random random(0);
+  for (int64_t i = 0; i < count; ++i) {
+    at::Tensor image = at::empty({24 + i % 5, 30, 3}, at::kByte);
+    uint8_t* level = image.mutable_data_ptr<uint8_t>();
+    for (int64_t k = 0; k < image.numel(); ++k)
+      level[k] = static_cast<uint8_t>(random.integer(256));
+    const std::string name = fmt::format("{}/{:04}.jpg", i % 2 == 0 ? "cat" : "dog", i);
+    write_jpeg(folder.path(name), image, 90);
+  }
+  return read_image_list(folder.path());
+}
+
+Transform training() {
+  AugmentConfig augment;
+  augment.policy = Policy::kAutoAugment;
+  return train_transform(augment, 16, 1.0);
+}
+
+std::vector<Batch> read_all(Loader& loader) {
+  std::vector<Batch> batches;
+  while (auto batch = loader.next()) batches.push_back(std::move(*batch));
+  return batches;
+}
+
+std::vector<Batch> read_epoch(Loader& loader, int64_t epoch, int64_t first_batch = 0) {
+  loader.start_epoch(epoch, training(), first_batch);
+  return read_all(loader);
+}
+
+void expect_equal(const std::vector<Batch>& a, const std::vector<Batch>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].indices, b[i].indices) << i;
+    EXPECT_TRUE(a[i].labels.equal(b[i].labels)) << i;
+    EXPECT_TRUE(a[i].images.equal(b[i].images)) << i;
+  }
+}
+
+LoaderOptions shuffled(int64_t workers, uint64_t seed = 0) {
+  return {.batch_size = 4, .workers = workers, .prefetch = 3, .seed = seed, .shuffle = true};
+}
+
+TEST(Loader, BatchesDoNotDependOnWorkers) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 21);
+  for (uint64_t seed : {0, 1, 2}) {
+    Loader one(list, shuffled(1, seed));
+    Loader three(list, shuffled(3, seed));
+    Loader eight(list, shuffled(8, seed));
+    for (int64_t epoch : {0, 1}) {
+      const auto batches = read_epoch(one, epoch);
+      expect_equal(batches, read_epoch(three, epoch));
+      expect_equal(batches, read_epoch(eight, epoch));
+    }
+  }
+}
+
+TEST(Loader, BatchesAreNormalizedChannelsLast) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 5);
+  Loader loader(list, {.batch_size = 3, .mean = {0.5, 0.5, 0.5}, .std = {0.25, 0.5, 1}});
+  loader.start_epoch(0, eval_transform(20, 16));
+  const auto batches = read_all(loader);
+  ASSERT_EQ(batches.size(), 2u);
+  EXPECT_EQ(batches[0].images.sizes(), (std::vector<int64_t>{3, 3, 16, 16}));
+  EXPECT_EQ(batches[1].images.sizes(), (std::vector<int64_t>{2, 3, 16, 16}));
+  EXPECT_TRUE(batches[0].images.is_contiguous(at::MemoryFormat::ChannelsLast));
+  EXPECT_EQ(batches[1].indices, (std::vector<int64_t>{3, 4}));
+  EXPECT_TRUE(batches[0].labels.equal(at::tensor({0, 0, 0}, at::kLong)));
+  EXPECT_TRUE(batches[1].labels.equal(at::tensor({1, 1}, at::kLong)));
+
+  Random random(0);
+  const at::Tensor image = eval_transform(20, 16)(read_image(list.samples[4].path), random);
+  const at::Tensor expected =
+      (image.to(at::kFloat) / 255 - 0.5) / at::tensor({0.25, 0.5, 1.0}, at::kFloat);
+  EXPECT_TRUE(batches[1].images[1].permute({1, 2, 0}).equal(expected));
+}
+
+TEST(Loader, EveryImageOnceAndInAnotherOrderEachEpoch) {
+  const TestFolder folder;
+  Loader loader(write_images(folder, 21), shuffled(2));
+  std::vector<std::vector<int64_t>> orders;
+  for (int64_t epoch : {0, 1, 0}) {
+    std::vector<int64_t> order;
+    for (const Batch& batch : read_epoch(loader, epoch)) {
+      order.insert(order.end(), batch.indices.begin(), batch.indices.end());
+    }
+    orders.push_back(order);
+  }
+  EXPECT_NE(orders[0], orders[1]);
+  EXPECT_EQ(orders[0], orders[2]);
+  std::sort(orders[0].begin(), orders[0].end());
+  for (int64_t i = 0; i < 21; ++i) EXPECT_EQ(orders[0].at(i), i);
+}
+
+TEST(Loader, ResumesInTheMiddleOfAnEpoch) {
+  const TestFolder folder;
+  Loader loader(write_images(folder, 21), shuffled(3));
+  auto whole = read_epoch(loader, 5);
+  const auto tail = read_epoch(loader, 5, 2);
+  whole.erase(whole.begin(), whole.begin() + 2);
+  expect_equal(whole, tail);
+  EXPECT_TRUE(read_epoch(loader, 5, loader.batches_per_epoch()).empty());
+}
+
+TEST(Loader, AnEpochCanBeAbandoned) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 21);
+  Loader loader(list, shuffled(3));
+  Loader fresh(list, shuffled(3));
+  const auto expected = read_epoch(fresh, 1);
+  for (int consumed = 0; consumed < 5; ++consumed) {
+    loader.start_epoch(0, training());
+    for (int i = 0; i < consumed; ++i) ASSERT_TRUE(loader.next());
+    expect_equal(read_epoch(loader, 1), expected);
+  }
+}
+
+TEST(Loader, EndsAtOnceWhateverItsState) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 21);
+  { const Loader never_started(list, shuffled(3)); }
+  for (int consumed = 0; consumed < 6; ++consumed) {
+    Loader loader(list, shuffled(3));
+    loader.start_epoch(0, training());
+    for (int i = 0; i < consumed; ++i) loader.next();
+  }
+}
+
+TEST(Loader, NothingBeforeTheFirstEpochAndAfterItsEnd) {
+  const TestFolder folder;
+  Loader loader(write_images(folder, 4), shuffled(1));
+  EXPECT_FALSE(loader.next());
+  loader.start_epoch(0, training());
+  EXPECT_TRUE(loader.next());
+  EXPECT_FALSE(loader.next());
+  EXPECT_FALSE(loader.next());
+}
+
+TEST(Loader, PrefetchIsBounded) {
+  const TestFolder folder;
+  Loader loader(write_images(folder, 40), {.batch_size = 1, .workers = 4, .prefetch = 3});
+  std::atomic<int> transformed = 0;
+  const Transform evaluation = eval_transform(20, 16);
+  loader.start_epoch(0, [&](const at::Tensor& image, Random& random) {
+    ++transformed;
+    return evaluation(image, random);
+  });
+  for (int consumed = 0; consumed < 10; ++consumed) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_LE(transformed, consumed + 3);
+    ASSERT_TRUE(loader.next());
+  }
+}
+
+TEST(Loader, DropsTheSmallerLastBatchOnRequest) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 10);
+  LoaderOptions options = shuffled(2);
+  EXPECT_EQ(Loader(list, options).batches_per_epoch(), 3);
+  options.drop_last = true;
+  Loader loader(list, options);
+  EXPECT_EQ(loader.batches_per_epoch(), 2);
+  EXPECT_EQ(read_epoch(loader, 0).size(), 2u);
+
+  options.batch_size = 256;
+  EXPECT_EQ(error_of([&] { Loader(list, options); }),
+            "batch_size 256 is larger than the 10 images of " + folder.path());
+}
+
+TEST(Loader, WhatAWorkerThrowsSurfaces) {
+  const TestFolder folder;
+  Loader loader(write_images(folder, 8), shuffled(2));
+  loader.start_epoch(0, [](const at::Tensor&, Random&) -> at::Tensor {
+    throw std::runtime_error("no such transform");
+  });
+  EXPECT_THROW(loader.next(), std::runtime_error);
+  EXPECT_EQ(read_epoch(loader, 1).size(), 2u) << "the loader can go on";
+}
+
+TEST(Loader, LeavesOutDamagedImagesAndNamesThemOnce) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 75);
+  const std::string victim = list.samples[10].path;
+  folder.write("cat/0020.jpg", read_file(victim).substr(0, 200));
+  Loader loader(list, shuffled(3));
+  testing::internal::CaptureStderr();
+  for (int64_t epoch : {0, 1}) {
+    int64_t images = 0;
+    for (const Batch& batch : read_epoch(loader, epoch)) {
+      EXPECT_EQ(batch.images.size(0), static_cast<int64_t>(batch.indices.size()));
+      EXPECT_EQ(batch.labels.size(0), batch.images.size(0));
+      EXPECT_EQ(std::count(batch.indices.begin(), batch.indices.end(), 10), 0);
+      images += batch.images.size(0);
+    }
+    EXPECT_EQ(images, 74);
+  }
+  const std::string warnings = testing::internal::GetCapturedStderr();
+  const std::string message = victim + ": is a truncated JPEG";
+  EXPECT_NE(warnings.find(message), std::string::npos) << warnings;
+  EXPECT_EQ(warnings.find(message), warnings.rfind(message)) << warnings;
+  EXPECT_EQ(loader.damaged(), 1);
+}
+
+TEST(Loader, ABatchWithNothingLeftIsMissing) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 5);
+  folder.write("cat/0002.jpg", "no picture");
+  Loader loader(list, {.batch_size = 1});
+  loader.start_epoch(0, eval_transform(20, 16));
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(read_all(loader).size(), 4u);
+  testing::internal::GetCapturedStderr();
+}
+
+TEST(Loader, StopsAtMoreThanOnePercentDamaged) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 75);
+  folder.write("cat/0020.jpg", "no picture");
+  folder.write("dog/0021.jpg", "no picture");
+  Loader loader(list, {.batch_size = 8});
+  loader.start_epoch(0, eval_transform(20, 16));
+  testing::internal::CaptureStderr();
+  const std::string error = error_of([&] { read_all(loader); });
+  testing::internal::GetCapturedStderr();
+  EXPECT_EQ(error, folder.path() + ": 2 of 75 images cannot be read, more than 1 %; the first: " +
+                       folder.path("cat/0020.jpg") +
+                       ": is not an image that can be read (expected JPEG, PNG, ...)");
+}
+
+TEST(Loader, WorkersStartNoThreadsOfTheirOwn) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 16);
+  at::empty({1 << 20}).fill_(1);  // the main thread's own pool
+  const int main_threads = at::get_num_threads();
+  const int before = threads_of_this_process();
+  Loader loader(list, {.batch_size = 4, .workers = 3});
+  // Large enough for ATen to think of several threads.
+  loader.start_epoch(0, [](const at::Tensor& image, Random&) { return resize(image, 600, 600); });
+  EXPECT_EQ(read_all(loader).size(), 4u);
+  EXPECT_EQ(threads_of_this_process(), before + 3);
+  EXPECT_EQ(at::get_num_threads(), main_threads);
+}
+
+}  // namespace
+}  // namespace mobileone

@@ -1,0 +1,204 @@
+#include "mobileone/data/transforms.h"
+
+#include <cmath>
+
+#include "data/support.h"
+
+namespace mobileone {
+namespace {
+
+constexpr std::array<double, 2> kArea = {0.08, 1.0};
+constexpr std::array<double, 2> kRatio = {3.0 / 4, 4.0 / 3};
+
+TEST(RandomResizedCrop, SamplesAreaAndRatioUniformly) {
+  // Half the area at most, so that no box is refused for not fitting and the law stays exact.
+  constexpr std::array<double, 2> kSmallArea = {0.1, 0.5};
+  constexpr int kSamples = 20'000;
+  constexpr int kBins = 10;
+  std::array<int, kBins> areas{};
+  std::array<int, kBins> shapes{};
+  Random random(1);
+  for (int i = 0; i < kSamples; ++i) {
+    const CropBox box = random_resized_crop(1000, 1000, kSmallArea, kRatio, random);
+    const auto height = static_cast<double>(box.height);
+    const auto width = static_cast<double>(box.width);
+    const double area = (height * width / 1e6 - 0.1) / 0.4;
+    const double shape = std::log(width / height) / std::log(kRatio[1]) / 2 + 0.5;
+    ++areas[std::clamp(static_cast<int>(area * kBins), 0, kBins - 1)];
+    ++shapes[std::clamp(static_cast<int>(shape * kBins), 0, kBins - 1)];
+  }
+  for (int bin = 0; bin < kBins; ++bin) {  // 2000 in each; 5 standard deviations are 212
+    EXPECT_NEAR(areas[bin], kSamples / kBins, 212) << bin;
+    EXPECT_NEAR(shapes[bin], kSamples / kBins, 212) << bin;
+  }
+}
+
+TEST(RandomResizedCrop, SamplesEveryPositionAlike) {
+  std::array<int, 5> tops{};
+  Random random(2);
+  for (int i = 0; i < 10'000; ++i) {
+    // An area of 9 to 9 pixels with ratio 1: 3 x 3 boxes in 7 x 7, five positions on each axis.
+    const CropBox box = random_resized_crop(7, 7, {9.0 / 49, 9.0 / 49}, {1, 1}, random);
+    ASSERT_EQ(box.height, 3);
+    ASSERT_EQ(box.width, 3);
+    ++tops.at(box.top);
+  }
+  for (int count : tops) EXPECT_NEAR(count, 2000, 200);
+}
+
+TEST(RandomResizedCrop, StaysInsideWhateverTheImage) {
+  Random random(3);
+  for (int i = 0; i < 5000; ++i) {
+    const int64_t height = 1 + random.integer(40);
+    const int64_t width = 1 + random.integer(40);
+    const CropBox box = random_resized_crop(height, width, kArea, kRatio, random);
+    ASSERT_GT(box.height, 0);
+    ASSERT_GT(box.width, 0);
+    ASSERT_GE(box.top, 0);
+    ASSERT_GE(box.left, 0);
+    ASSERT_LE(box.top + box.height, height);
+    ASSERT_LE(box.left + box.width, width);
+  }
+}
+
+struct Fallback {
+  int64_t height, width;
+  CropBox expected;
+};
+
+class RandomResizedCropFallback : public testing::TestWithParam<Fallback> {};
+
+TEST_P(RandomResizedCropFallback, IsTheCentralBox) {
+  Random random(4);
+  const auto& [height, width, expected] = GetParam();
+  // The whole area cannot be had with an allowed ratio.
+  const CropBox box = random_resized_crop(height, width, {1, 1}, kRatio, random);
+  EXPECT_EQ(box.top, expected.top);
+  EXPECT_EQ(box.left, expected.left);
+  EXPECT_EQ(box.height, expected.height);
+  EXPECT_EQ(box.width, expected.width);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, RandomResizedCropFallback,
+                         testing::Values(Fallback{400, 90, {140, 0, 120, 90}},
+                                         Fallback{90, 400, {0, 140, 90, 120}},
+                                         Fallback{1, 100, {0, 49, 1, 1}}));
+
+class PillowsResize : public testing::TestWithParam<std::array<int64_t, 2>> {};
+
+TEST_P(PillowsResize, IsMetWithinOneLevel) {
+  const auto [height, width] = GetParam();
+  const at::Tensor resized = resize(read_image(golden("resize.png")), height, width);
+  EXPECT_TRUE(resized.is_contiguous());
+  EXPECT_LE(largest_difference(resized, golden_result(fmt::format("resize_{}x{}", height, width))),
+            1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, PillowsResize,
+                         testing::Values(std::array<int64_t, 2>{24, 24},
+                                         std::array<int64_t, 2>{83, 30},
+                                         std::array<int64_t, 2>{40, 61},
+                                         std::array<int64_t, 2>{100, 90},
+                                         std::array<int64_t, 2>{83, 61}));
+
+TEST(Resize, TakesViews) {
+  const at::Tensor box = crop(read_image(golden("resize.png")), {11, 7, 50, 40});
+  ASSERT_FALSE(box.is_contiguous());
+  EXPECT_LE(largest_difference(resize(box, 32, 32), golden_result("resize_crop")), 1);
+}
+
+TEST(Resize, TakesASinglePixel) {
+  const at::Tensor pixel = at::tensor({10, 20, 30}, at::kByte).reshape({1, 1, 3});
+  EXPECT_EQ(largest_difference(resize(pixel, 4, 5), pixel.expand({4, 5, 3})), 0);
+}
+
+TEST(ResizeShortSide, KeepsTheShape) {
+  const auto size = [](int64_t height, int64_t width) {
+    return resize_short_side(at::zeros({height, width, 3}, at::kByte), 256).sizes().vec();
+  };
+  EXPECT_EQ(size(500, 375), (std::vector<int64_t>{341, 256, 3}));  // 341.33, cut
+  EXPECT_EQ(size(300, 400), (std::vector<int64_t>{256, 341, 3}));
+  EXPECT_EQ(size(256, 999), (std::vector<int64_t>{256, 999, 3}));
+  EXPECT_EQ(size(32, 32), (std::vector<int64_t>{256, 256, 3}));
+}
+
+/// Pixel (y, x) has the levels (y, x, 7).
+at::Tensor coordinates(int64_t height, int64_t width) {
+  at::Tensor image = at::full({height, width, 3}, 7, at::kByte);
+  image.select(2, 0).copy_(at::arange(height).unsqueeze(1));
+  image.select(2, 1).copy_(at::arange(width).unsqueeze(0));
+  return image;
+}
+
+TEST(CenterCrop, RoundsHalvesToEven) {
+  const at::Tensor cropped = center_crop(coordinates(9, 11), 8);  // margins 0.5 and 1.5
+  EXPECT_EQ(cropped[0][0][0].item<int>(), 0);
+  EXPECT_EQ(cropped[0][0][1].item<int>(), 2);
+  EXPECT_EQ(cropped.sizes(), (std::vector<int64_t>{8, 8, 3}));
+}
+
+TEST(CenterCrop, PadsSmallImagesWithBlack) {
+  const at::Tensor cropped = center_crop(coordinates(3, 12), 8);
+  EXPECT_EQ(cropped.sizes(), (std::vector<int64_t>{8, 8, 3}));
+  EXPECT_EQ(cropped[1][0][2].item<int>(), 0);
+  EXPECT_EQ(cropped[2][0][2].item<int>(), 7);  // two rows above, three below
+  EXPECT_EQ(cropped[4][0][0].item<int>(), 2);
+  EXPECT_EQ(cropped[4][0][1].item<int>(), 2);
+  EXPECT_EQ(cropped[5][0][2].item<int>(), 0);
+}
+
+TEST(HorizontalFlip, ReversesRows) {
+  const at::Tensor image = coordinates(4, 5);
+  EXPECT_TRUE(horizontal_flip(image).equal(image.flip(1)));
+}
+
+TEST(Normalize, EqualsItsFormulaInOrder) {
+  const std::array<double, 3> mean = {0.485, 0.456, 0.406};
+  const std::array<double, 3> std = {0.229, 0.224, 0.225};
+  const at::Tensor image = read_image(golden("rgb.png"));
+  at::Tensor normalized = at::empty(image.sizes(), at::kFloat);
+  normalize(image, level_table(mean, std), normalized.mutable_data_ptr<float>());
+  const at::Tensor expected =
+      (image.to(at::kFloat) / 255 - at::tensor({mean[0], mean[1], mean[2]}, at::kFloat)) /
+      at::tensor({std[0], std[1], std[2]}, at::kFloat);
+  EXPECT_TRUE(normalized.equal(expected));
+}
+
+TEST(TrainTransform, GivesTheSizeAndFollowsTheStream) {
+  AugmentConfig augment;
+  augment.policy = Policy::kAutoAugment;
+  const Transform transform = train_transform(augment, 32, 1.0);
+  const at::Tensor image = read_image(golden("resize.png"));
+  Random first(5);
+  Random second(5);
+  const at::Tensor once = transform(image, first);
+  EXPECT_EQ(once.sizes(), (std::vector<int64_t>{32, 32, 3}));
+  EXPECT_TRUE(once.is_contiguous());
+  EXPECT_TRUE(once.equal(transform(image, second)));
+  EXPECT_FALSE(once.equal(transform(image, second)));
+}
+
+TEST(TrainTransform, FlipsAsOftenAsAsked) {
+  AugmentConfig augment;
+  augment.crop_area = {1, 1};
+  augment.crop_ratio = {1, 1};
+  const at::Tensor image = coordinates(16, 16);
+  for (double probability : {0.0, 0.5, 1.0}) {
+    augment.flip = probability;
+    const Transform transform = train_transform(augment, 16, 0);
+    Random random(6);
+    int flips = 0;
+    for (int i = 0; i < 1000; ++i) flips += transform(image, random).equal(image.flip(1));
+    EXPECT_NEAR(flips, 1000 * probability, 80);
+  }
+}
+
+TEST(EvalTransform, IsShortSideAndCentre) {
+  Random random(7);
+  const at::Tensor image = read_image(golden("resize.png"));
+  const at::Tensor result = eval_transform(40, 32)(image, random);
+  EXPECT_TRUE(result.equal(center_crop(resize(image, 54, 40), 32)));
+}
+
+}  // namespace
+}  // namespace mobileone

@@ -1,0 +1,98 @@
+#include "mobileone/export/torchscript.h"
+
+#include <gtest/gtest.h>
+#include <torch/utils.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "mobileone/model/state_dict.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/file.h"
+
+namespace mobileone {
+namespace {
+namespace fs = std::filesystem;
+
+class TorchScript : public testing::TestWithParam<std::tuple<int, bool>> {
+ protected:
+  void SetUp() override {
+    torch::manual_seed(1);
+    const auto [variant, frozen] = GetParam();
+    checkpoint.config.model.variant = static_cast<Variant>(variant);
+    checkpoint.config.model.num_classes = 10;
+    checkpoint.config.data.eval_crop = 64;
+    checkpoint.config.data.eval_resize = 64;
+    for (int i = 0; i < 10; ++i) checkpoint.class_names.push_back("class " + std::to_string(i));
+    folded = fold(MobileOne(network_options(checkpoint.config.model)));
+    path = fs::temp_directory_path() / fmt::format("mobileone_export_{}_{}_{}.pt", ::getpid(), variant, frozen);
+  }
+  void TearDown() override { fs::remove(path); }
+
+  Checkpoint checkpoint;
+  MobileOne folded{nullptr};
+  fs::path path;
+};
+
+TEST_P(TorchScript, GivesTheNetworksLogitsAtAnyBatchAndSize) {
+  export_torchscript(folded, checkpoint, "test.pth", path, std::get<1>(GetParam()));
+  auto loaded = load_torchscript(path);
+  EXPECT_EQ(loaded.class_names, checkpoint.class_names);
+  EXPECT_EQ(loaded.config.data.eval_crop, 64);
+  torch::NoGradGuard no_grad;
+  for (const auto& [batch, size] : {std::pair{1, 64}, {3, 97}, {2, 32}}) {
+    const auto x = seeded_input(folded, batch, size);
+    EXPECT_LT(largest_difference(folded->forward(x), loaded.module.forward({x}).toTensor()).relative, 1e-5);
+  }
+}
+
+TEST_P(TorchScript, HasApplesFoldedKeysUnlessFrozen) {
+  const bool frozen = std::get<1>(GetParam());
+  export_torchscript(folded, checkpoint, "test.pth", path, frozen);
+  std::vector<std::string> names;
+  for (const auto& parameter : load_torchscript(path).module.named_parameters()) names.push_back(parameter.name);
+  EXPECT_EQ(names, frozen ? std::vector<std::string>{} : state_dict(*folded).keys());
+}
+
+TEST_P(TorchScript, PythonGivesTheSameLogits) {
+  const std::string python = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
+  if (!fs::exists(python)) GTEST_SKIP() << "needs Python with torch in .deps/venv (scripts/setup.sh)";
+  export_torchscript(folded, checkpoint, "test.pth", path, std::get<1>(GetParam()));
+  torch::NoGradGuard no_grad;
+  const auto x = seeded_input(folded, 2, 64);
+  const fs::path raw = path.string() + ".raw";
+  std::ofstream stream(raw, std::ios::binary);
+  for (const auto& t : {x, folded->forward(x)}) {
+    stream.write(static_cast<const char*>(t.contiguous().data_ptr()), t.numel() * sizeof(float));
+  }
+  stream.close();
+  const std::string script = fmt::format(
+      "import numpy, torch; d = torch.from_numpy(numpy.fromfile('{}', 'float32')); "
+      "m = torch.jit.load('{}'); y = m(d[:-20].view(2, 3, 64, 64)); "
+      "assert m.class_names[9] == 'class 9'; assert m.crop == 64; "
+      "assert torch.allclose(y, d[-20:].view(2, 10), rtol=1e-5, atol=1e-5)",
+      raw.string(), path.string());
+  EXPECT_EQ(std::system((python + " -c \"" + script + "\"").c_str()), 0);
+  fs::remove(raw);
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, TorchScript,
+                         testing::Combine(testing::Values(0, 4), testing::Bool()));
+
+TEST(TorchScriptFiles, OthersAreRefusedByName) {
+  const fs::path path = fs::temp_directory_path() / fmt::format("mobileone_no_script_{}", ::getpid());
+  write_whole(path, "no archive");
+  try {
+    load_torchscript(path);
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_TRUE(message.starts_with(path.string() + ": cannot be read as TorchScript")) << message;
+    EXPECT_EQ(message.find('\n'), std::string::npos);
+  }
+  fs::remove(path);
+}
+
+}  // namespace
+}  // namespace mobileone

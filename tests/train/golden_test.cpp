@@ -1,0 +1,126 @@
+// The network, its loss, gradients, statistics, SGD and moving average against numbers that the
+// reference implementation computed in float64 (tests/golden, ../shared/README.md).
+#include <gtest/gtest.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "mobileone/checkpoint/safetensors.h"
+#include "mobileone/model/mobileone.h"
+#include "mobileone/train/classification.h"
+#include "mobileone/train/optimizer.h"
+
+namespace mobileone {
+namespace {
+
+struct Golden {
+  const char* name;
+  torch::Dtype dtype;
+  double tolerance;  ///< relative
+};
+
+std::string golden_path(const std::string& name) {
+  return std::string(MOBILEONE_SOURCE_DIR "/tests/golden/") + name + ".safetensors";
+}
+
+class GoldenNetwork : public testing::TestWithParam<Golden> {
+ protected:
+  void SetUp() override {
+    const std::string name = GetParam().name;
+    ModelConfig config;
+    config.width_multipliers = {0.25, 0.25, 0.25, 0.25};
+    config.branches = {name == "tiny_k4" ? 4 : 1};
+    if (name == "tiny_k1_se") config.se_blocks = {0, 0, 5, 1};
+    network = MobileOne(network_options(config, 10));
+    network->to(GetParam().dtype);
+    load_state_dict(*network, read_safetensors(golden_path(name)), name);
+    expected = read_safetensors(golden_path(name + "_expected"));
+    input = expected["input"].to(GetParam().dtype);
+    target = expected["target"];
+  }
+
+  torch::Tensor loss() { return classification_loss(network->forward(input), target, 0.1); }
+
+  void expect_close(const torch::Tensor& actual, const torch::Tensor& reference,
+                    const std::string& what, double slack = 1) {
+    const auto wide = actual.detach().to(torch::kFloat64).reshape_as(reference);
+    const double scale = reference.norm().item<double>();
+    const double error = (wide - reference).norm().item<double>();
+    EXPECT_LE(error, slack * GetParam().tolerance * scale + 1e-12) << what;
+  }
+
+  MobileOne network{nullptr};
+  StateDict expected;
+  torch::Tensor input, target;
+};
+
+TEST_P(GoldenNetwork, EvaluationLogits) {
+  network->eval();
+  torch::NoGradGuard no_grad;
+  expect_close(network->forward(input), expected["eval_logits"], "unfolded");
+  expect_close(fold(network)->forward(input), expected["eval_logits"], "folded");
+}
+
+TEST_P(GoldenNetwork, FoldedWeights) {
+  const auto folded = state_dict(*fold(network));
+  const auto reference = read_safetensors(golden_path(std::string(GetParam().name) + "_fused"));
+  ASSERT_EQ(folded.size(), reference.size());
+  for (const auto& item : reference) {
+    // The reference folded in float32.
+    const auto difference = folded[item.key()].to(torch::kFloat64) - item.value().to(torch::kFloat64);
+    EXPECT_LT(difference.norm().item<double>(), 1e-6 * item.value().norm().item<double>()) << item.key();
+  }
+}
+
+TEST_P(GoldenNetwork, TrainingLossGradientsAndStatistics) {
+  network->train();
+  const auto logits = network->forward(input);
+  expect_close(logits, expected["train_logits"], "training logits");
+  const auto value = classification_loss(logits, target, 0.1);
+  expect_close(value, expected["train_loss"], "training loss");
+  value.backward();
+  // float32 gradients pass some forty batch norms; the reference in float32 is no closer.
+  const double slack = GetParam().dtype == torch::kFloat32 ? 1000 : 1;
+  for (const auto& item : network->named_parameters()) {
+    expect_close(item.value().grad(), expected["grad." + item.key()], item.key(), slack);
+  }
+  for (const auto& item : network->named_buffers()) {
+    const auto* statistic = expected.find("after_one_forward." + item.key());
+    if (statistic != nullptr) expect_close(item.value(), *statistic, item.key());
+  }
+}
+
+TEST_P(GoldenNetwork, TwentyStepsOfSgdAndTheirAverage) {
+  network->train();
+  FlatState state(*network);
+  OptimizerConfig config;
+  config.momentum = 0.9;
+  Sgd sgd(config, state);
+  Ema ema(0.99, state);
+  const double slack = GetParam().dtype == torch::kFloat32 ? 1000 : 1;
+  for (int step = 0; step < 20; ++step) {
+    const auto value = loss();
+    const auto reference = expected["sgd20_losses"][step];
+    expect_close(value, reference, "loss of step " + std::to_string(step), slack);
+    value.backward();
+    sgd.step(0.05, 1e-4);
+    ema.update();
+  }
+  network->eval();
+  torch::NoGradGuard no_grad;
+  expect_close(network->forward(input), expected["sgd20_final_eval_logits"], "final", slack);
+  ema.swap();
+  expect_close(network->forward(input), expected["sgd20_ema_eval_logits"], "average", slack);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Networks, GoldenNetwork,
+    testing::Values(Golden{"tiny_k4", torch::kFloat64, 1e-9}, Golden{"tiny_k4", torch::kFloat32, 1e-5},
+                    Golden{"tiny_k1_se", torch::kFloat64, 1e-9},
+                    Golden{"tiny_k1_se", torch::kFloat32, 1e-5}),
+    [](const auto& golden) {
+      return std::string(golden.param.name) +
+             (golden.param.dtype == torch::kFloat64 ? "_float64" : "_float32");
+    });
+
+}  // namespace
+}  // namespace mobileone

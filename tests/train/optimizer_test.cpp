@@ -1,0 +1,130 @@
+#include "mobileone/train/optimizer.h"
+
+#include <gtest/gtest.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/optim/sgd.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "mobileone/util/error.h"
+
+namespace mobileone {
+namespace {
+
+/// A convolution, a norm and a linear layer, to be trained by ours and by LibTorch's optimizer.
+torch::nn::Sequential small_module() {
+  torch::manual_seed(3);
+  torch::nn::Sequential module(torch::nn::Conv2d(torch::nn::Conv2dOptions(2, 4, 3).bias(false)),
+                               torch::nn::BatchNorm2d(4), torch::nn::Flatten(),
+                               torch::nn::Linear(4 * 4 * 4, 3));
+  module->to(torch::kFloat64);
+  return module;
+}
+
+torch::Tensor objective(torch::nn::Sequential& module, int step) {
+  torch::manual_seed(100 + step);
+  return module->forward(torch::randn({5, 2, 6, 6}, torch::kFloat64)).square().mean();
+}
+
+class SgdAgainstTorch : public testing::TestWithParam<std::tuple<double, bool, bool>> {};
+
+TEST_P(SgdAgainstTorch, TakesTheSameSteps) {
+  const auto [momentum, nesterov, decay_norm_and_bias] = GetParam();
+  auto ours = small_module(), theirs = small_module();
+  FlatState state(*ours);
+  OptimizerConfig config;
+  config.momentum = momentum;
+  config.nesterov = nesterov;
+  config.decay_norm_and_bias = decay_norm_and_bias;
+  Sgd sgd(config, state);
+  std::vector<torch::Tensor> weights, others;
+  for (const auto& p : theirs->parameters()) (p.dim() > 1 ? weights : others).push_back(p);
+  const auto options = [&, m = momentum, n = nesterov](double decay) {
+    return std::make_unique<torch::optim::SGDOptions>(
+        torch::optim::SGDOptions(0.1).momentum(m).nesterov(n).weight_decay(decay));
+  };
+  torch::optim::SGD reference({{weights, options(0.01)}, {others, options(decay_norm_and_bias ? 0.01 : 0)}},
+                              torch::optim::SGDOptions(0.1));
+  for (int step = 0; step < 5; ++step) {
+    objective(ours, step).backward();
+    sgd.step(0.1, 0.01);
+    reference.zero_grad();
+    objective(theirs, step).backward();
+    reference.step();
+    for (size_t i = 0; i < ours->parameters().size(); ++i) {
+      EXPECT_TRUE(torch::allclose(ours->parameters()[i], theirs->parameters()[i], 1e-12, 1e-14));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Options, SgdAgainstTorch,
+                         testing::Values(std::tuple{0.9, false, true}, std::tuple{0.9, true, true},
+                                         std::tuple{0.9, false, false}, std::tuple{0.0, false, true}));
+
+TEST(Sgd, ClipsTheWholeGradientsNorm) {
+  auto module = small_module();
+  FlatState state(*module);
+  OptimizerConfig config;
+  config.momentum = 0;
+  config.clip_norm = 0.5;
+  Sgd sgd(config, state);
+  const auto before = state.parameters.clone();
+  objective(module, 0).mul(1000).backward();
+  sgd.step(1, 0);
+  EXPECT_NEAR((state.parameters - before).norm().item<double>(), 0.5, 1e-5);
+  EXPECT_EQ(state.gradients.abs().sum().item<double>(), 0);
+}
+
+TEST(Ema, AveragesAndSwapsBack) {
+  auto module = small_module();
+  FlatState state(*module);
+  Ema ema(0.9, state);
+  const auto start = state.parameters.clone();
+  {
+    torch::NoGradGuard no_grad;
+    state.parameters.add_(1);
+  }
+  ema.update();
+  const auto own = state.parameters.clone();
+  ema.swap();
+  EXPECT_TRUE(torch::allclose(state.parameters, start + 0.1));
+  ema.swap();
+  EXPECT_TRUE(torch::equal(state.parameters, own));
+}
+
+TEST(FlatState, IsTheModulesOwnMemory) {
+  auto module = small_module();
+  const auto before = module->parameters().front().clone();
+  FlatState state(*module);
+  EXPECT_TRUE(torch::equal(module->parameters().front(), before));
+  {
+    torch::NoGradGuard no_grad;
+    state.parameters.zero_();
+    state.buffers.fill_(7);
+  }
+  for (const auto& p : module->parameters()) EXPECT_EQ(p.abs().sum().item<double>(), 0);
+  EXPECT_EQ(module->named_buffers()["1.running_mean"].sum().item<double>(), 28);
+  EXPECT_EQ(state.weight_count, 4 * 2 * 9 + 3 * 64);
+}
+
+TEST(FlatState, NamedStateHasTheModulesNamesAndOrder) {
+  auto module = small_module();
+  FlatState state(*module);
+  const auto named = state.named_state(state.parameters, state.buffers);
+  const auto own = state_dict(*module);
+  ASSERT_EQ(named.keys(), own.keys());
+  for (const auto& item : own) EXPECT_TRUE(torch::equal(named[item.key()], item.value())) << item.key();
+}
+
+TEST(Sgd, MomentumOfAnotherNetworkIsRefused) {
+  auto module = small_module();
+  FlatState state(*module);
+  Sgd sgd(OptimizerConfig{}, state);
+  EXPECT_THROW(sgd.load_momentum({}, "last.pth"), Error);
+}
+
+}  // namespace
+}  // namespace mobileone

@@ -1,0 +1,54 @@
+#include "mobileone/train/schedule.h"
+
+#include <gtest/gtest.h>
+
+namespace mobileone {
+namespace {
+
+TEST(LearningRate, FallsAlongACosineFromPeakToEnd) {
+  Config config;
+  config.optimizer.lr = 0.4;
+  config.schedule.lr_end = 0.1;
+  EXPECT_DOUBLE_EQ(learning_rate(config, 0, 1000), 0.4);
+  EXPECT_NEAR(learning_rate(config, 500, 1000), 0.25, 1e-12);
+  EXPECT_DOUBLE_EQ(learning_rate(config, 1000, 1000), 0.1);
+  for (int64_t step = 1; step <= 1000; ++step) {
+    EXPECT_LT(learning_rate(config, step, 1000), learning_rate(config, step - 1, 1000));
+  }
+}
+
+TEST(LearningRate, WarmsUpLinearly) {
+  Config config;
+  config.schedule.epochs = 100;
+  config.schedule.warmup_epochs = 5;  // 50 of 1000 steps
+  for (int64_t step = 0; step < 60; ++step) {
+    const double ramp = std::min(1.0, (step + 1) / 50.0);
+    EXPECT_DOUBLE_EQ(learning_rate(config, step, 1000), ramp * cosine(0.1, 0, step, 1000));
+  }
+}
+
+TEST(WeightDecay, AnnealsAsThePaperSays) {
+  Config config;
+  EXPECT_DOUBLE_EQ(weight_decay(config, 0, 77), 1e-4);
+  EXPECT_DOUBLE_EQ(weight_decay(config, 77, 77), 1e-5);
+}
+
+TEST(Curriculum, ChangesAtTheEpochsThatItNames) {
+  Config config;
+  config.curriculum.stages = {{0, 160, 0.3}, {39, 192, 0.6}, {114, 224, 1.0}};
+  EXPECT_EQ(curriculum_stage(config, 0).size, 160);
+  EXPECT_EQ(curriculum_stage(config, 38).strength, 0.3);
+  EXPECT_EQ(curriculum_stage(config, 39).size, 192);
+  EXPECT_EQ(curriculum_stage(config, 113).strength, 0.6);
+  EXPECT_EQ(curriculum_stage(config, 299).size, 224);
+}
+
+TEST(Curriculum, IsTheDataSectionsSizeWhereThereIsNone) {
+  Config config;
+  config.data.size = 64;
+  config.augment.strength = 0.5;
+  EXPECT_EQ(curriculum_stage(config, 7), (CurriculumStage{0, 64, 0.5}));
+}
+
+}  // namespace
+}  // namespace mobileone

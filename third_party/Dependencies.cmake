@@ -1,0 +1,44 @@
+# Finds what mobileone builds on; nothing is downloaded here. `scripts/setup.sh` installs all of it.
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # A precompiled header needs these relaxations for ccache to cache what includes it.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
+endif()
+
+macro(mobileone_require name package)
+  find_package(${name} QUIET ${ARGN})
+  if(NOT ${name}_FOUND)
+    message(FATAL_ERROR "${name} was not found (Debian package ${package}): run scripts/setup.sh, "
+                        "or name its folder in CMAKE_PREFIX_PATH.")
+  endif()
+endmacro()
+
+mobileone_require(Threads libc6-dev)
+mobileone_require(fmt libfmt-dev)
+mobileone_require(spdlog libspdlog-dev)
+mobileone_require(yaml-cpp libyaml-cpp-dev)
+mobileone_require(nlohmann_json nlohmann-json3-dev)
+mobileone_require(CLI11 libcli11-dev)
+mobileone_require(JPEG libjpeg-dev)
+mobileone_require(OpenCV "libopencv-core-dev, -imgcodecs-dev"
+                  COMPONENTS core imgcodecs)
+if(MOBILEONE_BUILD_TESTS)
+  mobileone_require(GTest libgtest-dev)
+endif()
+
+# LibTorch: CMAKE_PREFIX_PATH wins; otherwise the wheel that scripts/setup.sh put into .deps.
+file(GLOB MOBILEONE_DEPS_TORCH
+     ${PROJECT_SOURCE_DIR}/.deps/venv/lib/python3*/site-packages/torch/share/cmake)
+list(APPEND CMAKE_PREFIX_PATH ${MOBILEONE_DEPS_TORCH})
+find_package(Torch QUIET)
+if(NOT Torch_FOUND)
+  message(FATAL_ERROR "LibTorch was not found: run scripts/setup.sh, or pass "
+                      "-DCMAKE_PREFIX_PATH=/path/to/libtorch/share/cmake.")
+endif()
+
+# Both fmt copies (Debian's, and the newer one in LibTorch's headers) are used header-only; their
+# inline namespaces keep them apart, so which one a folder sees does not matter.
+add_library(mobileone_fmt INTERFACE)
+target_compile_definitions(mobileone_fmt INTERFACE FMT_HEADER_ONLY=1)
