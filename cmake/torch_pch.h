@@ -1,6 +1,5 @@
 // What most sources use of LibTorch and others: the narrow headers. torch/torch.h as a whole would
 // make the precompiled header, which every source loads, a fifth larger.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <torch/nn/functional/loss.h>
@@ -12,5 +11,6 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>

@@ -16,10 +16,11 @@ torch::Tensor read_ppm(const std::string& path) {
   std::string magic;
   int64_t width = 0, height = 0, levels = 0;
   file >> magic >> width >> height >> levels;
-  if (!file || magic != "P6" || levels != 255) throw std::runtime_error(path + ": is no 8-bit binary PPM");
+  if (!file || magic != "P6" || levels != 255)
+    throw std::runtime_error(path + ": is no 8-bit binary PPM");
   file.get();
   auto pixels = torch::empty({height, width, 3}, torch::kUInt8);
-  file.read(pixels.data_ptr<char>(), pixels.numel());
+  file.read(static_cast<char*>(pixels.data_ptr()), pixels.numel());
   if (!file) throw std::runtime_error(path + ": ends early");
   return pixels.permute({2, 0, 1}).unsqueeze(0);  // [1,3,H,W]
 }
@@ -42,8 +43,9 @@ int main(int argc, char** argv) try {
   if (argc != 3) throw std::runtime_error("usage: classify model.pt image.ppm");
   torch::NoGradGuard no_grad;
   auto model = torch::jit::load(argv[1]);
-  const auto input = prepare(read_ppm(argv[2]), model.attr("resize").toInt(), model.attr("crop").toInt(),
-                             model.attr("mean").toDoubleVector(), model.attr("std").toDoubleVector());
+  const auto input =
+      prepare(read_ppm(argv[2]), model.attr("resize").toInt(), model.attr("crop").toInt(),
+              model.attr("mean").toDoubleVector(), model.attr("std").toDoubleVector());
   const auto probabilities = model.forward({input}).toTensor().softmax(1)[0];
   const auto names = model.attr("class_names").toListRef();
   const auto [best, classes] = probabilities.topk(std::min<int64_t>(5, probabilities.size(0)));

@@ -12,7 +12,8 @@ namespace {
 double time_call(const Model& model, const torch::Tensor& input) {
   const auto start = std::chrono::steady_clock::now();
   model.forward(input);
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
 }
 
 }  // namespace
@@ -33,7 +34,9 @@ std::vector<Latency> measure_latency(const std::vector<Model>& models, int64_t b
   std::vector<Latency> results;
   for (size_t m = 0; m < models.size(); ++m) {
     std::sort(times[m].begin(), times[m].end());
-    const auto quantile = [&](double q) { return times[m][static_cast<size_t>(q * (times[m].size() - 1))]; };
+    const auto quantile = [&](double q) {
+      return times[m][static_cast<size_t>(q * (times[m].size() - 1))];
+    };
     results.push_back({models[m].origin, times[m].front(), quantile(0.5), quantile(0.95)});
   }
   return results;

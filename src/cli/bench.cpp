@@ -40,11 +40,13 @@ void add_bench(CLI::App& app) {
   auto* command = bench->add_subcommand("latency", "Time network files in turn");
   command->add_option("models", options->models, "Checkpoints and TorchScript files")->required();
   command->add_option("--batch", options->batch, "Images per call")
-      ->check(CLI::Range(1, 100000))->capture_default_str();
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   command->add_option("--size", options->size, "Image size, px [the first model's]")
       ->check(CLI::Range(8, 4096));
   command->add_option("--threads", options->threads, "Threads of computation")
-      ->check(CLI::Range(1, 1024))->capture_default_str();
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   command->callback([options] { bench_latency(*options); });
 }
 

@@ -20,11 +20,14 @@ void add_data(CLI::App& app) {
       "shapes", "Draw a labelled set of JPEGs: ten classes of shapes and textures, train and val");
   shapes->add_option("folder", options->folder, "Folder to make")->required();
   shapes->add_option("--train", options->shapes.train_per_class, "Training images per class")
-      ->check(CLI::Range(1, 1000000))->capture_default_str();
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
   shapes->add_option("--val", options->shapes.val_per_class, "Validation images per class")
-      ->check(CLI::Range(1, 1000000))->capture_default_str();
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
   shapes->add_option("--size", options->shapes.size, "Width and height, px")
-      ->check(CLI::Range(16, 2048))->capture_default_str();
+      ->check(CLI::Range(16, 2048))
+      ->capture_default_str();
   shapes->add_option("--seed", options->shapes.seed, "The same seed draws the same bytes")
       ->capture_default_str();
   shapes->callback([options] {

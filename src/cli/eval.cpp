@@ -75,18 +75,24 @@ void eval(const Options& options) {
 
 void add_eval(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  auto* command = app.add_subcommand("eval", "Measure top-1 and top-5 accuracy of any network file");
-  command->add_option("model", options->model, "Checkpoint (folded or not) or TorchScript")->required();
+  auto* command =
+      app.add_subcommand("eval", "Measure top-1 and top-5 accuracy of any network file");
+  command->add_option("model", options->model, "Checkpoint (folded or not) or TorchScript")
+      ->required();
   command->add_option("--data", options->data, "Folder of class folders, or CSV list `path,label`")
       ->required();
-  command->add_option("--resize", options->resize, "Short side before the crop, px [the model's, or 256]")
+  command
+      ->add_option("--resize", options->resize,
+                   "Short side before the crop, px [the model's, or 256]")
       ->check(CLI::Range(8, 4096));
   command->add_option("--crop", options->crop, "Centre crop, px [the model's, or 224]")
       ->check(CLI::Range(8, 4096));
   command->add_option("--batch", options->evaluation.batch_size, "Images per batch")
-      ->check(CLI::Range(1, 100000))->capture_default_str();
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   command->add_option("--workers", options->evaluation.workers, "Threads that read images")
-      ->check(CLI::Range(1, 1024))->capture_default_str();
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
   command->add_option("--threads", options->threads, "Threads of computation [one per core]")
       ->check(CLI::Range(1, 1024));
   command->add_option("--report", options->report,

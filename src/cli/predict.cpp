@@ -24,7 +24,8 @@ void predict_all(const Options& options) {
   auto results = nlohmann::ordered_json::array();
   for (const auto& image : options.images) {
     const auto predictions = predict(model, image, options.count);
-    nlohmann::ordered_json entry = {{"image", image}, {"predictions", nlohmann::ordered_json::array()}};
+    nlohmann::ordered_json entry = {{"image", image},
+                                    {"predictions", nlohmann::ordered_json::array()}};
     if (!options.json) fmt::print("{}\n", image);
     for (const auto& p : predictions) {
       entry["predictions"].push_back(
@@ -41,10 +42,12 @@ void predict_all(const Options& options) {
 void add_predict(CLI::App& app) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("predict", "Classify images");
-  command->add_option("model", options->model, "Checkpoint (folded or not) or TorchScript")->required();
+  command->add_option("model", options->model, "Checkpoint (folded or not) or TorchScript")
+      ->required();
   command->add_option("images", options->images, "Image files")->required();
   command->add_option("--top", options->count, "Classes to print per image")
-      ->check(CLI::Range(1, 1000))->capture_default_str();
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
   command->add_flag("--json", options->json, "Print one JSON array and nothing else");
   command->callback([options] { predict_all(*options); });
 }

@@ -42,9 +42,10 @@ void compare(const char* what, MobileOne unfolded, MobileOne folded, const torch
   fmt::print("{:<22} largest logit difference {:.3g} absolute, {:.3g} relative\n", what,
              difference.absolute, difference.relative);
   if (!(difference.absolute <= allowed)) {
-    throw Error("the folded network differs from the unfolded one by {:.3g} on {} (at most {:.0e} "
-                "expected); nothing was written",
-                difference.absolute, what, allowed);
+    throw Error(
+        "the folded network differs from the unfolded one by {:.3g} on {} (at most {:.0e} "
+        "expected); nothing was written",
+        difference.absolute, what, allowed);
   }
 }
 
@@ -80,7 +81,8 @@ void reparam(const Options& options) {
 
 void add_reparam(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  auto* command = app.add_subcommand("reparam", "Fold a checkpoint's branches into single convolutions");
+  auto* command =
+      app.add_subcommand("reparam", "Fold a checkpoint's branches into single convolutions");
   command->add_option("checkpoint", options->input, "best.pth or last.pth of a run")->required();
   command->add_option("-o,--output", options->output, "Folded checkpoint to write")->required();
   command->add_option("--data", options->data, "Compare on images of this folder or CSV list, too");

@@ -1,10 +1,14 @@
 #include <c10/util/Exception.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/config/nearest.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/progress.h"
 
@@ -16,6 +20,16 @@ int report(const std::string& message, int status) {
   std::fflush(stdout);
   fmt::print(stderr, "mobileone: {}\n", message);
   return status;
+}
+
+/// Throws Error if the first argument is to be a command and is none.
+void require_command(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  std::vector<std::string> names;
+  for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+  throw Error("'{}' is no command{} (commands: {})", argv[1],
+              did_you_mean(argv[1], {names.begin(), names.end()}), fmt::join(names, ", "));
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -37,6 +51,7 @@ int run(int argc, char** argv) {
   add_bench(app);
   add_config(app);
   try {
+    require_command(app, argc, argv);
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::ParseError& error) {
@@ -46,7 +61,8 @@ int run(int argc, char** argv) {
     return report(error.what(), 2);
   } catch (const c10::OutOfMemoryError& error) {
     return report(first_line(error.what_without_backtrace()) +
-                  "; lower schedule.batch_size or raise schedule.accumulate", 2);
+                      "; lower schedule.batch_size or raise schedule.accumulate",
+                  2);
   } catch (const c10::Error& error) {
     return report("internal error: " + first_line(error.what_without_backtrace()), 1);
   } catch (const std::exception& error) {

@@ -4,10 +4,10 @@
 #include <string>
 
 #include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/export/torchscript.h"
-#include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/model/counts.h"
 #include "mobileone/util/error.h"
 
@@ -44,8 +44,8 @@ void summarise(const std::string& what, int64_t size) {
   for (size_t i = 0; i < rows.size(); ++i) {
     fmt::print(kRow, rows[i].name, rows[i].kind,
                fmt::format("{}x{}x{}", rows[i].channels, rows[i].height, rows[i].width),
-               rows[i].branches, rows[i].parameters, folded_rows[i].parameters,
-               folded_rows[i].macs, folded_rows[i].activations);
+               rows[i].branches, rows[i].parameters, folded_rows[i].parameters, folded_rows[i].macs,
+               folded_rows[i].activations);
   }
   const auto total = total_counts(train_time, size), total_folded = total_counts(folded, size);
   fmt::print(kRow, "total", train_time.variant, "", "", total.parameters, total_folded.parameters,
@@ -62,7 +62,8 @@ void add_summary(CLI::App& app) {
     int64_t size = 0;
   };
   auto options = std::make_shared<Options>();
-  auto* command = app.add_subcommand("summary", "Layers, parameters, MACs and activations of a network");
+  auto* command =
+      app.add_subcommand("summary", "Layers, parameters, MACs and activations of a network");
   command->add_option("network", options->what, "s0 to s4, a YAML configuration or a network file")
       ->required();
   command->add_option("--size", options->size, "Input size, px [the model's, or 224]")

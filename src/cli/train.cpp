@@ -19,9 +19,8 @@ void add_train(CLI::App& app) {
   command->add_option("config", options->config, "YAML configuration")->required();
   command->add_option("overrides", options->overrides, "section.key=value, e.g. optimizer.lr=0.05");
   command->add_flag("--resume", options->resume, "Go on from last.pth in output.dir");
-  command->callback([options] {
-    train(load_config(options->config, options->overrides), options->resume);
-  });
+  command->callback(
+      [options] { train(load_config(options->config, options->overrides), options->resume); });
 }
 
 }  // namespace mobileone::cli

@@ -22,10 +22,17 @@ std::string xml_escaped(const std::string& text) {
   std::string escaped;
   for (const char c : text) {
     switch (c) {
-      case '&': escaped += "&amp;"; break;
-      case '<': escaped += "&lt;"; break;
-      case '>': escaped += "&gt;"; break;
-      default: escaped += c;
+      case '&':
+        escaped += "&amp;";
+        break;
+      case '<':
+        escaped += "&lt;";
+        break;
+      case '>':
+        escaped += "&gt;";
+        break;
+      default:
+        escaped += c;
     }
   }
   return escaped;
@@ -104,9 +111,9 @@ std::string confusion_svg(const Evaluation& evaluation) {
       svg += fmt::format("<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\"/>\n", x, y,
                          cell, cell, shade(share));
       if (labelled) {
-        svg += fmt::format(
-            "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" fill=\"{}\">{}</text>\n", x + cell / 2,
-            y + cell / 2 + 4, share > 0.5 ? "white" : "black", counts[row][column]);
+        svg += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\" fill=\"{}\">{}</text>\n",
+                           x + cell / 2, y + cell / 2 + 4, share > 0.5 ? "white" : "black",
+                           counts[row][column]);
       }
     }
   }

@@ -68,8 +68,10 @@ std::vector<Prediction> predict(const Model& model, const std::string& image_pat
   torch::NoGradGuard no_grad;
   const DataConfig& data = model.config.data;
   Random random(0);
-  const auto image = eval_transform(data.eval_resize, data.eval_crop)(read_image(image_path), random);
-  auto input = torch::empty({1, 3, data.eval_crop, data.eval_crop}, torch::MemoryFormat::ChannelsLast);
+  const auto image =
+      eval_transform(data.eval_resize, data.eval_crop)(read_image(image_path), random);
+  auto input =
+      torch::empty({1, 3, data.eval_crop, data.eval_crop}, torch::MemoryFormat::ChannelsLast);
   normalize(image, level_table(data.mean, data.std), input.data_ptr<float>());
   const auto probabilities =
       model.forward(input.to(model.device)).to(torch::kCPU, torch::kFloat64).softmax(1)[0];

@@ -1,8 +1,8 @@
 #include "mobileone/export/torchscript.h"
 
 #include <torch/csrc/jit/api/module.h>
-#include <torch/csrc/jit/serialization/import.h>
 #include <torch/csrc/jit/serialization/export.h>
+#include <torch/csrc/jit/serialization/import.h>
 #include <torch/utils.h>
 
 #include <memory>
@@ -163,12 +163,13 @@ Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpo
                   {kDescriptionFile, description(folded, checkpoint, source)}});
     TorchScriptModel reloaded = load_torchscript(temporary);
     const auto x = seeded_input(folded, 2, checkpoint.config.data.eval_crop);
-    difference = largest_difference(MobileOne(folded)->forward(x),
-                                    reloaded.module.forward({x}).toTensor());
+    difference =
+        largest_difference(MobileOne(folded)->forward(x), reloaded.module.forward({x}).toTensor());
     if (!(difference.relative <= 1e-5)) {
-      throw Error("{}: the exported file's logits differ from the network's by {:.3g} (relative "
-                  "{:.3g}, at most 1e-5 expected); nothing was written",
-                  path.string(), difference.absolute, difference.relative);
+      throw Error(
+          "{}: the exported file's logits differ from the network's by {:.3g} (relative "
+          "{:.3g}, at most 1e-5 expected); nothing was written",
+          path.string(), difference.absolute, difference.relative);
     }
   });
   return difference;
@@ -192,7 +193,8 @@ TorchScriptModel load_torchscript(const std::filesystem::path& path) {
   const auto json = nlohmann::json::parse(extra_files[kDescriptionFile], nullptr,
                                           /*allow_exceptions=*/false);
   if (json.is_object() && json.contains("class_names")) {
-    for (const auto& name : json["class_names"]) model.class_names.push_back(name.get<std::string>());
+    for (const auto& name : json["class_names"])
+      model.class_names.push_back(name.get<std::string>());
   }
   return model;
 }

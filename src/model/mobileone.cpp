@@ -54,9 +54,9 @@ UnitImpl::UnitImpl(UnitOptions unit_options) : options(std::move(unit_options)) 
     branches->push_back(rbr_conv_.back());
   }
   if (o.has_scale()) {
-    rbr_scale_ = register_module("rbr_scale", ConvBn(nn::Conv2dOptions(o.in_channels, o.out_channels, 1)
-                                                         .groups(o.groups)
-                                                         .bias(false)));
+    rbr_scale_ = register_module(
+        "rbr_scale",
+        ConvBn(nn::Conv2dOptions(o.in_channels, o.out_channels, 1).groups(o.groups).bias(false)));
   }
 }
 
@@ -73,7 +73,8 @@ Tensor UnitImpl::sum_of_branches(const Tensor& x) {
     // A 1×1 convolution sees only the pixels it strides over. Taking them first keeps oneDNN from
     // its strided 1×1 backward, which corrupts memory for 3 input channels (torch 2.13).
     const int64_t stride = options.stride;
-    out += rbr_scale_(stride == 1 ? x : x.slice(2, 0, x.size(2), stride).slice(3, 0, x.size(3), stride));
+    out += rbr_scale_(
+        stride == 1 ? x : x.slice(2, 0, x.size(2), stride).slice(3, 0, x.size(3), stride));
   }
   if (rbr_skip_) out += rbr_skip_(x);
   return out;
@@ -96,7 +97,8 @@ Branch branch_of(const Tensor& weight, const nn::BatchNorm2d& norm) {
 FoldedConv UnitImpl::fold() const {
   torch::NoGradGuard no_grad;
   std::vector<Branch> branches;
-  for (const auto& branch : rbr_conv_) branches.push_back(branch_of(branch->conv->weight, branch->bn));
+  for (const auto& branch : rbr_conv_)
+    branches.push_back(branch_of(branch->conv->weight, branch->bn));
   if (rbr_scale_) branches.push_back(branch_of(rbr_scale_->conv->weight, rbr_scale_->bn));
   if (rbr_skip_) branches.push_back(branch_of({}, rbr_skip_));
   return fold_branches(branches, options.weight_shape());
@@ -117,8 +119,8 @@ MobileOneImpl::MobileOneImpl(NetworkOptions network_options) : options(std::move
     stage->push_back(units_.back());
   }
   if (options.num_classes > 0) {
-    linear_ = register_module(
-        "linear", nn::Linear(units_.back()->options.out_channels, options.num_classes));
+    linear_ = register_module("linear",
+                              nn::Linear(units_.back()->options.out_channels, options.num_classes));
   }
   initialise();
 }
@@ -130,7 +132,8 @@ void MobileOneImpl::initialise() {
   for (const auto& module : modules(/*include_self=*/false)) {
     if (auto* conv = module->as<nn::Conv2d>()) {
       const auto& weight = conv->weight;
-      const double fan_out = static_cast<double>(weight.numel()) / weight.size(1) / conv->options.groups();
+      const double fan_out =
+          static_cast<double>(weight.numel()) / weight.size(1) / conv->options.groups();
       nn::init::normal_(weight, 0, std::sqrt(2.0 / fan_out));
       if (conv->bias.defined()) nn::init::zeros_(conv->bias);
     } else if (auto* linear = module->as<nn::Linear>()) {
@@ -151,9 +154,7 @@ std::vector<Tensor> MobileOneImpl::features(const Tensor& x) {
   return outputs;
 }
 
-Tensor MobileOneImpl::forward(const Tensor& x) {
-  return linear_(features(x).back().mean({2, 3}));
-}
+Tensor MobileOneImpl::forward(const Tensor& x) { return linear_(features(x).back().mean({2, 3})); }
 
 MobileOne fold(const MobileOne& network) {
   NetworkOptions options = network->options;

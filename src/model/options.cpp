@@ -42,8 +42,8 @@ NetworkOptions network_options(const ModelConfig& config, int64_t num_classes) {
   const VariantRow& row = variant_row(config.variant);
   const auto widths = per_stage(config.width_multipliers, row.width_multipliers);
   const auto depths = per_stage(config.depths, kDepths);
-  const auto branches = per_stage(
-      config.branches, {row.branches, row.branches, row.branches, row.branches});
+  const auto branches =
+      per_stage(config.branches, {row.branches, row.branches, row.branches, row.branches});
   const auto se_blocks = per_stage(config.se_blocks, row.se_blocks);
 
   NetworkOptions options;

@@ -23,7 +23,8 @@ void collect(const torch::nn::Module& module, const std::string& prefix, StateDi
 }
 
 void append_names(std::string& message, const char* what, const std::vector<std::string>& names) {
-  if (!names.empty()) message += fmt::format("; {} {}: {}", names.size(), what, fmt::join(names, ", "));
+  if (!names.empty())
+    message += fmt::format("; {} {}: {}", names.size(), what, fmt::join(names, ", "));
 }
 
 }  // namespace

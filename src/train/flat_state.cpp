@@ -35,7 +35,8 @@ FlatState::FlatState(torch::nn::Module& module) {
   torch::NoGradGuard no_grad;
   NamedTensors named, floating;
   for (const auto& item : module.named_parameters()) named.emplace_back(item.key(), item.value());
-  std::stable_partition(named.begin(), named.end(), [](const auto& p) { return p.second.dim() > 1; });
+  std::stable_partition(named.begin(), named.end(),
+                        [](const auto& p) { return p.second.dim() > 1; });
   for (const auto& [name, tensor] : named) weight_count += tensor.dim() > 1 ? tensor.numel() : 0;
   for (const auto& item : module.named_buffers()) {
     if (item.value().is_floating_point()) floating.emplace_back(item.key(), item.value());
@@ -52,7 +53,8 @@ FlatState::FlatState(torch::nn::Module& module) {
 
 StateDict FlatState::named_parameters(const torch::Tensor& flat) const {
   StateDict named;
-  for (const auto& slot : parameter_slots_) named.insert(slot.name, view_of(flat, slot.offset, slot.sizes));
+  for (const auto& slot : parameter_slots_)
+    named.insert(slot.name, view_of(flat, slot.offset, slot.sizes));
   return named;
 }
 

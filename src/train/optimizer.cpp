@@ -41,7 +41,8 @@ void Sgd::update(int64_t begin, int64_t end, double lr, double weight_decay) {
     return std::vector<torch::Tensor>{flat.slice(0, begin, end)};
   };
   // A first step would set v = g; from v = 0 the general step does the same.
-  at::_fused_sgd_(part(state_.parameters), part(state_.gradients), part(momentum_), weight_decay,
+  const auto momentum = config_.momentum > 0 ? part(momentum_) : std::vector<torch::Tensor>{};
+  at::_fused_sgd_(part(state_.parameters), part(state_.gradients), momentum, weight_decay,
                   config_.momentum, lr, /*dampening=*/0, config_.nesterov, /*maximize=*/false,
                   /*is_first_step=*/false);
 }

@@ -14,8 +14,9 @@ namespace mobileone {
 torch::Device choose_device(DeviceChoice choice) {
   const bool cuda = torch::cuda::is_available();
   if (choice == DeviceChoice::kCuda && !cuda) {
-    throw Error("runtime.device: cuda was asked for, but no CUDA device is available to this "
-                "LibTorch; use cpu or auto");
+    throw Error(
+        "runtime.device: cuda was asked for, but no CUDA device is available to this "
+        "LibTorch; use cpu or auto");
   }
   return cuda && choice != DeviceChoice::kCpu ? torch::kCUDA : torch::kCPU;
 }

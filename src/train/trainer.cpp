@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -11,7 +12,6 @@
 
 #include "mobileone/config/writer.h"
 #include "mobileone/data/loader.h"
-#include "mobileone/model/counts.h"
 #include "mobileone/train/classification.h"
 #include "mobileone/train/metrics_file.h"
 #include "mobileone/train/optimizer.h"
@@ -57,6 +57,7 @@ class Trainer {
  private:
   EpochSummary train_epoch();
   double forward_backward(const Batch& batch);
+  void require_finite(double loss, double lr) const;
   Metrics validate();
   void report(const EpochSummary& epoch, const Metrics& validation);
   void save(const Metrics& validation);
@@ -79,10 +80,29 @@ class Trainer {
 
 ImageList training_list(const Config& config) {
   if (config.data.train.empty()) {
-    throw Error("data.train: is not set; name a folder of class folders or a CSV list, for "
-                "instance data.train=data/imagenet/train");
+    throw Error(
+        "data.train: is not set; name a folder of class folders or a CSV list, for "
+        "instance data.train=data/imagenet/train");
   }
   return read_image_list(config.data.train);
+}
+
+/// Throws Error unless the network can train on batches of the images that the data give.
+void require_trainable(const Config& config) {
+  if (config.model.in_channels != 3) {
+    throw Error("model.in_channels: expected 3, the channels of image files, got {}",
+                config.model.in_channels);
+  }
+  int64_t size = config.data.size;
+  for (const auto& stage : config.curriculum.stages) size = std::min(size, stage.size);
+  for (const auto& unit : unit_table(network_options(config.model))) size = unit.output_size(size);
+  const int64_t images = config.schedule.batch_size / config.schedule.accumulate;
+  if (images * size * size < 2) {
+    throw Error(
+        "schedule.batch_size: a part of {} image(s) leaves the last batch norm one value per "
+        "channel; raise schedule.batch_size or lower schedule.accumulate",
+        images);
+  }
 }
 
 int64_t count_classes(const ImageList& list) {
@@ -95,6 +115,7 @@ Trainer::Trainer(Config config)
     : config_(std::move(config)),
       device_(choose_device(config_.runtime.device)),
       train_data_(training_list(config_), loader_options(config_, /*training=*/true)) {
+  require_trainable(config_);
   const ImageList& list = train_data_.list();
   if (config_.model.num_classes == 0) config_.model.num_classes = count_classes(list);
   require_labels_below(list, config_.model.num_classes);
@@ -102,7 +123,8 @@ Trainer::Trainer(Config config)
     ImageList val = read_image_list(config_.data.val);
     require_labels_below(val, config_.model.num_classes);
     require_same_classes(list.class_names, list.origin, val);
-    val_data_ = std::make_unique<Loader>(std::move(val), loader_options(config_, /*training=*/false));
+    val_data_ =
+        std::make_unique<Loader>(std::move(val), loader_options(config_, /*training=*/false));
   }
   set_threads(config_.runtime.threads);
   at::globalContext().setFlushDenormal(true);
@@ -160,12 +182,14 @@ EpochSummary Trainer::train_epoch() {
     summary.lr = learning_rate(config_, step_, total);
     summary.weight_decay = weight_decay(config_, step_, total);
     const double loss = forward_backward(*batch);
+    require_finite(loss, summary.lr);
     optimizer_->step(summary.lr, summary.weight_decay);
     if (ema_) ema_->update();
     ++step_;
     images += batch->labels.size(0);
     summary.loss += loss * batch->labels.size(0);
-    progress.update(images, fmt::format("loss {:.3f}  lr {:.4g}", summary.loss / images, summary.lr));
+    progress.update(images,
+                    fmt::format("loss {:.3f}  lr {:.4g}", summary.loss / images, summary.lr));
   }
   if (images == 0) throw Error("{}: no readable image in it", config_.data.train);
   summary.seconds = std::chrono::duration<double>(Progress::Clock::now() - start).count();
@@ -185,13 +209,16 @@ double Trainer::forward_backward(const Batch& batch) {
     loss.backward();
     mean_loss += loss.item<double>();
   }
-  if (!std::isfinite(mean_loss)) {
-    throw Error("step {}: the loss is {} (epoch {}, lr {:.4g}); the last good checkpoint is {}: "
-                "lower optimizer.lr or set optimizer.clip_norm",
-                step_ + 1, mean_loss, epoch_ + 1, learning_rate(config_, step_, step_ + 1),
-                (fs::path(config_.output.dir) / "last.pth").string());
-  }
   return mean_loss;
+}
+
+void Trainer::require_finite(double loss, double lr) const {
+  if (std::isfinite(loss)) return;
+  throw Error(
+      "step {} (epoch {}, lr {:.4g}): the loss is {}; lower optimizer.lr, lengthen "
+      "schedule.warmup_epochs or set optimizer.clip_norm{}",
+      step_ + 1, epoch_ + 1, lr, loss,
+      epoch_ == 0 ? "" : fmt::format("; last.pth holds the run up to epoch {}", epoch_));
 }
 
 Metrics Trainer::validate() {
@@ -275,9 +302,10 @@ void Trainer::save(const Metrics& validation) {
 Metrics train(Config config, bool resume) {
   const fs::path dir = config.output.dir, last = dir / "last.pth";
   if (!resume && fs::exists(last)) {
-    throw Error("{}: already holds a run (last.pth); go on with --resume, or choose another "
-                "output.dir",
-                dir.string());
+    throw Error(
+        "{}: already holds a run (last.pth); go on with --resume, or choose another "
+        "output.dir",
+        dir.string());
   }
   if (resume) require_file(last, "checkpoint to resume from");
   Trainer trainer(std::move(config));

@@ -59,8 +59,9 @@ double Progress::rate() const {
 void Progress::update(int64_t done, const std::string& note) {
   done_ = done;
   const auto now = Clock::now();
-  const auto interval = terminal_ ? std::chrono::milliseconds(100)
-                                  : std::chrono::duration_cast<std::chrono::milliseconds>(plain_interval_);
+  const auto interval =
+      terminal_ ? std::chrono::milliseconds(100)
+                : std::chrono::duration_cast<std::chrono::milliseconds>(plain_interval_);
   if (now - drawn_ < interval) return;
   drawn_ = now;
   draw(note);
@@ -69,8 +70,8 @@ void Progress::update(int64_t done, const std::string& note) {
 void Progress::draw(const std::string& note) const {
   const double share = static_cast<double>(done_) / total_;
   const double left = rate() > 0 ? (total_ - done_) / rate() : 0;
-  const std::string numbers = fmt::format("{:3.0f} %  {:.0f} {}/s  {} left  {}", 100 * share, rate(),
-                                          unit_, format_duration(left), note);
+  const std::string numbers = fmt::format("{:3.0f} %  {:.0f} {}/s  {} left  {}", 100 * share,
+                                          rate(), unit_, format_duration(left), note);
   if (!terminal_) {
     std::fputs(fmt::format("{}  {}\n", label_, numbers).c_str(), stderr);
     return;

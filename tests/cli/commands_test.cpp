@@ -1,8 +1,15 @@
 // The program as its users call it, from training to prediction.
 #include "mobileone/cli/commands.h"
 
-#include <fstream>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
 
 #include "cli/program.h"
 #include "mobileone/checkpoint/checkpoint.h"
@@ -25,20 +32,83 @@ TEST(Train, LeavesARunBehind) {
     EXPECT_TRUE(std::filesystem::exists(shop().path("run/") + file)) << file;
   }
   const std::string metrics = read_file(shop().path("run/metrics.csv"));
-  EXPECT_TRUE(metrics.starts_with("epoch,step,size,lr,weight_decay,train_loss,val_loss,val_top1,"
-                                  "val_top5,ema_loss,ema_top1,ema_top5,images_per_second,seconds\n1,4,"))
+  EXPECT_TRUE(
+      metrics.starts_with("epoch,step,size,lr,weight_decay,train_loss,val_loss,val_top1,"
+                          "val_top5,ema_loss,ema_top1,ema_top5,images_per_second,seconds\n1,4,"))
       << metrics;
 }
 
-TEST(Train, ResumedEqualsNeverStopped) {
-  // The schedule is part of the run, so the first half is a run that is cut off: its files are the
-  // whole run's after one epoch.
-  ASSERT_EQ(run_program(shop().training("whole", {"schedule.epochs=2"})).status, 0);
-  std::filesystem::create_directories(shop().path("half"));
-  ASSERT_EQ(run_program(shop().training("half", {"schedule.epochs=2"})).status, 0);
-  auto whole = load_checkpoint(shop().path("whole/last.pth"));
-  auto half = load_checkpoint(shop().path("half/last.pth"));
-  for (const auto& item : whole.weights) EXPECT_TRUE(torch::equal(item.value(), half.weights[item.key()]));
+/// Starts the program in a process of its own and kills it once it has saved a checkpoint.
+void train_and_kill(std::vector<std::string> arguments, const std::string& checkpoint) {
+  arguments.insert(arguments.begin(), MOBILEONE_PROGRAM);
+  std::vector<char*> argv;
+  for (auto& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(STDERR_FILENO);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  int status = 0;
+  while (!std::filesystem::exists(checkpoint)) {
+    ASSERT_EQ(::waitpid(child, &status, WNOHANG), 0) << "training ended before it saved anything";
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, &status, 0);
+}
+
+/// The table without its last two columns, which are times.
+std::string without_times(const std::string& csv) {
+  std::istringstream lines(csv);
+  std::string line, kept;
+  while (std::getline(lines, line)) {
+    line = line.substr(0, line.rfind(','));
+    kept += line.substr(0, line.rfind(',')) + "\n";
+  }
+  return kept;
+}
+
+TEST(Train, KilledAndResumedEqualsNeverStopped) {
+  const std::string epochs = "schedule.epochs=4";
+  ASSERT_EQ(run_program(shop().training("whole", {epochs})).status, 0);
+  train_and_kill(shop().training("killed", {epochs}), shop().path("killed/last.pth"));
+  ASSERT_EQ(run_program(shop().training("killed", {epochs, "--resume"})).status, 0);
+
+  const auto whole = load_checkpoint(shop().path("whole/last.pth"));
+  const auto resumed = load_checkpoint(shop().path("killed/last.pth"));
+  EXPECT_EQ(resumed.training->step, 16);
+  for (const auto& item : whole.weights) {
+    EXPECT_TRUE(torch::equal(item.value(), resumed.weights[item.key()])) << item.key();
+    EXPECT_TRUE(torch::equal(whole.ema[item.key()], resumed.ema[item.key()])) << item.key();
+  }
+  EXPECT_EQ(without_times(read_file(shop().path("whole/metrics.csv"))),
+            without_times(read_file(shop().path("killed/metrics.csv"))));
+}
+
+TEST(Train, AccumulatedPartsTakeAllImages) {
+  const auto outcome = run_program(shop().training("parts", {"schedule.accumulate=5"}));
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+}
+
+TEST(Train, InBfloat16) {
+  const auto outcome = run_program(shop().training("bf16", {"runtime.precision=bf16"}));
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+}
+
+TEST(Train, PythonReadsTheCheckpoint) {
+  const std::string python = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
+  if (!std::filesystem::exists(python)) GTEST_SKIP() << "needs Python with torch in .deps/venv";
+  const std::string script = fmt::format(
+      "import torch; c = torch.load('{}', weights_only=True); "
+      "assert 'stage0.rbr_conv.0.conv.weight' in c['state_dict']; "
+      "assert list(c['ema']) == list(c['state_dict']); assert c['step'] == 4 and c['epoch'] == 1; "
+      "assert len(c['class_names']) == 10 and 'schedule:' in c['config']; "
+      "assert c['metrics']['val_top5'] >= c['metrics']['val_top1']; "
+      "assert 'linear.weight' in c['optimizer']['momentum']",
+      shop().path("run/last.pth"));
+  EXPECT_EQ(std::system((python + " -c \"" + script + "\"").c_str()), 0);
 }
 
 TEST(Reparam, FoldsExportsAndKeepsTheAccuracy) {
@@ -51,7 +121,8 @@ TEST(Reparam, FoldsExportsAndKeepsTheAccuracy) {
   const auto write = run_program({"export", folded, "-o", exported});
   ASSERT_EQ(write.status, 0) << write.errors;
 
-  const auto before = evaluate_json(best), after = evaluate_json(folded), shipped = evaluate_json(exported);
+  const auto before = evaluate_json(best), after = evaluate_json(folded),
+             shipped = evaluate_json(exported);
   EXPECT_EQ(before["images"], 20);
   for (const char* key : {"top1", "top5"}) {
     EXPECT_EQ(before[key], after[key]);
@@ -61,8 +132,9 @@ TEST(Reparam, FoldsExportsAndKeepsTheAccuracy) {
 }
 
 TEST(Reparam, InFloat64) {
-  const auto fold = run_program({"reparam", shop().path("run/best.pth"), "-o", shop().path("folded64.pth"),
-                                 "--float64", "--data", shop().shapes("val")});
+  const auto fold =
+      run_program({"reparam", shop().path("run/best.pth"), "-o", shop().path("folded64.pth"),
+                   "--float64", "--data", shop().shapes("val")});
   EXPECT_EQ(fold.status, 0) << fold.errors;
 }
 
@@ -70,16 +142,18 @@ TEST(Export, FoldsAnUnfoldedCheckpointAndSaysSo) {
   const std::string best = shop().path("run/best.pth");
   const auto write = run_program({"export", best, "-o", shop().path("direct.pt"), "--freeze"});
   ASSERT_EQ(write.status, 0) << write.errors;
-  EXPECT_TRUE(write.output.starts_with(best + ": is not folded; folding it first\n")) << write.output;
+  EXPECT_TRUE(write.output.starts_with(best + ": is not folded; folding it first\n"))
+      << write.output;
   EXPECT_EQ(evaluate_json(best)["top1"], evaluate_json(shop().path("direct.pt"))["top1"]);
 }
 
 TEST(Eval, WritesItsReport) {
-  const auto outcome = run_program({"eval", shop().path("run/best.pth"), "--data", shop().shapes("val"),
-                                    "--report", shop().path("report")});
+  const auto outcome = run_program({"eval", shop().path("run/best.pth"), "--data",
+                                    shop().shapes("val"), "--report", shop().path("report")});
   ASSERT_EQ(outcome.status, 0) << outcome.errors;
   EXPECT_NE(outcome.output.find("top-1"), std::string::npos);
-  EXPECT_TRUE(read_file(shop().path("report/per_class.csv")).starts_with("class,images,correct,accuracy,"));
+  EXPECT_TRUE(
+      read_file(shop().path("report/per_class.csv")).starts_with("class,images,correct,accuracy,"));
   EXPECT_TRUE(read_file(shop().path("report/confusion.svg")).starts_with("<svg"));
   EXPECT_TRUE(read_file(shop().path("report/confusion.csv")).starts_with("label,"));
 }
@@ -111,7 +185,8 @@ TEST(Summary, OfARunsFiles) {
 }
 
 TEST(BenchLatency, TimesFilesInTurn) {
-  const auto outcome = run_program({"bench", "latency", shop().path("run/best.pth"), "--size", "32"});
+  const auto outcome =
+      run_program({"bench", "latency", shop().path("run/best.pth"), "--size", "32"});
   EXPECT_EQ(outcome.status, 0) << outcome.errors;
   EXPECT_NE(outcome.output.find("unfolded"), std::string::npos);
 }

@@ -21,11 +21,12 @@ TEST(Deploy, ClassifiesWithLibTorchAlone) {
   bytes.append(static_cast<const char*>(pixels.data_ptr()), pixels.numel());
   write_whole(ppm, bytes);
 
-  ASSERT_EQ(std::system(fmt::format("{} {} {} > {}", MOBILEONE_CLASSIFY, model, ppm, answer).c_str()), 0);
+  ASSERT_EQ(
+      std::system(fmt::format("{} {} {} > {}", MOBILEONE_CLASSIFY, model, ppm, answer).c_str()), 0);
   const auto predicted = run_program({"predict", model, image, "--json"});
   const auto best = nlohmann::json::parse(predicted.output)[0]["predictions"][0];
-  const std::string expected = fmt::format("{:6.2f} %  {}\n", 100 * best["probability"].get<double>(),
-                                           best["class"].get<std::string>());
+  const std::string expected = fmt::format(
+      "{:6.2f} %  {}\n", 100 * best["probability"].get<double>(), best["class"].get<std::string>());
   EXPECT_TRUE(read_file(answer).starts_with(expected)) << read_file(answer) << expected;
 }
 

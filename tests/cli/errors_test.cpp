@@ -25,7 +25,7 @@ void expect_refused(const Mistake& mistake) {
 
 TEST(Mistakes, InTheCommandLine) {
   expect_refused({{}, "A subcommand is required"});
-  expect_refused({{"trian"}, "trian"});
+  expect_refused({{"trian"}, "did you mean 'train'"});
   expect_refused({{"train"}, "config is required"});
   expect_refused({{"eval", "x.pth"}, "--data is required"});
   expect_refused({{"eval", "x.pth", "--data", "x", "--crop", "huge"}, "--crop"});
@@ -37,7 +37,8 @@ TEST(Mistakes, InTheConfiguration) {
   expect_refused({{"train", "missing.yaml"}, "missing.yaml: no such"});
   expect_refused({{"train", config, "model.variant=s7"}, "model.variant"});
   expect_refused({{"train", config, "optimiser.lr=1"}, "did you mean 'optimizer'"});
-  expect_refused({{"train", config, "schedule.epochs=many"}, "schedule.epochs: expected an integer"});
+  expect_refused(
+      {{"train", config, "schedule.epochs=many"}, "schedule.epochs: expected an integer"});
   expect_refused({{"train", config, "data.train="}, "data.train: "});
 }
 
@@ -48,8 +49,13 @@ TEST(Mistakes, InTheData) {
   expect_refused({shop().training("x", {"schedule.batch_size=400"}),
                   "batch_size 400 is larger than the 40 images of " + shop().shapes("train")});
   expect_refused({shop().training("x", {"model.num_classes=3"}), "label"});
+  expect_refused({shop().training("x", {"model.in_channels=1"}), "model.in_channels: expected 3"});
+  expect_refused({shop().training("x", {"schedule.batch_size=1"}), "one value per channel"});
+  expect_refused(
+      {shop().training("x", {"optimizer.lr=1000", "schedule.epochs=50"}), "the loss is"});
   write_whole(shop().path("labels.csv"), "path,label\nshapes/val/star/0000.jpg,12\n");
-  expect_refused({{"eval", shop().path("run/best.pth"), "--data", shop().path("labels.csv")}, "12"});
+  expect_refused(
+      {{"eval", shop().path("run/best.pth"), "--data", shop().path("labels.csv")}, "12"});
 }
 
 TEST(Mistakes, ClassesOfAnotherDataSet) {
@@ -71,11 +77,13 @@ TEST(Mistakes, FilesThatAreNoCheckpoints) {
   for (const char* file : {"text.pth", "empty.pth", "half.pth", "missing.pth", "shapes"}) {
     for (const char* command : {"eval", "reparam", "export", "predict", "summary"}) {
       std::vector<std::string> arguments = {command, shop().path(file)};
-      if (*command == 'e' && command[1] == 'v') arguments.insert(arguments.end(), {"--data", shop().shapes("val")});
+      if (*command == 'e' && command[1] == 'v')
+        arguments.insert(arguments.end(), {"--data", shop().shapes("val")});
       if (command == std::string("reparam") || command == std::string("export")) {
         arguments.insert(arguments.end(), {"-o", shop().path("never.pth")});
       }
-      if (command == std::string("predict")) arguments.push_back(shop().shapes("val") + "/star/0000.jpg");
+      if (command == std::string("predict"))
+        arguments.push_back(shop().shapes("val") + "/star/0000.jpg");
       expect_refused({arguments, file});
       EXPECT_FALSE(std::filesystem::exists(shop().path("never.pth")));
     }
@@ -93,8 +101,11 @@ TEST(Mistakes, ARunIsNotOverwritten) {
 }
 
 TEST(Mistakes, TheOutputCannotBeWritten) {
-  expect_refused({{"export", shop().path("run/best.pth"), "-o", shop().path("tiny.yaml") + "/model.pt"},
-                  "tiny.yaml/model.pt"});
+  const auto outcome =
+      run_program({"export", shop().path("run/best.pth"), "-o", shop().path("shapes")});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(outcome.errors,
+            "mobileone: " + shop().path("shapes") + ": is a folder, expected a file\n");
 }
 
 TEST(Mistakes, DamagedImagesAreSkippedOrStop) {

@@ -15,8 +15,10 @@ data: {{train: {0}/shapes/train, val: {0}/shapes/val, size: 32, eval_resize: 32,
 schedule: {{epochs: 1, batch_size: 10}}
 ema: {{decay: 0.5}}
 runtime: {{threads: 1}}
-)", root_.string()));
-  const auto drawn = run_program({"data", "shapes", path("shapes"), "--train", "4", "--val", "2", "--size", "32"});
+)",
+                                             root_.string()));
+  const auto drawn =
+      run_program({"data", "shapes", path("shapes"), "--train", "4", "--val", "2", "--size", "32"});
   const auto trained = run_program(training("run"));
   if (drawn.status != 0 || trained.status != 0) throw Error("{}{}", drawn.errors, trained.errors);
   static const struct Cleaner {

@@ -41,7 +41,8 @@ class Workshop {
   std::string shapes(const std::string& split) const { return path("shapes/" + split); }
 
   /// The configuration of the run, plus `more`.
-  std::vector<std::string> training(const std::string& dir, std::vector<std::string> more = {}) const {
+  std::vector<std::string> training(const std::string& dir,
+                                    std::vector<std::string> more = {}) const {
     std::vector<std::string> arguments = {"train", path("tiny.yaml"), "output.dir=" + path(dir)};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;

@@ -27,8 +27,7 @@ TEST(Writer, WritesEveryKeyInOrder) {
   EXPECT_NE(yaml.find("  stages: [{epoch: 0, size: 160, strength: 0.3}, "
                       "{epoch: 39, size: 224, strength: 1}]\n"),
             std::string::npos);
-  EXPECT_TRUE(yaml.ends_with("output:\n  dir: \"runs/\\\"odd\\\"\\x09 name\"\n"))
-      << yaml;
+  EXPECT_TRUE(yaml.ends_with("output:\n  dir: \"runs/\\\"odd\\\"\\x09 name\"\n")) << yaml;
 }
 
 TEST(Writer, ReferenceIsTheDocumentedOne) {

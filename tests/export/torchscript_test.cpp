@@ -26,7 +26,8 @@ class TorchScript : public testing::TestWithParam<std::tuple<int, bool>> {
     checkpoint.config.data.eval_resize = 64;
     for (int i = 0; i < 10; ++i) checkpoint.class_names.push_back("class " + std::to_string(i));
     folded = fold(MobileOne(network_options(checkpoint.config.model)));
-    path = fs::temp_directory_path() / fmt::format("mobileone_export_{}_{}_{}.pt", ::getpid(), variant, frozen);
+    path = fs::temp_directory_path() /
+           fmt::format("mobileone_export_{}_{}_{}.pt", ::getpid(), variant, frozen);
   }
   void TearDown() override { fs::remove(path); }
 
@@ -43,7 +44,9 @@ TEST_P(TorchScript, GivesTheNetworksLogitsAtAnyBatchAndSize) {
   torch::NoGradGuard no_grad;
   for (const auto& [batch, size] : {std::pair{1, 64}, {3, 97}, {2, 32}}) {
     const auto x = seeded_input(folded, batch, size);
-    EXPECT_LT(largest_difference(folded->forward(x), loaded.module.forward({x}).toTensor()).relative, 1e-5);
+    EXPECT_LT(
+        largest_difference(folded->forward(x), loaded.module.forward({x}).toTensor()).relative,
+        1e-5);
   }
 }
 
@@ -51,13 +54,15 @@ TEST_P(TorchScript, HasApplesFoldedKeysUnlessFrozen) {
   const bool frozen = std::get<1>(GetParam());
   export_torchscript(folded, checkpoint, "test.pth", path, frozen);
   std::vector<std::string> names;
-  for (const auto& parameter : load_torchscript(path).module.named_parameters()) names.push_back(parameter.name);
+  for (const auto& parameter : load_torchscript(path).module.named_parameters())
+    names.push_back(parameter.name);
   EXPECT_EQ(names, frozen ? std::vector<std::string>{} : state_dict(*folded).keys());
 }
 
 TEST_P(TorchScript, PythonGivesTheSameLogits) {
   const std::string python = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
-  if (!fs::exists(python)) GTEST_SKIP() << "needs Python with torch in .deps/venv (scripts/setup.sh)";
+  if (!fs::exists(python))
+    GTEST_SKIP() << "needs Python with torch in .deps/venv (scripts/setup.sh)";
   export_torchscript(folded, checkpoint, "test.pth", path, std::get<1>(GetParam()));
   torch::NoGradGuard no_grad;
   const auto x = seeded_input(folded, 2, 64);
@@ -81,7 +86,8 @@ INSTANTIATE_TEST_SUITE_P(Variants, TorchScript,
                          testing::Combine(testing::Values(0, 4), testing::Bool()));
 
 TEST(TorchScriptFiles, OthersAreRefusedByName) {
-  const fs::path path = fs::temp_directory_path() / fmt::format("mobileone_no_script_{}", ::getpid());
+  const fs::path path =
+      fs::temp_directory_path() / fmt::format("mobileone_no_script_{}", ::getpid());
   write_whole(path, "no archive");
   try {
     load_torchscript(path);

@@ -1,6 +1,7 @@
 #include "mobileone/reparam/fold.h"
 
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
@@ -37,8 +38,11 @@ torch::Tensor sum_of_branches(const torch::Tensor& x, const std::vector<Branch>&
                               const Shape& shape) {
   torch::Tensor sum;
   for (const Branch& b : branches) {
-    const auto y = b.weight.defined() ? torch::conv2d(x, b.weight, {}, 1, b.weight.size(2) / 2, 1, shape.groups) : x;
-    const auto normed = torch::batch_norm(y, b.gamma, b.beta, b.mean, b.var, false, 0.1, b.eps, false);
+    const auto y = b.weight.defined()
+                       ? torch::conv2d(x, b.weight, {}, 1, b.weight.size(2) / 2, 1, shape.groups)
+                       : x;
+    const auto normed =
+        torch::batch_norm(y, b.gamma, b.beta, b.mean, b.var, false, 0.1, b.eps, false);
     sum = sum.defined() ? sum + normed : normed;
   }
   return sum;
@@ -52,20 +56,21 @@ TEST_P(FoldBranches, EqualsTheSumOfBranches) {
     torch::manual_seed(seed);
     const auto branches = random_branches(shape);
     const auto x = torch::randn({2, shape.in, 7, 5}, torch::kFloat64);
-    const auto folded = fold_branches(
-        branches, {shape.out, shape.in / shape.groups, shape.kernel, shape.kernel});
-    const auto y = torch::conv2d(x, folded.weight, folded.bias, 1, shape.kernel / 2, 1, shape.groups);
+    const auto folded =
+        fold_branches(branches, {shape.out, shape.in / shape.groups, shape.kernel, shape.kernel});
+    const auto y =
+        torch::conv2d(x, folded.weight, folded.bias, 1, shape.kernel / 2, 1, shape.groups);
     EXPECT_LT((y - sum_of_branches(x, branches, shape)).abs().max().item<double>(), 1e-11);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Units, FoldBranches,
-                         testing::Values(Shape{8, 8, 3, 8, 4, true, true},      // depthwise
-                                         Shape{8, 8, 3, 8, 1, true, false},     // depthwise, strided
-                                         Shape{8, 8, 1, 1, 4, false, true},     // pointwise
-                                         Shape{6, 10, 1, 1, 5, false, false},   // widening
-                                         Shape{3, 12, 3, 1, 1, true, false},    // stem
-                                         Shape{8, 8, 5, 4, 2, true, true}));    // grouped 5×5
+                         testing::Values(Shape{8, 8, 3, 8, 4, true, true},     // depthwise
+                                         Shape{8, 8, 3, 8, 1, true, false},    // depthwise, strided
+                                         Shape{8, 8, 1, 1, 4, false, true},    // pointwise
+                                         Shape{6, 10, 1, 1, 5, false, false},  // widening
+                                         Shape{3, 12, 3, 1, 1, true, false},   // stem
+                                         Shape{8, 8, 5, 4, 2, true, true}));   // grouped 5×5
 
 TEST(FoldBranches, IsDifferentiableInEverything) {
   torch::manual_seed(0);

@@ -10,9 +10,10 @@ TEST(ClassificationLoss, SpreadsTheTargetOverAllClasses) {
   torch::manual_seed(0);
   const auto logits = torch::randn({6, 5}, torch::kFloat64);
   const auto labels = torch::tensor({0, 1, 2, 3, 4, 0});
-  const auto target = at::one_hot(labels, 5) * 0.9 + 0.1 / 5;
+  const auto target = at::one_hot(labels, 5).to(torch::kFloat64) * 0.9 + 0.1 / 5;
   const auto expected = -(target * logits.log_softmax(1)).sum(1).mean();
-  EXPECT_NEAR(classification_loss(logits, labels, 0.1).item<double>(), expected.item<double>(), 1e-12);
+  EXPECT_NEAR(classification_loss(logits, labels, 0.1).item<double>(), expected.item<double>(),
+              1e-12);
 }
 
 TEST(ClassificationMeter, CountsOverUnevenBatches) {

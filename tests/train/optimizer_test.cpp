@@ -46,8 +46,9 @@ TEST_P(SgdAgainstTorch, TakesTheSameSteps) {
     return std::make_unique<torch::optim::SGDOptions>(
         torch::optim::SGDOptions(0.1).momentum(m).nesterov(n).weight_decay(decay));
   };
-  torch::optim::SGD reference({{weights, options(0.01)}, {others, options(decay_norm_and_bias ? 0.01 : 0)}},
-                              torch::optim::SGDOptions(0.1));
+  torch::optim::SGD reference(
+      {{weights, options(0.01)}, {others, options(decay_norm_and_bias ? 0.01 : 0)}},
+      torch::optim::SGDOptions(0.1));
   for (int step = 0; step < 5; ++step) {
     objective(ours, step).backward();
     sgd.step(0.1, 0.01);
@@ -62,7 +63,8 @@ TEST_P(SgdAgainstTorch, TakesTheSameSteps) {
 
 INSTANTIATE_TEST_SUITE_P(Options, SgdAgainstTorch,
                          testing::Values(std::tuple{0.9, false, true}, std::tuple{0.9, true, true},
-                                         std::tuple{0.9, false, false}, std::tuple{0.0, false, true}));
+                                         std::tuple{0.9, false, false},
+                                         std::tuple{0.0, false, true}));
 
 TEST(Sgd, ClipsTheWholeGradientsNorm) {
   auto module = small_module();
@@ -116,14 +118,15 @@ TEST(FlatState, NamedStateHasTheModulesNamesAndOrder) {
   const auto named = state.named_state(state.parameters, state.buffers);
   const auto own = state_dict(*module);
   ASSERT_EQ(named.keys(), own.keys());
-  for (const auto& item : own) EXPECT_TRUE(torch::equal(named[item.key()], item.value())) << item.key();
+  for (const auto& item : own)
+    EXPECT_TRUE(torch::equal(named[item.key()], item.value())) << item.key();
 }
 
 TEST(Sgd, MomentumOfAnotherNetworkIsRefused) {
   auto module = small_module();
   FlatState state(*module);
   Sgd sgd(OptimizerConfig{}, state);
-  EXPECT_THROW(sgd.load_momentum({}, "last.pth"), Error);
+  EXPECT_THROW(sgd.load_momentum(StateDict(), "last.pth"), Error);
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ TEST(Random, StreamsOfNeighbouringKeysDiffer) {
   std::set<uint64_t> first_draws;
   for (uint64_t seed = 0; seed < 10; ++seed) {
     for (uint64_t epoch = 0; epoch < 10; ++epoch) {
-      for (uint64_t index = 0; index < 100; ++index) first_draws.insert(Random(seed, {epoch, index}).bits());
+      for (uint64_t index = 0; index < 100; ++index)
+        first_draws.insert(Random(seed, {epoch, index}).bits());
     }
   }
   EXPECT_EQ(first_draws.size(), 10u * 10 * 100);

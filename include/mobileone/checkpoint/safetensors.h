@@ -11,7 +11,7 @@ namespace mobileone {
 
 using Metadata = std::map<std::string, std::string>;
 
-/// Reads a safetensors file (https://github.com/huggingface/safetensors, README, "Format"): dtypes
+/// Reads a safetensors file (Hugging Face's format description): dtypes
 /// F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL. The tensors, which are contiguous and on the CPU, come
 /// in the order in which they lie in the file. Fills `metadata` if it is given.
 ///

@@ -8,11 +8,12 @@ namespace mobileone {
 
 /// One linear branch of a unit and its batch norm: y = γ (w * x − μ) / sqrt(v + ε) + β.
 struct Branch {
-  at::Tensor weight;  ///< [Cout, Cin/groups, k, k] with k odd and at most K; undefined: the skip, w * x = x
+  at::Tensor weight;  ///< [Cout, Cin/groups, k, k] with k odd and at most K; undefined: the skip, w
+                      ///< * x = x
   at::Tensor gamma;   ///< [Cout]
   at::Tensor beta;    ///< [Cout]
-  at::Tensor mean;    ///< [Cout], μ of the branch's output: running (evaluation) or batch (training)
-  at::Tensor var;     ///< [Cout], v likewise, biased
+  at::Tensor mean;  ///< [Cout], μ of the branch's output: running (evaluation) or batch (training)
+  at::Tensor var;   ///< [Cout], v likewise, biased
   double eps = 1e-5;
 };
 

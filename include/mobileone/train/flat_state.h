@@ -30,7 +30,8 @@ class FlatState {
   StateDict named_parameters(const torch::Tensor& flat) const;
   /// The module's whole state with other values: parameters and floating-point buffers from the
   /// flat tensors, the rest (counters) the module's own. In the order of `state_dict(module)`.
-  StateDict named_state(const torch::Tensor& flat_parameters, const torch::Tensor& flat_buffers) const;
+  StateDict named_state(const torch::Tensor& flat_parameters,
+                        const torch::Tensor& flat_buffers) const;
 
  private:
   struct Slot {

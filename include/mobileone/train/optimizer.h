@@ -6,7 +6,8 @@
 namespace mobileone {
 
 /// Stochastic gradient descent as torch.optim.SGD defines it: g ← ∇ + λw, v ← μv + g (v = g at
-/// first), w ← w − η v, or with Nesterov w ← w − η (g + μv). Works on a FlatState in one fused pass.
+/// first), w ← w − η v, or with Nesterov w ← w − η (g + μv). Works on a FlatState in one fused
+/// pass.
 class Sgd {
  public:
   /// `state` must outlive the optimizer.

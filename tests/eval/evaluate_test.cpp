@@ -1,0 +1,78 @@
+#include "mobileone/eval/evaluate.h"
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "mobileone/data/image.h"
+#include "mobileone/util/error.h"
+
+namespace mobileone {
+namespace {
+namespace fs = std::filesystem;
+
+/// Plain images whose grey level is their class, and a "network" that reads it.
+class EvaluateTest : public testing::Test {
+ protected:
+  EvaluateTest() : dir(fs::temp_directory_path() / fmt::format("mobileone_eval_{}", ::getpid())) {
+    for (int64_t i = 0; i < 12; ++i) {
+      const std::string path = (dir / fmt::format("{}.png", i)).string();
+      write_png(path, torch::full({20, 30, 3}, (i % 6) * 40, torch::kUInt8));
+      list.samples.push_back({path, i % 6});
+    }
+    list.origin = dir.string();
+    model.origin = "model";
+    model.config.data.eval_resize = model.config.data.eval_crop = 16;
+    model.config.data.mean = {0, 0, 0};
+    model.config.data.std = {1, 1, 1};
+    model.forward = [](const torch::Tensor& x) {
+      const auto level = (x.mean({1, 2, 3}) * 255 / 40).round().to(torch::kLong);
+      return at::one_hot(level.clamp(0, 5), 6).to(torch::kFloat);
+    };
+  }
+  ~EvaluateTest() override { fs::remove_all(dir); }
+
+  fs::path dir;
+  ImageList list;
+  Model model;
+};
+
+TEST_F(EvaluateTest, CountsAndConfusion) {
+  list.samples[0].label = 3;  // a grey-0 image that claims to be of class 3
+  const Evaluation result = evaluate(model, list, {.batch_size = 5, .workers = 2});
+  EXPECT_EQ(result.meter.images(), 12);
+  EXPECT_NEAR(result.meter.top1(), 100.0 * 11 / 12, 1e-9);
+  EXPECT_EQ(result.confusion[3][0].item<int64_t>(), 1);
+  EXPECT_EQ(result.confusion.diagonal().sum().item<int64_t>(), 11);
+  EXPECT_EQ(result.class_names[2], "2");
+}
+
+TEST_F(EvaluateTest, ALabelOutOfRangeIsRefused) {
+  list.samples[7].label = 6;
+  EXPECT_THROW(evaluate(model, list, {}), Error);
+}
+
+TEST_F(EvaluateTest, ClassesOfAnotherSetAreRefused) {
+  model.class_names = {"a", "b", "c", "d", "e", "f"};
+  list.class_names = {"a", "b", "c", "d", "e", "g"};
+  try {
+    evaluate(model, list, {});
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("5: 'f' against 'g'"), std::string::npos)
+        << error.what();
+  }
+}
+
+TEST_F(EvaluateTest, PredictsBestFirst) {
+  model.class_names = {"a", "b", "c", "d", "e", "f"};
+  const auto predictions = predict(model, list.samples[4].path, 3);
+  ASSERT_EQ(predictions.size(), 3u);
+  EXPECT_EQ(predictions[0].class_name, "e");
+  EXPECT_GT(predictions[0].probability, predictions[1].probability);
+}
+
+}  // namespace
+}  // namespace mobileone
