@@ -58,5 +58,5 @@ function(mobileone_test_folder name)
   add_dependencies(${name}_tests classify mobileone_program)
   mobileone_share_torch_header(${name}_tests)
   gtest_discover_tests(${name}_tests TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES
-    PROPERTIES TIMEOUT 600)
+    PROPERTIES TIMEOUT 600 ENVIRONMENT OMP_NUM_THREADS=1)  # ctest runs tests side by side
 endfunction()

@@ -16,6 +16,11 @@ PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
 
 say() { printf 'setup: %s\n' "$*"; }
 
+if ! command -v apt-get >/dev/null; then
+  say "needs Debian or Ubuntu; elsewhere install by hand what these packages hold: ${PACKAGES[*]}"
+  exit 2
+fi
+
 missing=()
 for package in "${PACKAGES[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||
@@ -35,8 +40,9 @@ else
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-if [ -n "${CMAKE_PREFIX_PATH:-}" ] &&
-   find ${CMAKE_PREFIX_PATH//:/ } -name TorchConfig.cmake 2>/dev/null | grep -q .; then
+IFS=: read -ra prefixes <<<"${CMAKE_PREFIX_PATH:-}"
+if [ ${#prefixes[@]} -gt 0 ] &&
+   [ -n "$(find "${prefixes[@]}" -name TorchConfig.cmake -print -quit 2>/dev/null || true)" ]; then
   say "using the LibTorch in CMAKE_PREFIX_PATH ($CMAKE_PREFIX_PATH)"
   exit 0
 fi
@@ -45,5 +51,8 @@ if .deps/venv/bin/python -c "import torch, numpy" 2>/dev/null; then
 else
   say "installing LibTorch (torch==$TORCH_VERSION) into .deps/venv"
   python3 -m venv .deps/venv
-  .deps/venv/bin/python -m pip install --quiet --disable-pip-version-check "torch==$TORCH_VERSION" numpy
+  pip=(.deps/venv/bin/python -m pip install --quiet --disable-pip-version-check)
+  # The CPU build by its own name where pip's index has it; otherwise the index's default build.
+  "${pip[@]}" "torch==$TORCH_VERSION+cpu" numpy 2>/dev/null ||
+    "${pip[@]}" "torch==$TORCH_VERSION" numpy
 fi

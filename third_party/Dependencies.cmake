@@ -29,10 +29,13 @@ if(MOBILEONE_BUILD_TESTS)
 endif()
 
 # LibTorch: CMAKE_PREFIX_PATH wins; otherwise the wheel that scripts/setup.sh put into .deps.
-file(GLOB MOBILEONE_DEPS_TORCH
-     ${PROJECT_SOURCE_DIR}/.deps/venv/lib/python3*/site-packages/torch/share/cmake)
-list(APPEND CMAKE_PREFIX_PATH ${MOBILEONE_DEPS_TORCH})
 find_package(Torch QUIET)
+if(NOT Torch_FOUND)
+  file(GLOB MOBILEONE_DEPS_TORCH
+       ${PROJECT_SOURCE_DIR}/.deps/venv/lib/python3*/site-packages/torch/share/cmake)
+  list(APPEND CMAKE_PREFIX_PATH ${MOBILEONE_DEPS_TORCH})
+  find_package(Torch QUIET)
+endif()
 if(NOT Torch_FOUND)
   message(FATAL_ERROR "LibTorch was not found: run scripts/setup.sh, or pass "
                       "-DCMAKE_PREFIX_PATH=/path/to/libtorch/share/cmake.")

@@ -4,6 +4,7 @@
 #include <torch/script.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <fstream>
@@ -31,8 +32,11 @@ torch::Tensor prepare(const torch::Tensor& image, int64_t resize, int64_t crop,
   const int64_t height = image.size(2), width = image.size(3), side = std::min(height, width);
   auto x = at::_upsample_bilinear2d_aa(image.to(torch::kFloat),
                                        {height * resize / side, width * resize / side}, false);
-  x = x.slice(2, (x.size(2) - crop + 1) / 2).slice(2, 0, crop);
-  x = x.slice(3, (x.size(3) - crop + 1) / 2).slice(3, 0, crop);
+  x = x.round().clamp(0, 255);  // whole grey levels, as in training
+  for (const int64_t axis : {2, 3}) {
+    const double border = static_cast<double>(x.size(axis) - crop) / 2;
+    x = x.narrow(axis, static_cast<int64_t>(std::nearbyint(border)), crop);
+  }
   const auto per_channel = [](const std::vector<double>& values) {
     return torch::tensor(values, torch::kFloat).view({1, 3, 1, 1});
   };

@@ -75,7 +75,7 @@ MobileOne make_network(const Checkpoint& checkpoint, const std::string& origin, 
   MobileOne network(options);
   const bool average = prefer_ema && !checkpoint.ema.is_empty();
   const StateDict& weights = average ? checkpoint.ema : checkpoint.weights;
-  network->to(weights["linear.weight"].scalar_type());
+  if (const auto* linear = weights.find("linear.weight")) network->to(linear->scalar_type());
   load_state_dict(*network, weights, origin);
   network->eval();
   return network;

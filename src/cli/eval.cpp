@@ -6,10 +6,12 @@
 #include <string>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/config/validate.h"
 #include "mobileone/eval/confusion.h"
 #include "mobileone/train/runtime.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/log.h"
 
 namespace mobileone::cli {
 namespace {
@@ -65,8 +67,10 @@ void eval(const Options& options) {
   DataConfig& data = model.config.data;
   if (options.crop > 0) data.eval_crop = options.crop;
   if (options.resize > 0) data.eval_resize = options.resize;
+  validate(model.config);
   const Evaluation result = evaluate(model, read_image_list(options.data), options.evaluation);
   if (result.meter.images() == 0) throw Error("{}: no readable image in it", options.data);
+  if (result.damaged > 0) log::warning("{} unreadable images left out", result.damaged);
   if (!options.report.empty()) write_report(options.report, result);
   print(options, model, result);
 }

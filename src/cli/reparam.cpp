@@ -53,6 +53,9 @@ void reparam(const Options& options) {
   torch::NoGradGuard no_grad;
   Checkpoint checkpoint = load_checkpoint(options.input);
   if (checkpoint.folded()) throw Error("{}: is folded already", options.input);
+  if (options.input == options.output) {
+    throw Error("{}: would be overwritten; name another --output", options.output);
+  }
   MobileOne unfolded = make_network(checkpoint, options.input, !options.raw_weights);
   if (options.float64) unfolded->to(torch::kFloat64);
   const MobileOne folded = fold(unfolded);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -14,6 +16,9 @@
 
 namespace mobileone::cli {
 namespace {
+
+constexpr const char* kOutOfMemory =
+    "out of memory; lower schedule.batch_size (train) or --batch (eval, bench)";
 
 int report(const std::string& message, int status) {
   clear_progress_line();
@@ -59,12 +64,16 @@ int run(int argc, char** argv) {
     return report(first_line(error.what()) + "; see --help", 2);
   } catch (const Error& error) {
     return report(error.what(), 2);
-  } catch (const c10::OutOfMemoryError& error) {
-    return report(first_line(error.what_without_backtrace()) +
-                      "; lower schedule.batch_size or raise schedule.accumulate",
-                  2);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(fmt::format("{}: {}", error.path1().string(), error.code().message()), 2);
+  } catch (const c10::OutOfMemoryError&) {
+    return report(kOutOfMemory, 2);
   } catch (const c10::Error& error) {
-    return report("internal error: " + first_line(error.what_without_backtrace()), 1);
+    const std::string message = first_line(error.what_without_backtrace());
+    if (message.find("DefaultCPUAllocator") != std::string::npos) return report(kOutOfMemory, 2);
+    return report("internal error: " + message, 1);
+  } catch (const std::bad_alloc&) {
+    return report(kOutOfMemory, 2);
   } catch (const std::exception& error) {
     return report("internal error: " + first_line(error.what()), 1);
   }

@@ -28,7 +28,11 @@ Config described_config(const std::string& what) {
   if (!std::filesystem::exists(path)) {
     throw Error("{}: is no variant (s0, s1, s2, s3, s4) and no such file", what);
   }
-  if (is_torchscript_file(path)) return load_torchscript(path).config;
+  if (is_torchscript_file(path)) {
+    const TorchScriptModel model = load_torchscript(path);
+    if (model.ours) return model.config;
+    throw Error("{}: is TorchScript of another program, which does not describe its layers", what);
+  }
   return load_checkpoint(path).config;
 }
 

@@ -31,8 +31,8 @@ Loader::Loader(ImageList list, const LoaderOptions& options)
     : list_(std::move(list)), options_(options), levels_(level_table(options.mean, options.std)) {
   TORCH_CHECK(options.workers > 0 && options.prefetch > 0, "a loader needs workers and prefetch");
   if (batches_per_epoch() == 0) {
-    throw Error("batch_size {} is larger than the {} images of {}", options_.batch_size,
-                list_.samples.size(), list_.origin);
+    throw Error("schedule.batch_size {} is larger than the {} images of {}; lower it",
+                options_.batch_size, list_.samples.size(), list_.origin);
   }
   for (int64_t i = 0; i < options_.workers; ++i) {
     workers_.emplace_back([this](std::stop_token stop) { work(std::move(stop)); });

@@ -5,8 +5,12 @@
 #include <torch/csrc/jit/serialization/import.h>
 #include <torch/utils.h>
 
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <utility>
 
 #include "mobileone/config/reader.h"
@@ -66,14 +70,14 @@ jit::Module make_unit(const ModuleMaker& maker, const UnitImpl& unit) {
   return module;
 }
 
-/// Writes description and code; the folder and the name are the caller's.
+/// By way of memory: LibTorch's own file writer ends the process where the disk is full.
 void save_archive(const jit::Module& module, const std::filesystem::path& path,
                   const jit::ExtraFilesMap& extra_files) {
-  try {
-    module.save(path.string(), extra_files);
-  } catch (const c10::Error& error) {
-    throw Error("{}: cannot be written: {}", path.string(), error.what_without_backtrace());
-  }
+  std::ostringstream bytes;
+  module.save(bytes, extra_files);
+  std::ofstream stream(path, std::ios::binary);
+  stream << bytes.view() << std::flush;
+  if (!stream) throw Error("{}: cannot be written: {}", path.string(), std::strerror(errno));
 }
 
 std::string description(const MobileOne& folded, const Checkpoint& checkpoint,
@@ -181,20 +185,25 @@ TorchScriptModel load_torchscript(const std::filesystem::path& path) {
   jit::ExtraFilesMap extra_files{{kConfigFile, ""}, {kDescriptionFile, ""}};
   try {
     model.module = jit::load(path.string(), torch::kCPU, extra_files);
-  } catch (const c10::Error& error) {
-    const std::string message = error.what_without_backtrace();
+  } catch (const std::exception& error) {
+    // c10::Error, or jit::ErrorReport, whose text begins with an empty line.
+    const std::string message = error.what();
+    const size_t begin = message.find_first_not_of('\n');
     throw Error("{}: cannot be read as TorchScript: {}", path.string(),
-                message.substr(0, message.find('\n')));
+                begin == std::string::npos
+                    ? "damaged"
+                    : message.substr(begin, message.find('\n', begin) - begin));
   }
   model.module.eval();
   if (!extra_files[kConfigFile].empty()) {
+    model.ours = true;
     model.config = parse_config(extra_files[kConfigFile], path.string() + " > config.yaml");
   }
   const auto json = nlohmann::json::parse(extra_files[kDescriptionFile], nullptr,
                                           /*allow_exceptions=*/false);
   if (json.is_object() && json.contains("class_names")) {
     for (const auto& name : json["class_names"])
-      model.class_names.push_back(name.get<std::string>());
+      model.class_names.push_back(name.is_string() ? name.get<std::string>() : name.dump());
   }
   return model;
 }

@@ -28,6 +28,10 @@ const VariantRow& variant_row(Variant variant) {
   return table[static_cast<size_t>(variant)];
 }
 
+int64_t scaled_width(int64_t base, double multiplier) {
+  return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(base) * multiplier));
+}
+
 template <typename T>
 std::array<T, 4> per_stage(const std::vector<T>& configured, const std::array<T, 4>& otherwise) {
   if (configured.empty()) return otherwise;
@@ -54,15 +58,15 @@ NetworkOptions network_options(const ModelConfig& config, int64_t num_classes) {
   options.variant = custom ? "custom" : std::string(to_string(config.variant));
   options.in_channels = config.in_channels;
   options.num_classes = config.num_classes > 0 ? config.num_classes : num_classes;
-  options.stem_channels = std::min<int64_t>(64, static_cast<int64_t>(64 * widths[0]));
+  options.stem_channels = std::min<int64_t>(64, scaled_width(64, widths[0]));
   options.stem_stride = config.stem_stride;
   options.stem_branches = config.stem_branches;
   int64_t reached = config.stem_stride, dilation = 1;
   for (size_t i = 0; i < kBaseWidths.size(); ++i) {
     const bool strides = reached * 2 <= config.output_stride;
     (strides ? reached : dilation) *= 2;
-    options.stages.push_back({static_cast<int64_t>(kBaseWidths[i] * widths[i]), depths[i],
-                              strides ? 2 : 1, dilation, branches[i], se_blocks[i]});
+    options.stages.push_back({scaled_width(kBaseWidths[i], widths[i]), depths[i], strides ? 2 : 1,
+                              dilation, branches[i], se_blocks[i]});
   }
   return options;
 }

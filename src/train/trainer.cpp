@@ -107,7 +107,14 @@ void require_trainable(const Config& config) {
 
 int64_t count_classes(const ImageList& list) {
   int64_t classes = static_cast<int64_t>(list.class_names.size());
-  for (const auto& sample : list.samples) classes = std::max(classes, sample.label + 1);
+  constexpr int64_t kMostClasses = 1'000'000;
+  for (const auto& sample : list.samples) {
+    if (sample.label >= kMostClasses) {
+      throw Error("{}: label {} of {}: expected a class index below {}", list.origin, sample.label,
+                  sample.path, kMostClasses);
+    }
+    classes = std::max(classes, sample.label + 1);
+  }
   return classes;
 }
 
@@ -146,6 +153,15 @@ void Trainer::resume(const fs::path& path) {
   epoch_ = checkpoint.training->epoch;
   step_ = checkpoint.training->step;
   best_ = checkpoint.training->best;
+  require_same_classes(checkpoint.class_names, origin, train_data_.list());
+  if (checkpoint.config.schedule.batch_size != config_.schedule.batch_size ||
+      checkpoint.config.schedule.epochs != config_.schedule.epochs) {
+    throw Error(
+        "{}: was trained with schedule.batch_size {} and schedule.epochs {}, not {} and {}; "
+        "resume with the same",
+        origin, checkpoint.config.schedule.batch_size, checkpoint.config.schedule.epochs,
+        config_.schedule.batch_size, config_.schedule.epochs);
+  }
   log::info("resuming from {} after epoch {}", origin, epoch_);
 }
 
@@ -199,9 +215,11 @@ EpochSummary Trainer::train_epoch() {
 }
 
 double Trainer::forward_backward(const Batch& batch) {
-  const int64_t count = batch.labels.size(0), parts = std::min(config_.schedule.accumulate, count);
-  const auto images = to_device(batch.images).chunk(parts);
-  const auto labels = batch.labels.to(device_).chunk(parts);
+  const int64_t count = batch.labels.size(0),
+                parts = std::clamp<int64_t>(config_.schedule.accumulate, 1,
+                                            std::max<int64_t>(1, count / 2));
+  const auto images = to_device(batch.images).tensor_split(parts);
+  const auto labels = batch.labels.to(device_).tensor_split(parts);
   double mean_loss = 0;
   for (size_t i = 0; i < images.size(); ++i) {
     auto loss = classification_loss(forward(images[i]), labels[i], config_.loss.label_smoothing);
@@ -293,8 +311,9 @@ void Trainer::save(const Metrics& validation) {
   checkpoint.training =
       TrainingState{state_->named_parameters(optimizer_->momentum()), step_, epoch_, best_};
   const fs::path dir = config_.output.dir;
-  save_checkpoint(dir / "last.pth", checkpoint);
+  // The best first: last.pth says that it is there.
   if (better) save_checkpoint(dir / "best.pth", checkpoint);
+  save_checkpoint(dir / "last.pth", checkpoint);
 }
 
 }  // namespace

@@ -189,7 +189,7 @@ TEST(Loader, DropsTheSmallerLastBatchOnRequest) {
 
   options.batch_size = 256;
   EXPECT_EQ(error_of([&] { Loader(list, options); }),
-            "batch_size 256 is larger than the 10 images of " + folder.path());
+            "schedule.batch_size 256 is larger than the 10 images of " + folder.path() + "; lower it");
 }
 
 TEST(Loader, WhatAWorkerThrowsSurfaces) {

@@ -16,6 +16,7 @@ namespace mobileone {
 /// defaults and `class_names` is empty.
 struct TorchScriptModel {
   torch::jit::Module module;
+  bool ours = false;  ///< whether it has the extra files
   Config config;
   std::vector<std::string> class_names;
 };
