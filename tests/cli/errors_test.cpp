@@ -51,11 +51,22 @@ TEST(Mistakes, InTheData) {
   expect_refused({shop().training("x", {"model.num_classes=3"}), "label"});
   expect_refused({shop().training("x", {"model.in_channels=1"}), "model.in_channels: expected 3"});
   expect_refused({shop().training("x", {"schedule.batch_size=1"}), "one value per channel"});
-  expect_refused(
-      {shop().training("x", {"optimizer.lr=1000", "schedule.epochs=50"}), "the loss is"});
   write_whole(shop().path("labels.csv"), "path,label\nshapes/val/star/0000.jpg,12\n");
   expect_refused(
       {{"eval", shop().path("run/best.pth"), "--data", shop().path("labels.csv")}, "12"});
+}
+
+TEST(Mistakes, ALossThatIsNotFiniteStops) {
+  const auto outcome =
+      run_program(shop().training("diverged", {"optimizer.lr=1000", "schedule.epochs=50"}));
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_NE(outcome.errors.find("lower optimizer.lr"), std::string::npos) << outcome.errors;
+}
+
+TEST(Mistakes, ARunIsNotResumedOnAnotherSchedule) {
+  const auto outcome = run_program(shop().training("run", {"--resume", "schedule.epochs=7"}));
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_NE(outcome.errors.find("resume with the same"), std::string::npos) << outcome.errors;
 }
 
 TEST(Mistakes, ClassesOfAnotherDataSet) {
