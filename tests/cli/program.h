@@ -29,7 +29,7 @@ inline Outcome run_program(std::vector<std::string> arguments) {
   return {status, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
 }
 
-/// A folder with a small data set and a run of one epoch on it, made once for all tests.
+/// A folder with a small data set and a run of one epoch on it, made once per process.
 class Workshop {
  public:
   static const Workshop& get() {

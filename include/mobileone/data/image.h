@@ -9,7 +9,8 @@ namespace mobileone {
 
 // An image is a contiguous uint8 tensor [H,W,3], RGB.
 
-/// Larger images are refused before memory is taken for them (Pillow warns at the same size).
+/// Larger images are refused (Pillow warns at the same size): JPEG and PNG before memory is taken
+/// for them, other formats once they are decoded.
 inline constexpr int64_t kMaxImagePixels = 178'956'970;
 
 /// Decodes any format whose first bytes tell it; `name` stands for the image in messages. Pixels

@@ -41,7 +41,7 @@ struct StageOptions {
   int64_t se_blocks = 0;  ///< the stage's last blocks that have SE
 };
 
-/// A whole network. Stage 1's first block dilates as the stage before it (as torchvision's
+/// A whole network. A stage's first block dilates as the stage before it (as torchvision's
 /// replace_stride_with_dilation).
 struct NetworkOptions {
   std::string variant;  ///< "s0", or "custom" where the configuration departs from the table

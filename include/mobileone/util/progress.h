@@ -7,8 +7,7 @@
 namespace mobileone {
 
 /// A progress line on standard error. On a terminal it redraws one line (bar, share done, rate,
-/// time left, a note); elsewhere it writes a plain line at most every `plain_interval`, and the
-/// last one.
+/// time left, a note); elsewhere it writes a plain line at most every `plain_interval`.
 class Progress {
  public:
   using Clock = std::chrono::steady_clock;
