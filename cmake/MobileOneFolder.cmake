@@ -15,7 +15,7 @@ target_compile_options(mobileone_warnings INTERFACE -Wall -Wextra -Wpedantic -Ws
   $<$<BOOL:${MOBILEONE_WARNINGS_AS_ERRORS}>:-Werror>)
 
 add_library(mobileone_torch INTERFACE)
-target_link_libraries(mobileone_torch INTERFACE ${TORCH_LIBRARIES})
+target_link_libraries(mobileone_torch INTERFACE ${TORCH_LIBRARIES} mobileone_openmp)
 target_compile_options(mobileone_torch INTERFACE ${TORCH_CXX_FLAGS}
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # lets ccache see through the precompiled header
 
@@ -52,10 +52,7 @@ function(mobileone_test_folder name)
   set_target_properties(${name}_tests PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   target_compile_options(${name}_tests PRIVATE -fPIC)
   target_include_directories(${name}_tests PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_definitions(${name}_tests PRIVATE
-    MOBILEONE_SOURCE_DIR="${PROJECT_SOURCE_DIR}" MOBILEONE_CLASSIFY="$<TARGET_FILE:classify>"
-    MOBILEONE_PROGRAM="$<TARGET_FILE:mobileone_program>")
-  add_dependencies(${name}_tests classify mobileone_program)
+  target_compile_definitions(${name}_tests PRIVATE MOBILEONE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   mobileone_share_torch_header(${name}_tests)
   gtest_discover_tests(${name}_tests TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES
     PROPERTIES TIMEOUT 600 ENVIRONMENT OMP_NUM_THREADS=1)  # ctest runs tests side by side

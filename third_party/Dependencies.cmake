@@ -24,6 +24,7 @@ mobileone_require(CLI11 libcli11-dev)
 mobileone_require(JPEG libjpeg-dev)
 mobileone_require(OpenCV "libopencv-core-dev, -imgcodecs-dev"
                   COMPONENTS core imgcodecs)
+mobileone_require(hwy libhwy-dev)
 if(MOBILEONE_BUILD_TESTS)
   mobileone_require(GTest libgtest-dev)
 endif()
@@ -45,3 +46,25 @@ endif()
 # inline namespaces keep them apart, so which one a folder sees does not matter.
 add_library(mobileone_fmt INTERFACE)
 target_compile_definitions(mobileone_fmt INTERFACE FMT_HEADER_ONLY=1)
+
+# The instruction sets that the kernels are compiled for: AVX2, AVX-512 and a portable one on
+# x86-64, NEON on ARM. The older ones would only lengthen the build.
+add_library(mobileone_highway INTERFACE)
+target_link_libraries(mobileone_highway INTERFACE hwy::hwy)
+target_compile_definitions(mobileone_highway INTERFACE
+  "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL)")
+
+# at::parallel_for is a template that runs serially unless it is compiled for OpenMP, and must find
+# the very OpenMP library that LibTorch runs on: a second one would have threads of its own.
+add_library(mobileone_openmp INTERFACE)
+target_compile_options(mobileone_openmp INTERFACE -fopenmp)
+get_target_property(MOBILEONE_TORCH_LIBRARY torch LOCATION)
+get_filename_component(MOBILEONE_TORCH_FOLDER ${MOBILEONE_TORCH_LIBRARY} DIRECTORY)
+file(GLOB MOBILEONE_TORCH_OPENMP ${MOBILEONE_TORCH_FOLDER}/libgomp*.so*
+                                 ${MOBILEONE_TORCH_FOLDER}/libiomp5.so)
+if(MOBILEONE_TORCH_OPENMP)
+  target_link_libraries(mobileone_openmp INTERFACE ${MOBILEONE_TORCH_OPENMP})
+else()
+  mobileone_require(OpenMP "libgomp1, with the compiler")
+  target_link_libraries(mobileone_openmp INTERFACE OpenMP::OpenMP_CXX)
+endif()

@@ -1,22 +1,27 @@
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "mobileone/bench/latency.h"
+#include "mobileone/bench/peaks.h"
+#include "mobileone/bench/training.h"
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/options.h"
 #include "mobileone/train/runtime.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone::cli {
 namespace {
 
-struct Options {
+struct LatencyOptions {
   std::vector<std::string> models;
   int64_t batch = 1, size = 0, threads = 1;
 };
 
-void bench_latency(const Options& options) {
+void bench_latency(const LatencyOptions& options) {
   set_threads(options.threads);
   std::vector<Model> models;
   for (const auto& path : options.models) models.push_back(load_model(path, torch::kCPU));
@@ -31,12 +36,97 @@ void bench_latency(const Options& options) {
   }
 }
 
+struct TrainOptions {
+  Config config;
+  int64_t size = 224, steps = 5;
+  bool json = false;
+};
+
+/// A table row: "product", its share of a step, and its rates beside the machine's.
+void print_entry(const Profile::Entry& entry, double steps, double step_seconds) {
+  const auto rate = [&](double amount) {
+    return amount > 0 ? fmt::format("{:.1f}", amount / entry.seconds / 1e9) : std::string("-");
+  };
+  fmt::print("{:<22} {:>7.0f} {:>9.2f} {:>7.1f} {:>9} {:>8}\n", entry.kind,
+             static_cast<double>(entry.calls) / steps, 1e3 * entry.seconds / steps,
+             100 * entry.seconds / steps / step_seconds, rate(entry.flops), rate(entry.bytes));
+}
+
+void bench_train(const TrainOptions& options) {
+  const Config& config = options.config;
+  const TrainingCost cost = measure_training(config, options.size, options.steps);
+  std::vector<double> seconds = cost.seconds;
+  std::sort(seconds.begin(), seconds.end());
+  const double best = seconds.front(), median = seconds[seconds.size() / 2],
+               batch = static_cast<double>(config.schedule.batch_size);
+  if (options.json) {
+    const nlohmann::ordered_json json = {{"seconds_per_step", best},
+                                         {"images_per_second", batch / best},
+                                         {"median_seconds_per_step", median},
+                                         {"peak_rss_mib", cost.peak_rss_mib},
+                                         {"rss_before_mib", cost.rss_before_mib}};
+    fmt::print("{}\n", json.dump());
+    return;
+  }
+  fmt::print("{} with the engine '{}' in {}, batch {}, {}x{} px, {} thread(s)\n",
+             to_string(config.model.variant), to_string(config.runtime.engine),
+             to_string(config.runtime.precision), config.schedule.batch_size, options.size,
+             options.size, config.runtime.threads);
+  fmt::print("step: {:.1f} ms at best, {:.1f} ms median of {}; {:.1f} img/s\n", 1e3 * best,
+             1e3 * median, seconds.size(), batch / best);
+  fmt::print("memory: {:.0f} MiB at its peak, {:.0f} MiB before the first step\n\n",
+             cost.peak_rss_mib, cost.rss_before_mib);
+  const MachinePeaks peaks = measure_peaks();
+  const double steps = static_cast<double>(seconds.size());
+  double total = 0, timed = 0;
+  for (const double s : seconds) total += s;
+  fmt::print("{:<22} {:>7} {:>9} {:>7} {:>9} {:>8}\n", "part", "calls", "ms/step", "%", "GFLOP/s",
+             "GB/s");
+  for (const auto& entry : cost.profile) {
+    print_entry(entry, steps, total / steps);
+    timed += entry.seconds;
+  }
+  print_entry({"everything else", 0, total - timed}, steps, total / steps);
+  fmt::print("{:<22} {:>7} {:>9} {:>7} {:>9.1f} {:>8.1f}\n", "this machine's peaks", "", "", "",
+             peaks.gflops, peaks.gigabytes_per_second);
+}
+
+void add_bench_train(CLI::App& bench) {
+  auto options = std::make_shared<TrainOptions>();
+  Config& config = options->config;
+  config.schedule.batch_size = 16;
+  config.ema.decay = 0;
+  auto* command = bench.add_subcommand("train", "Time training steps on random images");
+  add_enum_option(*command, "--variant", config.model.variant, "Network");
+  add_enum_option(*command, "--engine", config.runtime.engine, "How branches are computed");
+  add_enum_option(*command, "--precision", config.runtime.precision, "Arithmetic");
+  add_enum_option(*command, "--device", config.runtime.device, "Where to compute");
+  command->add_option("--branches", config.model.branches, "k, of each stage [the variant's]");
+  command->add_option("--batch", config.schedule.batch_size, "Images per step")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_option("--size", options->size, "Image size, px")
+      ->check(CLI::Range(8, 4096))
+      ->capture_default_str();
+  command->add_option("--steps", options->steps, "Steps to time, after one to warm up")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_option("--threads", config.runtime.threads, "Threads of computation; 0: all cores")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command->add_option("--ema", config.ema.decay, "Keep a moving average; 0: none")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Print one JSON object and nothing else");
+  command->callback([options] { bench_train(*options); });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app) {
   auto* bench = app.add_subcommand("bench", "Measure speed");
   bench->require_subcommand(1);
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LatencyOptions>();
   auto* command = bench->add_subcommand("latency", "Time network files in turn");
   command->add_option("models", options->models, "Checkpoints and TorchScript files")->required();
   command->add_option("--batch", options->batch, "Images per call")
@@ -48,6 +138,7 @@ void add_bench(CLI::App& app) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command->callback([options] { bench_latency(*options); });
+  add_bench_train(*bench);
 }
 
 }  // namespace mobileone::cli

@@ -57,6 +57,7 @@ void reparam(const Options& options) {
     throw Error("{}: would be overwritten; name another --output", options.output);
   }
   MobileOne unfolded = make_network(checkpoint, options.input, !options.raw_weights);
+  unfolded->engine = Engine::kBranches;  // the branches themselves, not their fold
   if (options.float64) unfolded->to(torch::kFloat64);
   const MobileOne folded = fold(unfolded);
 

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "mobileone/model/branch_stack.h"
+#include "mobileone/model/folded_engine.h"
 #include "mobileone/model/state_dict.h"
 
 namespace mobileone {
@@ -15,15 +17,15 @@ using torch::Tensor;
 int64_t squeeze_excite_hidden(int64_t channels) { return std::max<int64_t>(1, channels / 16); }
 
 SqueezeExciteImpl::SqueezeExciteImpl(int64_t channels)
-    : reduce_(nn::Conv2dOptions(channels, squeeze_excite_hidden(channels), 1)),
-      expand_(nn::Conv2dOptions(squeeze_excite_hidden(channels), channels, 1)) {
-  register_module("reduce", reduce_);
-  register_module("expand", expand_);
+    : reduce(nn::Conv2dOptions(channels, squeeze_excite_hidden(channels), 1)),
+      expand(nn::Conv2dOptions(squeeze_excite_hidden(channels), channels, 1)) {
+  register_module("reduce", reduce);
+  register_module("expand", expand);
 }
 
 Tensor SqueezeExciteImpl::forward(const Tensor& x) {
   const auto pooled = x.mean({2, 3}, /*keepdim=*/true);
-  return x * expand_(reduce_(pooled).relu_()).sigmoid();
+  return x * expand(reduce(pooled).relu_()).sigmoid();
 }
 
 ConvBnImpl::ConvBnImpl(const nn::Conv2dOptions& options)
@@ -80,28 +82,44 @@ Tensor UnitImpl::sum_of_branches(const Tensor& x) {
   return out;
 }
 
-namespace {
-
-Branch branch_of(const Tensor& weight, const nn::BatchNorm2d& norm) {
-  const auto wide = [](const Tensor& t) { return t.to(torch::kFloat64); };
-  return {weight.defined() ? wide(weight) : weight,
-          wide(norm->weight),
-          wide(norm->bias),
-          wide(norm->running_mean),
-          wide(norm->running_var),
-          norm->options.eps()};
+Tensor UnitImpl::evaluate_folded(const Tensor& x) {
+  const FoldedConv conv = fold();
+  const auto& o = options;
+  Tensor out = torch::conv2d(x, conv.weight.to(x.dtype()), conv.bias.to(x.dtype()), o.stride,
+                             o.padding(), o.dilation, o.groups);
+  if (se_) out = se_(out);
+  return out.relu_();
 }
 
-}  // namespace
+BranchTensors UnitImpl::branch_tensors() const {
+  BranchTensors tensors;
+  const auto add = [&](const nn::BatchNorm2d& norm) {
+    tensors.gammas.push_back(norm->weight);
+    tensors.betas.push_back(norm->bias);
+    tensors.means.push_back(norm->running_mean);
+    tensors.vars.push_back(norm->running_var);
+    tensors.counters.push_back(norm->num_batches_tracked);
+    tensors.eps = norm->options.eps();
+    tensors.momentum = *norm->options.momentum();
+  };
+  const auto add_conv = [&](const ConvBn& branch) {
+    tensors.weights.push_back(branch->conv->weight);
+    add(branch->bn);
+  };
+  for (const auto& branch : rbr_conv_) add_conv(branch);
+  if (rbr_scale_) add_conv(rbr_scale_);
+  if (rbr_skip_) add(rbr_skip_);
+  return tensors;
+}
 
 FoldedConv UnitImpl::fold() const {
   torch::NoGradGuard no_grad;
-  std::vector<Branch> branches;
-  for (const auto& branch : rbr_conv_)
-    branches.push_back(branch_of(branch->conv->weight, branch->bn));
-  if (rbr_scale_) branches.push_back(branch_of(rbr_scale_->conv->weight, rbr_scale_->bn));
-  if (rbr_skip_) branches.push_back(branch_of({}, rbr_skip_));
-  return fold_branches(branches, options.weight_shape());
+  const BranchTensors tensors = branch_tensors();
+  const BranchStack branches = stack_branches(options, tensors, torch::kFloat64);
+  FoldedConv conv = fold_branches(branches, {torch::stack(tensors.means).to(torch::kFloat64),
+                                             torch::stack(tensors.vars).to(torch::kFloat64)});
+  conv.weight = unpack_patches(conv.weight, options);
+  return conv;
 }
 
 MobileOneImpl::MobileOneImpl(NetworkOptions network_options) : options(std::move(network_options)) {
@@ -144,12 +162,21 @@ void MobileOneImpl::initialise() {
 }
 
 std::vector<Tensor> MobileOneImpl::features(const Tensor& x) {
-  std::vector<Tensor> outputs;
-  auto unit = units_.begin();
-  Tensor y = (*unit++)(x);
+  const bool folding = !options.folded && engine == Engine::kFolded;
+  std::vector<size_t> stage_ends;
   for (const auto& stage : options.stages) {
-    for (int64_t i = 0; i < 2 * stage.blocks; ++i) y = (*unit++)(y);
-    outputs.push_back(y);
+    stage_ends.push_back((stage_ends.empty() ? 0 : stage_ends.back()) + 2 * stage.blocks);
+  }
+  if (folding && is_training()) return train_folded(units_, x, stage_ends);
+
+  std::vector<Tensor> outputs;
+  Tensor y = x;
+  for (size_t i = 0, stage = 0; i < units_.size(); ++i) {
+    y = folding ? units_[i]->evaluate_folded(y) : units_[i](y);
+    if (i == stage_ends[stage]) {
+      outputs.push_back(y);
+      ++stage;
+    }
   }
   return outputs;
 }

@@ -2,34 +2,89 @@
 
 #include <ATen/ATen.h>
 
+#include "fold_loops.h"
+#include "mobileone/util/profile.h"
+
 namespace mobileone {
 namespace {
 
-/// The kernel of the identity map: [C, C/groups, K, K], 1 where an output's own input channel
-/// meets the centre.
-at::Tensor identity_kernel(at::IntArrayRef shape, const at::TensorOptions& options) {
-  const int64_t channels = shape[0], per_group = shape[1], centre = shape[2] / 2;
-  const auto index = at::arange(channels, options.dtype(at::kLong));
-  auto kernel = at::zeros(shape, options);
-  kernel.select(3, centre).select(2, centre).index_put_({index, index.remainder(per_group)},
-                                                        at::ones({channels}, options));
-  return kernel;
+using at::Tensor;
+
+/// [B',Cout] → [B,Cout,1]: without the skip, ready to multiply weights.
+Tensor over_weights(const Tensor& by_branch, const BranchStack& branches) {
+  return by_branch.narrow(0, 0, branches.weight.size(0)).unsqueeze(2);
+}
+
+/// The last row of [B',Cout], the skip's.
+Tensor of_skip(const Tensor& by_branch) { return by_branch[by_branch.size(0) - 1]; }
+
+/// Rows [1 or Cout, P] → [Cout]: each output's own input.
+Tensor own_input(const Tensor& rows, const BranchStack& branches) {
+  return rows.expand({branches.skip.size(0), -1}).gather(1, branches.skip.unsqueeze(1)).squeeze(1);
+}
+
+/// Adds values [Cout] at each output's own input of rows [1 or Cout, P].
+void add_at_own_input(const Tensor& rows, const Tensor& values, const BranchStack& branches) {
+  if (rows.size(0) == 1) {
+    rows[0].index_add_(0, branches.skip, values);
+  } else {
+    rows.scatter_add_(1, branches.skip.unsqueeze(1), values.unsqueeze(1));
+  }
 }
 
 }  // namespace
 
-FoldedConv fold_branches(const std::vector<Branch>& branches, at::IntArrayRef weight_shape) {
-  const auto options = branches.front().gamma.options();
-  FoldedConv folded{at::zeros(weight_shape, options), at::zeros({weight_shape[0]}, options)};
-  for (const Branch& branch : branches) {
-    const auto scale = branch.gamma * (branch.var + branch.eps).rsqrt();
-    auto weight = branch.weight.defined() ? branch.weight : identity_kernel(weight_shape, options);
-    const int64_t border = (weight_shape[2] - weight.size(2)) / 2;
-    weight = at::constant_pad_nd(weight, {border, border, border, border});
-    folded.weight = folded.weight + weight * scale.view({-1, 1, 1, 1});
-    folded.bias = folded.bias + (branch.beta - scale * branch.mean);
+FoldedConv fold_branches(const BranchStack& branches, const BranchStatistics& statistics) {
+  const auto scale = branches.gamma * (statistics.var + branches.eps).rsqrt();
+  FoldedConv folded{(branches.weight * over_weights(scale, branches)).sum(0),
+                    (branches.beta - scale * statistics.mean).sum(0)};
+  if (branches.skip.defined()) {
+    folded.weight.scatter_add_(1, branches.skip.unsqueeze(1), of_skip(scale).unsqueeze(1));
   }
   return folded;
+}
+
+TrainingFold fold_training(const BranchStack& branches, const PatchMoments& moments) {
+  const Span span("fold");
+  TrainingFold fold;
+  auto& [mean, var] = fold.statistics;
+  fold_loops::statistics(branches, moments, fold.weight_covariance, mean, var);
+  if (branches.skip.defined()) {
+    mean = at::cat({mean, own_input(moments.mean, branches).unsqueeze(0)});
+    const auto variances = moments.covariance.diagonal(0, 1, 2);
+    var = at::cat({var, own_input(variances, branches).unsqueeze(0)});
+  }
+  // A covariance that rounding left slightly indefinite gives no negative variance.
+  var.clamp_min_(0);
+  fold.conv = fold_branches(branches, fold.statistics);
+  return fold;
+}
+
+FoldGradients fold_backward(const BranchStack& branches, const PatchMoments& moments,
+                            const TrainingFold& fold, const Tensor& weight_gradient,
+                            const Tensor& bias_gradient) {
+  const Span span("fold backward");
+  const auto& [mean, var] = fold.statistics;
+  const auto rstd = (var + branches.eps).rsqrt(), scale = branches.gamma * rstd;
+
+  auto d_scale = fold_loops::row_products(branches.weight, weight_gradient);
+  if (branches.skip.defined()) {
+    d_scale = at::cat({d_scale, own_input(weight_gradient, branches).unsqueeze(0)});
+  }
+  d_scale = d_scale - mean * bias_gradient;
+  const auto d_mean = -scale * bias_gradient;
+  const auto d_var = -0.5 * d_scale * scale * rstd * rstd;
+
+  FoldGradients gradients;
+  gradients.gamma = d_scale * rstd;
+  gradients.beta = bias_gradient.expand_as(branches.beta);
+  fold_loops::backward(branches, moments, fold.weight_covariance, weight_gradient, scale, d_mean,
+                       d_var, gradients);
+  if (branches.skip.defined()) {
+    add_at_own_input(gradients.moments.mean, of_skip(d_mean), branches);
+    add_at_own_input(gradients.moments.covariance.diagonal(0, 1, 2), of_skip(d_var), branches);
+  }
+  return gradients;
 }
 
 }  // namespace mobileone

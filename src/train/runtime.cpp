@@ -1,11 +1,18 @@
 #include "mobileone/train/runtime.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <torch/cuda.h>
+#include <torch/utils.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <limits>
 #include <thread>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "mobileone/util/error.h"
 
@@ -24,6 +31,17 @@ torch::Device choose_device(DeviceChoice choice) {
 void set_threads(int64_t threads) {
   const auto cores = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
   at::set_num_threads(static_cast<int>(threads > 0 ? threads : cores));
+}
+
+void prepare_training(const RuntimeConfig& config) {
+  set_threads(config.threads);
+  at::globalContext().setFlushDenormal(true);
+  torch::manual_seed(static_cast<uint64_t>(config.seed));
+#ifdef __GLIBC__
+  constexpr int kLargestFromHeap = 32 << 20;  // bytes; glibc takes no more
+  mallopt(M_MMAP_THRESHOLD, kLargestFromHeap);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
 }
 
 PrecisionGuard::PrecisionGuard(torch::Device device, Precision precision)

@@ -1,6 +1,5 @@
 #include "mobileone/train/trainer.h"
 
-#include <ATen/Context.h>
 #include <torch/utils.h>
 
 #include <algorithm>
@@ -133,10 +132,9 @@ Trainer::Trainer(Config config)
     val_data_ =
         std::make_unique<Loader>(std::move(val), loader_options(config_, /*training=*/false));
   }
-  set_threads(config_.runtime.threads);
-  at::globalContext().setFlushDenormal(true);
-  torch::manual_seed(static_cast<uint64_t>(config_.runtime.seed));
+  prepare_training(config_.runtime);
   network_ = MobileOne(network_options(config_.model));
+  network_->engine = config_.runtime.engine;
   network_->to(device_);
   state_ = std::make_unique<FlatState>(*network_);
   optimizer_ = std::make_unique<Sgd>(config_.optimizer, *state_);

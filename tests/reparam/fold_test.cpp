@@ -9,98 +9,129 @@ namespace mobileone {
 namespace {
 
 struct Shape {
-  int64_t in, out, kernel, groups, branches;
-  bool scale, skip;
+  int64_t branches, outputs, patch;
+  bool depthwise, skip;
 };
 
-Branch random_branch(torch::Tensor weight, int64_t channels) {
-  const auto f64 = torch::kFloat64;
-  return {std::move(weight), torch::randn({channels}, f64), torch::randn({channels}, f64),
-          torch::randn({channels}, f64), torch::rand({channels}, f64) + 0.1};
+std::ostream& operator<<(std::ostream& out, const Shape& s) {
+  return out << s.branches << " branches, " << s.outputs << " outputs, patch " << s.patch
+             << (s.depthwise ? ", depthwise" : "") << (s.skip ? ", skip" : "");
 }
 
-std::vector<Branch> random_branches(const Shape& shape) {
-  const int64_t per_group = shape.in / shape.groups;
-  const auto weight = [&](int64_t k) {
-    return torch::randn({shape.out, per_group, k, k}, torch::kFloat64);
-  };
-  std::vector<Branch> branches;
-  for (int64_t i = 0; i < shape.branches; ++i) {
-    branches.push_back(random_branch(weight(shape.kernel), shape.out));
+torch::Tensor randn(at::IntArrayRef sizes) { return torch::randn(sizes, torch::kFloat64); }
+
+BranchStack random_stack(const Shape& s) {
+  const int64_t norms = s.branches + (s.skip ? 1 : 0);
+  BranchStack stack{randn({s.branches, s.outputs, s.patch}),
+                    randn({norms, s.outputs}),
+                    randn({norms, s.outputs}),
+                    {},
+                    1e-5};
+  if (s.skip) {
+    stack.skip = s.depthwise ? torch::full({s.outputs}, s.patch / 2, torch::kInt64)
+                             : torch::arange(s.outputs, torch::kInt64);
   }
-  if (shape.scale) branches.push_back(random_branch(weight(1), shape.out));
-  if (shape.skip) branches.push_back(random_branch({}, shape.out));
-  return branches;
+  return stack;
 }
 
-/// Every branch by itself: convolution, then batch norm with its statistics.
-torch::Tensor sum_of_branches(const torch::Tensor& x, const std::vector<Branch>& branches,
-                              const Shape& shape) {
-  torch::Tensor sum;
-  for (const Branch& b : branches) {
-    const auto y = b.weight.defined()
-                       ? torch::conv2d(x, b.weight, {}, 1, b.weight.size(2) / 2, 1, shape.groups)
-                       : x;
-    const auto normed =
-        torch::batch_norm(y, b.gamma, b.beta, b.mean, b.var, false, 0.1, b.eps, false);
-    sum = sum.defined() ? sum + normed : normed;
+/// Patches [n,G,P], as many as make every covariance regular.
+torch::Tensor random_patches(const Shape& s) {
+  return randn({4 * s.patch + 3, s.depthwise ? s.outputs : 1, s.patch}) + 0.5;
+}
+
+PatchMoments moments_of(const torch::Tensor& patches) {
+  const auto mean = patches.mean(0), centred = patches - mean;
+  return {mean, torch::einsum("ngp,ngq->gpq", {centred, centred}) / patches.size(0)};
+}
+
+/// Each branch's output [n,B',Cout] for every patch, before its batch norm.
+torch::Tensor branch_outputs(const torch::Tensor& patches, const BranchStack& stack) {
+  const auto all = patches.expand({-1, stack.weight.size(1), -1});
+  auto y = torch::einsum("nop,bop->nbo", {all, stack.weight});
+  if (stack.skip.defined()) {
+    const auto own = all.gather(2, stack.skip.view({1, -1, 1}).expand({all.size(0), -1, 1}));
+    y = torch::cat({y, own.squeeze(2).unsqueeze(1)}, 1);
   }
-  return sum;
+  return y;
 }
 
-class FoldBranches : public testing::TestWithParam<Shape> {};
+/// μ_i = w_i · m and v_i = w_iᵀ C w_i, as autograd can follow them.
+BranchStatistics statistics_by_definition(const BranchStack& stack, const PatchMoments& moments) {
+  const int64_t outputs = stack.weight.size(1), patch = stack.weight.size(2);
+  const auto m = moments.mean.expand({outputs, patch}),
+             c = moments.covariance.expand({outputs, patch, patch});
+  auto mean = torch::einsum("bop,op->bo", {stack.weight, m}),
+       var = torch::einsum("bop,opq,boq->bo", {stack.weight, c, stack.weight});
+  if (stack.skip.defined()) {
+    const auto own = stack.skip.unsqueeze(1);
+    mean = torch::cat({mean, m.gather(1, own).t()});
+    var = torch::cat({var, c.diagonal(0, 1, 2).gather(1, own).t()});
+  }
+  return {mean, var};
+}
 
-TEST_P(FoldBranches, EqualsTheSumOfBranches) {
-  const Shape shape = GetParam();
+class Fold : public testing::TestWithParam<Shape> {};
+
+TEST_P(Fold, StatisticsAreThoseOfEachBranchsOutput) {
+  torch::manual_seed(1);
+  const auto stack = random_stack(GetParam());
+  const auto patches = random_patches(GetParam());
+  const auto fold = fold_training(stack, moments_of(patches));
+  const auto y = branch_outputs(patches, stack);
+  EXPECT_TRUE(torch::allclose(fold.statistics.mean, y.mean(0), 1e-10, 1e-12));
+  EXPECT_TRUE(torch::allclose(fold.statistics.var, y.var(0, false), 1e-10, 1e-12));
+}
+
+TEST_P(Fold, OneConvolutionEqualsTheSumOfNormalisedBranches) {
   for (int seed = 0; seed < 5; ++seed) {
     torch::manual_seed(seed);
-    const auto branches = random_branches(shape);
-    const auto x = torch::randn({2, shape.in, 7, 5}, torch::kFloat64);
-    const auto folded =
-        fold_branches(branches, {shape.out, shape.in / shape.groups, shape.kernel, shape.kernel});
-    const auto y =
-        torch::conv2d(x, folded.weight, folded.bias, 1, shape.kernel / 2, 1, shape.groups);
-    EXPECT_LT((y - sum_of_branches(x, branches, shape)).abs().max().item<double>(), 1e-11);
+    const auto stack = random_stack(GetParam());
+    const auto patches = random_patches(GetParam());
+    // Any statistics, as in evaluation.
+    const BranchStatistics statistics{torch::randn_like(stack.gamma),
+                                      torch::rand_like(stack.gamma) + 0.1};
+    const auto folded = fold_branches(stack, statistics);
+    const auto y = branch_outputs(patches, stack);
+    const auto expected =
+        (stack.gamma * (y - statistics.mean) * (statistics.var + stack.eps).rsqrt() + stack.beta)
+            .sum(1);
+    const auto all = patches.expand({-1, stack.weight.size(1), -1});
+    const auto actual = torch::einsum("nop,op->no", {all, folded.weight}) + folded.bias;
+    EXPECT_TRUE(torch::allclose(actual, expected, 1e-10, 1e-11));
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Units, FoldBranches,
-                         testing::Values(Shape{8, 8, 3, 8, 4, true, true},     // depthwise
-                                         Shape{8, 8, 3, 8, 1, true, false},    // depthwise, strided
-                                         Shape{8, 8, 1, 1, 4, false, true},    // pointwise
-                                         Shape{6, 10, 1, 1, 5, false, false},  // widening
-                                         Shape{3, 12, 3, 1, 1, true, false},   // stem
-                                         Shape{8, 8, 5, 4, 2, true, true}));   // grouped 5×5
-
-TEST(FoldBranches, IsDifferentiableInEverything) {
-  torch::manual_seed(0);
-  auto branches = random_branches({4, 4, 3, 4, 2, true, true});
-  std::vector<torch::Tensor> inputs;
-  for (auto& b : branches) {
-    for (auto* t : {&b.weight, &b.gamma, &b.beta, &b.mean, &b.var}) {
-      if (t->defined()) inputs.push_back(t->requires_grad_());
-    }
-  }
-  const auto weight_probe = torch::randn({4, 1, 3, 3}, torch::kFloat64);
-  const auto bias_probe = torch::randn({4}, torch::kFloat64);
-  const auto objective = [&] {
-    const auto folded = fold_branches(branches, {4, 1, 3, 3});
-    return (folded.weight * weight_probe).sum() + (folded.bias * bias_probe).sum();
-  };
-  const auto gradients = torch::autograd::grad({objective()}, inputs);
+TEST_P(Fold, BackwardEqualsAutograd) {
+  torch::manual_seed(2);
+  auto stack = random_stack(GetParam());
+  auto moments = moments_of(random_patches(GetParam()));
+  const std::vector<torch::Tensor> inputs{
+      stack.weight.requires_grad_(), stack.gamma.requires_grad_(), stack.beta.requires_grad_(),
+      moments.mean.requires_grad_(), moments.covariance.requires_grad_()};
+  const auto conv = fold_branches(stack, statistics_by_definition(stack, moments));
+  const auto d_weight = torch::randn_like(conv.weight), d_bias = torch::randn_like(conv.bias);
+  const auto expected = torch::autograd::grad({conv.weight, conv.bias}, inputs, {d_weight, d_bias});
   torch::NoGradGuard no_grad;
+  const auto fold = fold_training(stack, moments);
+  EXPECT_TRUE(torch::allclose(fold.conv.weight, conv.weight, 1e-10, 1e-11));
+  const auto actual = fold_backward(stack, moments, fold, d_weight, d_bias);
+  const std::vector<torch::Tensor> own{actual.weight, actual.gamma, actual.beta,
+                                       actual.moments.mean, actual.moments.covariance};
   for (size_t i = 0; i < inputs.size(); ++i) {
-    auto element = inputs[i].view({-1})[0];
-    const double step = 1e-6;
-    element += step;
-    const double above = objective().item<double>();
-    element -= 2 * step;
-    const double below = objective().item<double>();
-    element += step;
-    const double expected = gradients[i].view({-1})[0].item<double>();
-    EXPECT_NEAR((above - below) / (2 * step), expected, 1e-6 * std::max(1.0, std::abs(expected)));
+    // A covariance is symmetric, so that only the symmetric part of its gradient counts.
+    auto e = expected[i];
+    if (i == 4) e = (e + e.transpose(1, 2)) / 2;
+    EXPECT_TRUE(torch::allclose(own[i], e, 1e-9, 1e-10)) << "input " << i;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Units, Fold,
+                         testing::Values(Shape{5, 8, 9, true, true},      // depthwise
+                                         Shape{2, 8, 9, true, false},     // depthwise, strided
+                                         Shape{4, 8, 8, false, true},     // pointwise
+                                         Shape{5, 10, 6, false, false},   // widening
+                                         Shape{2, 12, 27, false, false},  // stem
+                                         Shape{3, 8, 25, true, true}));   // 5×5
 
 }  // namespace
 }  // namespace mobileone

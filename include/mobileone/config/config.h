@@ -28,6 +28,7 @@ enum class Variant { kS0, kS1, kS2, kS3, kS4 };
 enum class Policy { kNone, kAutoAugment };
 enum class DeviceChoice { kAuto, kCpu, kCuda };
 enum class Precision { kFloat32, kBfloat16 };
+enum class Engine { kFolded, kBranches };
 
 /// The name ↔ value table of an enum that the configuration knows.
 template <typename E>
@@ -53,6 +54,10 @@ inline constexpr auto enum_names(DeviceChoice) {
 inline constexpr auto enum_names(Precision) {
   return std::array<EnumName<Precision>, 2>{
       {{Precision::kFloat32, "fp32"}, {Precision::kBfloat16, "bf16"}}};
+}
+inline constexpr auto enum_names(Engine) {
+  return std::array<EnumName<Engine>, 2>{
+      {{Engine::kFolded, "folded"}, {Engine::kBranches, "branches"}}};
 }
 template <typename E>
 constexpr std::string_view to_string(E value) {
@@ -269,6 +274,7 @@ struct CurriculumConfig {
 
 struct RuntimeConfig {
   DeviceChoice device = DeviceChoice::kAuto;
+  Engine engine = Engine::kFolded;
   Precision precision = Precision::kFloat32;
   bool channels_last = true;
   int64_t threads = 0;
@@ -279,6 +285,9 @@ struct RuntimeConfig {
   template <typename Visitor>
   void visit(Visitor&& v) {
     v("device", device, {"Where to compute; auto: a CUDA device if there is one."});
+    v("engine", engine,
+      {"How a train-time network computes its branches; folded: all in one convolution per unit, "
+       "with the same results; branches: each by itself, several times slower."});
     v("precision", precision, {"Arithmetic of convolutions; weights and statistics stay float32."});
     v("channels_last", channels_last, {"Memory layout of images and activations."});
     v("threads", threads, {"Threads of computation; 0: one per core.", "threads", 0, 1024});

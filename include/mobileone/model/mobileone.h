@@ -20,8 +20,7 @@ class SqueezeExciteImpl : public torch::nn::Module {
   explicit SqueezeExciteImpl(int64_t channels);
   torch::Tensor forward(const torch::Tensor& x);
 
- private:
-  torch::nn::Conv2d reduce_, expand_;
+  torch::nn::Conv2d reduce, expand;
 };
 TORCH_MODULE(SqueezeExcite);
 
@@ -39,16 +38,31 @@ class ConvBnImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ConvBn);
 
-/// One MobileOne unit. Unfolded, each branch is computed by itself: the reference that every other
-/// engine is compared with. [N,Cin,H,W] → [N,Cout,H',W'].
+/// The tensors of an unfolded unit's branches: k convolutions, then the scale, then the skip.
+struct BranchTensors {
+  std::vector<torch::Tensor> weights;  ///< not the skip's, which has none
+  std::vector<torch::Tensor> gammas, betas, means, vars, counters;
+  double eps = 1e-5;
+  double momentum = 0.1;
+};
+
+/// One MobileOne unit. `forward` of an unfolded unit computes each branch by itself: the reference
+/// that the folded engine is compared with. [N,Cin,H,W] → [N,Cout,H',W'].
 class UnitImpl : public torch::nn::Module {
  public:
   explicit UnitImpl(UnitOptions options);
   torch::Tensor forward(const torch::Tensor& x);
 
+  /// `forward` of an unfolded unit in evaluation, by one convolution.
+  torch::Tensor evaluate_folded(const torch::Tensor& x);
+
   /// The one convolution that does in evaluation what an unfolded unit's branches do: folded with
-  /// their running statistics, in float64.
+  /// their running statistics, in float64. Its weight is [Cout,Cin/groups,K,K].
   FoldedConv fold() const;
+
+  BranchTensors branch_tensors() const;
+  /// Undefined where the unit has none.
+  SqueezeExcite squeeze_excite() const { return se_; }
 
   const UnitOptions options;
 
@@ -78,6 +92,8 @@ class MobileOneImpl : public torch::nn::Module {
   torch::nn::Linear linear() const { return linear_; }
 
   const NetworkOptions options;
+  /// How an unfolded network computes; may change at any time. Folded networks take no notice.
+  Engine engine = Engine::kFolded;
 
  private:
   void initialise();

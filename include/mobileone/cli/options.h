@@ -1,0 +1,29 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <string>
+
+#include "mobileone/config/config.h"
+
+namespace mobileone::cli {
+
+/// An option that takes one of an enum's names.
+template <typename E>
+CLI::Option* add_enum_option(CLI::App& command, const std::string& flag, E& value,
+                             const std::string& description) {
+  std::map<std::string, E> names;
+  std::string list;
+  for (const auto& entry : enum_names(E{})) {
+    names.emplace(entry.name, entry.value);
+    list += (list.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  return command
+      .add_option_function<std::string>(
+          flag, [&value, names](const std::string& name) { value = names.at(name); },
+          description + ": " + list)
+      ->check(CLI::IsMember(names))
+      ->default_str(std::string(to_string(value)));
+}
+
+}  // namespace mobileone::cli

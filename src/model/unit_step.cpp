@@ -1,0 +1,151 @@
+#include "unit_step.h"
+
+#include <optional>
+#include <utility>
+
+#include "mobileone/model/branch_stack.h"
+#include "mobileone/model/method.h"
+#include "mobileone/reparam/direct.h"
+#include "mobileone/reparam/patch_conv.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/profile.h"
+#include "squeeze_excite_step.h"
+
+namespace mobileone {
+namespace {
+
+using torch::Tensor;
+
+std::optional<SqueezeExciteStep> squeeze_excite_step(const Unit& unit) {
+  if (!unit->options.se) return std::nullopt;
+  return SqueezeExciteStep(unit->squeeze_excite());
+}
+
+/// [B',Cout] → one [Cout] a branch, in the parameters' dtype.
+std::vector<Tensor> by_branch(const Tensor& stacked, const std::vector<Tensor>& like) {
+  return stacked.to(like.front().scalar_type()).unbind();
+}
+
+/// Statistics of every branch from the input's moments, then one convolution.
+class CovarianceStep : public UnitStep {
+ public:
+  explicit CovarianceStep(const Unit& unit)
+      : unit_(unit->options),
+        shape_(conv_shape(unit_)),
+        tensors_(unit->branch_tensors()),
+        se_(squeeze_excite_step(unit)) {}
+
+  Tensor forward(const Tensor& x) override {
+    moments_ = patch_moments(x, shape_);
+    // Small patches, as a depthwise unit's, cost nothing in double; a large covariance times all
+    // branches' weights would.
+    constexpr int64_t kSmallPatch = 64;
+    const auto dtype = x.is_cpu() && shape_.patch_size() <= kSmallPatch
+                           ? torch::kFloat64
+                           : tensors_.weights.front().scalar_type();
+    moments_ = {moments_.mean.to(dtype), moments_.covariance.to(dtype)};
+    branches_ = stack_branches(unit_, tensors_, dtype);
+    fold_ = fold_training(branches_, moments_);
+    statistics = fold_.statistics;
+    kept_ = patch_conv(x, fold_.conv, /*relu=*/!se_, shape_);
+    return se_ ? se_->forward(kept_) : kept_;
+  }
+
+  Tensor output(const Tensor&) const override { return se_ ? se_->output(kept_) : kept_; }
+
+  Tensor backward(const Tensor& x, Tensor g, bool wanted, UnitGradients& gradients) override {
+    if (se_) g = se_->backward(kept_, g, gradients.squeeze_excite);
+    FoldedConv d_conv = patch_conv_backward(x, se_ ? Tensor() : kept_, g, shape_);
+    const auto dtype = branches_.weight.scalar_type();
+    const FoldGradients d =
+        fold_backward(branches_, moments_, fold_, d_conv.weight.to(dtype), d_conv.bias.to(dtype));
+    gradients.weights = unstack_weights(d.weight, unit_, tensors_);
+    gradients.gammas = by_branch(d.gamma, tensors_.gammas);
+    gradients.betas = by_branch(d.beta, tensors_.betas);
+    if (!wanted) return {};
+    return patch_conv_backward_input(x, g, fold_.conv.weight, moments_, d.moments, shape_);
+  }
+
+ private:
+  UnitOptions unit_;
+  ConvShape shape_;
+  BranchTensors tensors_;
+  std::optional<SqueezeExciteStep> se_;
+  PatchMoments moments_;
+  BranchStack branches_;
+  TrainingFold fold_;
+  Tensor kept_;  // the output; before SE, if there is one
+};
+
+/// The one pointwise branch by itself and, fused, its batch norm, the skip's and the ReLU. Keeps
+/// the convolution's output instead of its own, which costs a pass to make again.
+class DirectStep : public UnitStep {
+ public:
+  explicit DirectStep(const Unit& unit)
+      : tensors_(unit->branch_tensors()), se_(squeeze_excite_step(unit)) {
+    unit_ = {tensors_.weights.front().detach().flatten(1), torch::stack(tensors_.gammas),
+             torch::stack(tensors_.betas), tensors_.eps};
+  }
+
+  Tensor forward(const Tensor& x) override {
+    kept_ = direct_conv(x, unit_);
+    statistics = direct_statistics(x, kept_, unit_);
+    const auto z = direct_output(x, kept_, unit_, statistics, /*relu=*/!se_);
+    return se_ ? se_->forward(z) : z;
+  }
+
+  Tensor output(const Tensor& x) const override {
+    const auto z = direct_output(x, kept_, unit_, statistics, /*relu=*/!se_);
+    return se_ ? se_->output(z) : z;
+  }
+
+  Tensor backward(const Tensor& x, Tensor g, bool wanted, UnitGradients& gradients) override {
+    if (se_) {
+      const auto z = direct_output(x, kept_, unit_, statistics, /*relu=*/false);
+      g = se_->backward(z, g, gradients.squeeze_excite);
+    }
+    const auto d = direct_backward(x, kept_, g, unit_, statistics, /*relu=*/!se_, wanted);
+    const auto& weight = tensors_.weights.front();
+    gradients.weights = {d.weight.to(weight.scalar_type()).view_as(weight)};
+    gradients.gammas = by_branch(d.gamma, tensors_.gammas);
+    gradients.betas = by_branch(d.beta, tensors_.betas);
+    return d.x;
+  }
+
+ private:
+  BranchTensors tensors_;
+  std::optional<SqueezeExciteStep> se_;
+  DirectUnit unit_;
+  Tensor kept_;  // the convolution's output, before its batch norm
+};
+
+}  // namespace
+
+std::unique_ptr<UnitStep> make_unit_step(const Unit& unit, const Tensor& x) {
+  const UnitOptions& o = unit->options;
+  constexpr int64_t kLargestKernel = 7;
+  const bool depthwise = o.groups == o.in_channels && o.groups == o.out_channels;
+  if ((o.groups != 1 && !depthwise) || o.kernel % 2 == 0 || o.kernel > kLargestKernel) {
+    throw Error(
+        "{}: the folded engine trains depthwise and dense convolutions with odd kernels up to {}, "
+        "not {} groups of {} channels and a kernel of {}; set runtime.engine=branches",
+        o.name, kLargestKernel, o.groups, o.in_channels, o.kernel);
+  }
+  const int64_t positions = x.size(0) * o.output_size(x.size(2)) * o.output_size(x.size(3));
+  if (positions < 2) {
+    throw Error(
+        "{}: expected more than one value per channel in training, got {} image(s) with an output "
+        "of {}x{}; use a larger batch or larger images",
+        o.name, x.size(0), o.output_size(x.size(2)), o.output_size(x.size(3)));
+  }
+  std::unique_ptr<UnitStep> step;
+  if (choose_method(o, positions) == Method::kDirect) {
+    step = std::make_unique<DirectStep>(unit);
+  } else {
+    step = std::make_unique<CovarianceStep>(unit);
+  }
+  step->positions = positions;
+  return step;
+}
+
+}  // namespace mobileone

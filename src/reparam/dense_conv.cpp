@@ -1,0 +1,150 @@
+#include "dense_conv.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "mobileone/kernels/matrix.h"
+#include "mobileone/kernels/rows.h"
+#include "mobileone/util/profile.h"
+#include "parallel.h"
+#include "product.h"
+
+namespace mobileone::dense {
+namespace {
+
+using at::Tensor;
+using kernels::Compute;
+
+bool is_pointwise(const ConvShape& shape) { return shape.kernel == 1 && shape.stride == 1; }
+
+/// Every patch as a row, [n,P]: a view of x for a pointwise convolution, a copy otherwise.
+Tensor patch_rows(const Tensor& x, const ConvShape& shape) {
+  if (is_pointwise(shape)) return pixel_rows(x);
+  const int64_t channels = x.size(1), height = x.size(2), width = x.size(3),
+                out_height = shape.output_size(height), out_width = shape.output_size(width),
+                kernel = shape.kernel;
+  auto rows = at::empty({x.size(0) * out_height * out_width, shape.patch_size()}, x.options());
+  const Span span("patches of the stem", 0, static_cast<double>(rows.nbytes() + x.nbytes()));
+  with_storage(x.scalar_type(), [&](auto tag) {
+    using S = decltype(tag);
+    at::parallel_for(0, x.size(0) * out_height, 1, [&](int64_t begin, int64_t end) {
+      S* out = data_of<S>(rows) + begin * out_width * shape.patch_size();
+      for (int64_t line = begin; line < end; ++line) {
+        const S* image = data_of<const S>(x) + line / out_height * height * width * channels;
+        const int64_t top = line % out_height * shape.stride - shape.padding();
+        for (int64_t ox = 0; ox < out_width; ++ox) {
+          const int64_t left = ox * shape.stride - shape.padding();
+          for (int64_t tap = 0; tap < kernel * kernel; ++tap, out += channels) {
+            const int64_t y = top + tap / kernel * shape.dilation,
+                          xx = left + tap % kernel * shape.dilation;
+            const bool inside = y >= 0 && y < height && xx >= 0 && xx < width;
+            const S* from = image + (y * width + xx) * channels;
+            for (int64_t c = 0; c < channels; ++c) out[c] = inside ? from[c] : S{};
+          }
+        }
+      }
+    });
+  });
+  return rows;
+}
+
+/// [n,C] as an image of x's batch.
+Tensor as_image(const Tensor& rows, const Tensor& x, const ConvShape& shape) {
+  return rows
+      .view({x.size(0), shape.output_size(x.size(2)), shape.output_size(x.size(3)), rows.size(1)})
+      .permute({0, 3, 1, 2});
+}
+
+/// The sum of patches' gradients [n,P] at the pixels that they cover.
+Tensor scatter_patches(const Tensor& gradients, const Tensor& x, const ConvShape& shape) {
+  const int64_t k = shape.kernel, d = shape.dilation, p = shape.padding(), s = shape.stride;
+  const auto columns = gradients.view({x.size(0), -1, k * k, x.size(1)})
+                           .permute({0, 3, 2, 1})
+                           .reshape({x.size(0), x.size(1) * k * k, -1});
+  return at::col2im(columns, x.sizes().slice(2), {k, k}, {d, d}, {p, p}, {s, s})
+      .contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+}  // namespace
+
+PatchMoments moments(const Tensor& x, const ConvShape& shape) {
+  const auto rows = patch_rows(x, shape);
+  const int64_t patch = rows.size(1);
+  const Span span("covariance", static_cast<double>(rows.numel() * patch),
+                  static_cast<double>(rows.nbytes()));
+  const ChannelSample sample = sample_channels(rows);
+  return with_storage(x.scalar_type(), [&](auto tag) {
+    using S = decltype(tag);
+    using T = Compute<S>;
+    const auto shift = sample.mean.to(at::CppTypeToScalarType<T>::value);
+    const T* shifts = data_of<T>(shift);
+    // Column sums, column squares, then the upper half of the second moments.
+    auto sums = product_sums(rows.size(0), (2 + patch) * patch,
+                             [&](int64_t begin, int64_t end, double* partial) {
+                               const S* data = data_of<const S>(rows) + begin * patch;
+                               kernels::column_moments(end - begin, patch, data, shifts, partial);
+                               const kernels::Columns<S> columns{data, patch, patch, shifts};
+                               kernels::outer_product(end - begin, columns, columns, /*diagonal=*/0,
+                                                      partial + 2 * patch, patch);
+                             });
+    const double n = static_cast<double>(rows.size(0));
+    PatchMoments result{at::empty({1, patch}, at::kDouble),
+                        at::empty({1, patch, patch}, at::kDouble)};
+    auto* mean = data_of<double>(result.mean);
+    auto* covariance = data_of<double>(result.covariance);
+    const double* products = sums.data() + 2 * patch;
+    at::parallel_for(0, patch, 16, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        mean[i] = sums[i] / n + static_cast<double>(shifts[i]);
+        for (int64_t j = 0; j < patch; ++j) {
+          const double product = i <= j ? products[i * patch + j] : products[j * patch + i];
+          covariance[i * patch + j] = product / n - sums[i] / n * (sums[j] / n);
+        }
+      }
+    });
+    return result;
+  });
+}
+
+Tensor forward(const Tensor& x, const FoldedConv& conv, bool relu, const ConvShape& shape) {
+  const auto rows = patch_rows(x, shape);
+  auto y = at::empty({rows.size(0), conv.weight.size(0)}, x.options());
+  multiply_rows({{rows, conv.weight.t()}}, {.bias = conv.bias, .relu = relu}, y);
+  return as_image(y, x, shape);
+}
+
+FoldedConv backward_weight(const Tensor& x, const Tensor& y, const Tensor& gradient,
+                           const ConvShape& shape) {
+  const auto rows = patch_rows(x, shape), g = pixel_rows(gradient);
+  const int64_t outputs = g.size(1), patch = rows.size(1);
+  const Span span("weight products", 2.0 * static_cast<double>(g.numel() * patch),
+                  static_cast<double>(rows.nbytes() + 3 * g.nbytes()));
+  return with_storage(x.scalar_type(), [&](auto tag) {
+    using S = decltype(tag);
+    auto sums = product_sums(
+        rows.size(0), outputs * (patch + 1), [&](int64_t begin, int64_t end, double* partial) {
+          S* here = data_of<S>(g) + begin * outputs;
+          kernels::relu_backward(end - begin, outputs,
+                                 y.defined() ? data_of<const S>(y) + begin * outputs : nullptr,
+                                 here, partial);
+          kernels::outer_product(
+              end - begin, kernels::Columns<S>{here, outputs, outputs},
+              kernels::Columns<S>{data_of<const S>(rows) + begin * patch, patch, patch},
+              /*diagonal=*/outputs, partial + outputs, patch);
+        });
+    const auto all = at::from_blob(sums.data(), {outputs * (patch + 1)}, at::kDouble).clone();
+    return FoldedConv{all.slice(0, outputs).view({outputs, patch}), all.slice(0, 0, outputs)};
+  });
+}
+
+Tensor backward_input(const Tensor& x, const Tensor& gradient, const Tensor& weight,
+                      const MomentFactors& factors, const ConvShape& shape) {
+  const auto rows = patch_rows(x, shape), g = pixel_rows(gradient);
+  auto dx = at::empty_like(rows);
+  multiply_rows({{g, weight}, {rows, factors.d[0]}}, {.bias = factors.e[0]}, dx);
+  if (!is_pointwise(shape)) return scatter_patches(dx, x, shape);
+  return dx.view({x.size(0), x.size(2), x.size(3), x.size(1)}).permute({0, 3, 1, 2});
+}
+
+}  // namespace mobileone::dense

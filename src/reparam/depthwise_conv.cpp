@@ -1,0 +1,151 @@
+#include "depthwise_conv.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "mobileone/kernels/depthwise.h"
+#include "mobileone/util/profile.h"
+#include "parallel.h"
+
+namespace mobileone::depthwise {
+namespace {
+
+using at::Tensor;
+using kernels::Compute;
+using kernels::Depthwise;
+
+Depthwise geometry(const Tensor& x, const ConvShape& shape) {
+  return {x.size(0), x.size(2), x.size(3), x.size(1), shape.kernel, shape.stride, shape.dilation};
+}
+
+template <typename S>
+at::ScalarType compute_type() {
+  return std::is_same_v<S, double> ? at::kDouble : at::kFloat;
+}
+
+double bytes(const Tensor& tensor) {
+  return static_cast<double>(tensor.numel()) * static_cast<double>(tensor.element_size());
+}
+
+/// Multiplications and additions of `per_position` multiply-adds for each output.
+double flops(const Depthwise& g, int64_t per_position) {
+  return 2.0 * static_cast<double>(g.images * g.out_height() * g.out_width() * g.channels) *
+         static_cast<double>(per_position);
+}
+
+/// [C,...] → [...,C] in the kernels' dtype.
+template <typename S>
+Tensor channels_to_end(const Tensor& values) {
+  return values.movedim(0, -1).to(compute_type<S>()).contiguous();
+}
+
+Tensor empty_image(const Tensor& like, int64_t height, int64_t width) {
+  return at::empty({like.size(0), like.size(1), height, width}, like.options(),
+                   at::MemoryFormat::ChannelsLast);
+}
+
+/// The blocks of channels whose second moments may be summed unshifted: means within a few
+/// deviations cost the variance at most a digit.
+std::unique_ptr<bool[]> well_conditioned(const Depthwise& g, const ChannelSample& sample) {
+  constexpr double kDeviations = 4;
+  auto fast = std::make_unique<bool[]>(static_cast<size_t>(g.blocks()));
+  const auto* mean = sample.mean.const_data_ptr<double>();
+  const auto* deviation = sample.deviation.const_data_ptr<double>();
+  std::fill_n(fast.get(), g.blocks(), g.has_fast_path());
+  for (int64_t c = 0; c < g.channels; ++c) {
+    if (!(std::abs(mean[c]) <= kDeviations * deviation[c])) fast[c / Depthwise::kBlock] = false;
+  }
+  return fast;
+}
+
+}  // namespace
+
+PatchMoments moments(const Tensor& x, const ConvShape& shape) {
+  const Depthwise g = geometry(x, shape);
+  const Span span("depthwise moments", flops(g, g.has_fast_path() ? 13 : 45), bytes(x));
+  const ChannelSample sample = sample_channels(pixel_rows(x));
+  const auto fast = well_conditioned(g, sample);
+  const int64_t channels = g.channels, taps = g.taps();
+  PatchMoments result{at::empty({channels, taps}, at::kDouble),
+                      at::empty({channels, taps, taps}, at::kDouble)};
+  with_storage(x.scalar_type(), [&](auto tag) {
+    using S = decltype(tag);
+    const auto shift = sample.mean.to(compute_type<S>());
+    const auto* shifts = data_of<Compute<S>>(shift);
+    const auto sums = parallel_sums(
+        1, g.tasks(), g.moment_rows() * channels, [&](int64_t begin, int64_t end, double* partial) {
+          kernels::moments(g, begin, end, data_of<const S>(x), shifts, fast.get(), partial);
+        });
+    at::parallel_for(0, channels, 16, [&](int64_t begin, int64_t end) {
+      kernels::finish_moments(g, begin, end, shifts, fast.get(), sums.data(),
+                              data_of<double>(result.mean), data_of<double>(result.covariance));
+    });
+  });
+  return result;
+}
+
+Tensor forward(const Tensor& x, const FoldedConv& conv, bool relu, const ConvShape& shape) {
+  const Depthwise g = geometry(x, shape);
+  auto y = empty_image(x, g.out_height(), g.out_width());
+  const Span span("depthwise forward", flops(g, g.taps()), bytes(x) + bytes(y));
+  with_storage(x.scalar_type(), [&](auto tag) {
+    using S = decltype(tag);
+    const auto weight = channels_to_end<S>(conv.weight), bias = conv.bias.to(compute_type<S>());
+    at::parallel_for(0, g.tasks(), 1, [&](int64_t begin, int64_t end) {
+      kernels::convolve(g, begin, end, data_of<const S>(x), data_of<const Compute<S>>(weight),
+                        data_of<const Compute<S>>(bias), relu, data_of<S>(y));
+    });
+  });
+  return y;
+}
+
+FoldedConv backward_weight(const Tensor& x, const Tensor& y, const Tensor& gradient,
+                           const ConvShape& shape) {
+  const Depthwise g = geometry(x, shape);
+  const Span span("depthwise weights", flops(g, g.taps()), bytes(x) + 3 * bytes(gradient));
+  return with_storage(x.scalar_type(), [&](auto tag) {
+    using S = decltype(tag);
+    auto sums =
+        parallel_sums(1, g.tasks(), (g.taps() + 1) * g.channels,
+                      [&](int64_t begin, int64_t end, double* partial) {
+                        kernels::backward_weight(g, begin, end, data_of<const S>(x),
+                                                 y.defined() ? data_of<const S>(y) : nullptr,
+                                                 data_of<S>(gradient), partial);
+                      });
+    const auto all =
+        at::from_blob(sums.data(), {g.taps() + 1, g.channels}, at::kDouble).t().contiguous();
+    return FoldedConv{all.narrow(1, 0, g.taps()), all.select(1, g.taps())};
+  });
+}
+
+Tensor backward_input(const Tensor& x, const Tensor& gradient, const Tensor& weight,
+                      const MomentFactors& factors, const ConvShape& shape) {
+  const Depthwise g = geometry(x, shape);
+  auto dx = empty_image(x, x.size(2), x.size(3));
+  const Span span("depthwise input", flops(g, g.taps() + (g.has_fast_path() ? 25 : 81)),
+                  2 * bytes(x) + bytes(gradient));
+  with_storage(x.scalar_type(), [&](auto tag) {
+    using S = decltype(tag);
+    using T = Compute<S>;
+    const auto w = channels_to_end<S>(weight), d = channels_to_end<S>(factors.d),
+               e = channels_to_end<S>(factors.e);
+    kernels::InputGradient<T> terms{data_of<T>(w), data_of<T>(d), data_of<T>(e)};
+    Tensor by_offset;
+    if (g.has_fast_path()) {
+      by_offset = at::empty({16, 26, g.channels}, w.options());
+      at::parallel_for(0, g.channels, 16, [&](int64_t begin, int64_t end) {
+        kernels::sum_by_offset(g, begin, end, terms.d, terms.e, data_of<T>(by_offset));
+      });
+      terms.by_offset = data_of<T>(by_offset);
+    }
+    at::parallel_for(0, g.tasks(), 1, [&](int64_t begin, int64_t end) {
+      kernels::backward_input(g, begin, end, data_of<const S>(x), data_of<const S>(gradient), terms,
+                              data_of<S>(dx));
+    });
+  });
+  return dx;
+}
+
+}  // namespace mobileone::depthwise

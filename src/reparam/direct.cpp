@@ -1,0 +1,155 @@
+#include "mobileone/reparam/direct.h"
+
+#include <ATen/ATen.h>
+
+#include "mobileone/kernels/matrix.h"
+#include "mobileone/kernels/rows.h"
+#include "mobileone/util/profile.h"
+#include "moment_factors.h"
+#include "parallel.h"
+#include "product.h"
+
+namespace mobileone {
+namespace {
+
+using at::Tensor;
+using kernels::Compute;
+
+constexpr int64_t kGrain = 96;  // rows
+
+template <typename S>
+constexpr at::ScalarType kComputeType = at::CppTypeToScalarType<Compute<S>>::value;
+
+/// [n,C] with the memory of a channels-last image of x's size.
+Tensor as_image(const Tensor& rows, const Tensor& x) {
+  return rows.view({x.size(0), x.size(2), x.size(3), rows.size(1)}).permute({0, 3, 1, 2});
+}
+
+/// Mean and biased variance [2,C] of the columns of a matrix.
+template <typename S>
+Tensor column_statistics(const Tensor& rows) {
+  const int64_t channels = rows.size(1);
+  const auto shift = sample_channels(rows).mean.to(kComputeType<S>);
+  auto sums = parallel_sums(
+      kGrain, rows.size(0), 2 * channels, [&](int64_t begin, int64_t end, double* partial) {
+        kernels::column_moments(end - begin, channels, data_of<const S>(rows) + begin * channels,
+                                data_of<const Compute<S>>(shift), partial);
+      });
+  const auto moments =
+      at::from_blob(sums.data(), {2, channels}, at::kDouble).div(static_cast<double>(rows.size(0)));
+  return at::stack({moments[0] + shift, (moments[1] - moments[0].square()).clamp_min_(0)});
+}
+
+/// The factors of the sum of norms, one contiguous row of channels each.
+template <typename S>
+struct Factors {
+  Factors(const DirectUnit& unit, const BranchStatistics& statistics) {
+    const auto scale = unit.gamma * (statistics.var + unit.eps).rsqrt();
+    scales = scale.to(kComputeType<S>).contiguous();
+    bias = (unit.beta - scale * statistics.mean).sum(0).to(kComputeType<S>);
+    affine = {data_of<const Compute<S>>(scales), data_of<const Compute<S>>(bias),
+              unit.skip() ? data_of<const Compute<S>>(scales) + scales.size(1) : nullptr};
+  }
+
+  Tensor scales, bias;
+  kernels::Affine<Compute<S>> affine;
+};
+
+}  // namespace
+
+Tensor direct_conv(const Tensor& x, const DirectUnit& unit) {
+  const auto rows = pixel_rows(x);
+  auto y = at::empty({rows.size(0), unit.weight.size(0)}, x.options());
+  multiply_rows({{rows, unit.weight.t()}}, {}, y);
+  return as_image(y, x);
+}
+
+BranchStatistics direct_statistics(const Tensor& x, const Tensor& y, const DirectUnit& unit) {
+  const Span span("norm statistics", 0, static_cast<double>(y.nbytes()));
+  return with_storage(x.scalar_type(), [&](auto tag) {
+    using S = decltype(tag);
+    auto all = column_statistics<S>(pixel_rows(y)).unsqueeze(1);
+    if (unit.skip()) all = at::cat({all, column_statistics<S>(pixel_rows(x)).unsqueeze(1)}, 1);
+    return BranchStatistics{all[0], all[1]};
+  });
+}
+
+Tensor direct_output(const Tensor& x, const Tensor& y, const DirectUnit& unit,
+                     const BranchStatistics& statistics, bool relu) {
+  const int64_t channels = y.size(1);
+  auto out = at::empty_like(y);
+  const Span span("norm forward", 0, 2.0 * static_cast<double>(y.nbytes()));
+  with_storage(x.scalar_type(), [&](auto tag) {
+    using S = decltype(tag);
+    const Factors<S> factors(unit, statistics);
+    at::parallel_for(0, y.numel() / channels, kGrain, [&](int64_t begin, int64_t end) {
+      kernels::normalise(end - begin, channels, data_of<const S>(y) + begin * channels,
+                         data_of<const S>(x) + begin * channels, factors.affine, relu,
+                         data_of<S>(out) + begin * channels);
+    });
+  });
+  return out;
+}
+
+DirectGradients direct_backward(const Tensor& x, const Tensor& y, const Tensor& g,
+                                const DirectUnit& unit, const BranchStatistics& statistics,
+                                bool relu, bool wanted) {
+  const int64_t in = x.size(1), out = y.size(1), rows = x.numel() / in;
+  return with_storage(x.scalar_type(), [&](auto tag) {
+    using S = decltype(tag);
+    using T = Compute<S>;
+    constexpr auto kType = kComputeType<S>;
+    const Factors<S> factors(unit, statistics);
+    const auto* xs = data_of<const S>(x);
+    const auto* ys = data_of<const S>(y);
+    auto* gs = data_of<S>(g);
+
+    const auto shift = statistics.mean.to(kType).contiguous();
+    const T* shifts = data_of<const T>(shift);
+    auto sums =
+        parallel_sums(kGrain, rows, 3 * out, [&](int64_t begin, int64_t end, double* partial) {
+          kernels::normalise_backward_sums(end - begin, out, ys + begin * out,
+                                           unit.skip() ? xs + begin * in : nullptr, factors.affine,
+                                           relu, shifts, unit.skip() ? shifts + out : nullptr,
+                                           gs + begin * out, partial);
+        });
+    const auto all = at::from_blob(sums.data(), {3, out}, at::kDouble);
+    const auto g_sum = all[0], products = all.slice(0, 1, 1 + unit.gamma.size(0));
+    const auto rstd = (statistics.var + unit.eps).rsqrt();
+
+    DirectGradients d;
+    // The shift is the mean as rounded to the activations' precision.
+    d.gamma = rstd * (products + (shift - statistics.mean) * g_sum);
+    d.beta = g_sum.expand({unit.gamma.size(0), out}).clone();
+    const auto a = unit.gamma * rstd, count = at::scalar_tensor(rows, at::kDouble);
+    const auto b = -a * rstd * d.gamma / count;
+    const auto c = -a * g_sum / count - b * (statistics.mean - shift);
+    const auto terms = at::stack({a, b, c}).to(kType).contiguous();
+    const auto norm = [&](int64_t branch) {
+      const T* row = data_of<const T>(terms) + branch * out;
+      const int64_t stride = unit.gamma.numel();
+      return kernels::NormGradient<T>{row, row + stride, row + 2 * stride, shifts + branch * out};
+    };
+    const bool skip = unit.skip() && wanted;
+    Tensor dx;
+    if (wanted) dx = at::empty({rows, in}, x.options());
+    sums = product_sums(rows, out * in, [&](int64_t begin, int64_t end, double* partial) {
+      S* here = gs + begin * out;
+      kernels::normalise_backward(end - begin, out, ys + begin * out,
+                                  skip ? xs + begin * in : nullptr, norm(0),
+                                  skip ? norm(1) : kernels::NormGradient<T>{}, here,
+                                  skip ? data_of<S>(dx) + begin * in : nullptr);
+      kernels::outer_product(end - begin, kernels::Columns<S>{here, out, out},
+                             kernels::Columns<S>{xs + begin * in, in, in}, /*diagonal=*/out,
+                             partial, in);
+    });
+    d.weight = at::from_blob(sums.data(), {out, in}, at::kDouble).clone();
+    if (wanted) {
+      multiply_rows({{pixel_rows(g), unit.weight}}, {.accumulate = skip}, dx);
+      d.x = as_image(dx, x);
+    }
+    return d;
+  });
+}
+
+}  // namespace mobileone

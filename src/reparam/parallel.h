@@ -1,0 +1,45 @@
+#pragma once
+
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "mobileone/kernels/types.h"
+
+namespace mobileone {
+
+/// Runs f(begin, end, sums) over parts of [0, tasks) of at least `grain`, where `sums` are `size`
+/// doubles of the thread's own, zero at first; returns their total, added in the order of the
+/// threads: the same bits for the same number of threads.
+template <typename F>
+std::vector<double> parallel_sums(int64_t grain, int64_t tasks, int64_t size, const F& f) {
+  std::vector<double> sums(static_cast<size_t>(at::get_num_threads() * size));
+  at::parallel_for(0, tasks, grain, [&](int64_t begin, int64_t end) {
+    f(begin, end, sums.data() + at::get_thread_num() * size);
+  });
+  for (int64_t t = 1; t < at::get_num_threads(); ++t) {
+    for (int64_t i = 0; i < size; ++i) sums[i] += sums[t * size + i];
+  }
+  sums.resize(static_cast<size_t>(size));
+  return sums;
+}
+
+/// The elements of a tensor as the kernels name their type.
+template <typename S>
+S* data_of(const at::Tensor& tensor) {
+  return static_cast<S*>(tensor.data_ptr());
+}
+
+/// Calls f with a value of the type in which the activations are stored.
+template <typename F>
+auto with_storage(at::ScalarType type, const F& f) {
+  if (type == at::kDouble) return f(double());
+  if (type == at::kBFloat16) return f(kernels::bfloat16());
+  TORCH_CHECK(type == at::kFloat, "expected float32, float64 or bfloat16 activations");
+  return f(float());
+}
+
+}  // namespace mobileone

@@ -1,0 +1,99 @@
+#include "product.h"
+
+#include <ATen/ATen.h>
+
+#include "mobileone/kernels/matrix.h"
+#include "mobileone/kernels/rows.h"
+#include "mobileone/util/profile.h"
+
+namespace mobileone {
+namespace {
+
+/// b in panels, in the dtype of T.
+template <typename T>
+at::Tensor packed(const at::Tensor& b) {
+  const int64_t k = b.size(0), n = b.size(1);
+  const auto right = b.to(at::CppTypeToScalarType<T>::value);
+  auto panels = at::empty({kernels::packed_size<T>(k, n)}, right.options());
+  at::parallel_for(
+      0, panels.numel() / (k * kernels::kPanel<T>), 1, [&](int64_t begin, int64_t end) {
+        const int64_t first = begin * kernels::kPanel<T>,
+                      last = std::min(end * kernels::kPanel<T>, n);
+        kernels::pack(k, last - first, data_of<const T>(right) + first * right.stride(1),
+                      right.stride(0), right.stride(1), data_of<T>(panels) + first * k);
+      });
+  return panels;
+}
+
+template <typename T>
+void multiply(const std::vector<Product>& products, const ProductOptions& options,
+              const at::Tensor& y) {
+  const int64_t n = y.size(1);
+  std::vector<at::Tensor> right;
+  for (const auto& product : products) right.push_back(packed<T>(product.b));
+  const auto bias = options.bias.defined()
+                        ? options.bias.to(at::CppTypeToScalarType<T>::value).contiguous()
+                        : at::Tensor();
+  constexpr int64_t kRows = 96;  // of y, which stay in L2 for all products
+  at::parallel_for(0, (y.size(0) + kRows - 1) / kRows, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin * kRows; row < std::min(end * kRows, y.size(0)); row += kRows) {
+      const int64_t rows = std::min(kRows, y.size(0) - row);
+      for (size_t i = 0; i < products.size(); ++i) {
+        const int64_t k = products[i].a.size(1);
+        kernels::Epilogue<T> epilogue;
+        epilogue.bias = i == 0 && bias.defined() ? data_of<const T>(bias) : nullptr;
+        epilogue.accumulate = i > 0 || options.accumulate;
+        epilogue.relu = i + 1 == products.size() && options.relu;
+        kernels::multiply(rows, k, n, data_of<const T>(products[i].a) + row * k, k,
+                          data_of<const T>(right[i]), epilogue, data_of<T>(y) + row * n, n);
+      }
+    }
+  });
+}
+
+/// Products of LibTorch, then bias and ReLU in a pass of their own.
+void multiply_bfloat16(const std::vector<Product>& products, const ProductOptions& options,
+                       const at::Tensor& y) {
+  for (size_t i = 0; i < products.size(); ++i) {
+    const auto right = products[i].b.to(at::kBFloat16);
+    auto out = y;
+    if (i > 0 || options.accumulate) {
+      out.addmm_(products[i].a, right);
+    } else {
+      at::mm_out(out, products[i].a, right);
+    }
+  }
+  if (!options.bias.defined() && !options.relu) return;
+  const int64_t n = y.size(1);
+  const auto scale = at::ones({n}, at::kFloat),
+             bias = options.bias.defined() ? options.bias.to(at::kFloat).contiguous()
+                                           : at::zeros({n}, at::kFloat);
+  const kernels::Affine<float> affine{data_of<const float>(scale), data_of<const float>(bias)};
+  at::parallel_for(0, y.size(0), 96, [&](int64_t begin, int64_t end) {
+    auto* rows = data_of<kernels::bfloat16>(y) + begin * n;
+    kernels::normalise<kernels::bfloat16>(end - begin, n, rows, nullptr, affine, options.relu,
+                                          rows);
+  });
+}
+
+}  // namespace
+
+void multiply_rows(const std::vector<Product>& products, const ProductOptions& options,
+                   const at::Tensor& y) {
+  double flops = 0, bytes = static_cast<double>(y.nbytes()) * (options.accumulate ? 2 : 1);
+  for (const auto& product : products) {
+    flops += 2.0 * static_cast<double>(product.a.numel() * y.size(1));
+    bytes += static_cast<double>(product.a.nbytes());
+  }
+  const Span span("products", flops, bytes);
+  switch (y.scalar_type()) {
+    case at::kDouble:
+      return multiply<double>(products, options, y);
+    case at::kBFloat16:
+      return multiply_bfloat16(products, options, y);
+    default:
+      return multiply<float>(products, options, y);
+  }
+}
+
+}  // namespace mobileone
