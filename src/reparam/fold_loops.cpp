@@ -26,6 +26,17 @@ T dot(const T* a, const T* b, int64_t size) {
   return sum;
 }
 
+/// out = a · dw + dm · m + 2 dv · wc and out_scaled = dv · w.
+template <typename T>
+void combine(T a, const T* dw, T dm, const T* m, T dv, const T* wc, const T* w, int64_t size,
+             T* out, T* out_scaled) {
+#pragma omp simd
+  for (int64_t i = 0; i < size; ++i) {
+    out[i] = a * dw[i] + dm * m[i] + 2 * dv * wc[i];
+    out_scaled[i] = dv * w[i];
+  }
+}
+
 /// Branches' rows as one matrix a group: [B,Cout,P] → [G, B·Cout/G, P].
 Tensor by_group(const Tensor& weight, int64_t groups) {
   return groups == 1 ? weight.flatten(0, 1).unsqueeze(0) : weight.transpose(0, 1);
@@ -92,18 +103,12 @@ void backward(const BranchStack& branches, const PatchMoments& moments,
         const auto* m = moments.mean.const_data_ptr<scalar_t>() + (groups == 1 ? 0 : o * patch);
         const auto* dw = weight_gradient.const_data_ptr<scalar_t>() + o * patch;
         for (int64_t row = o; row < count * outputs; row += outputs) {
-          const auto a = scale.const_data_ptr<scalar_t>()[row],
-                     dm = d_mean.const_data_ptr<scalar_t>()[row],
-                     dv = d_var.const_data_ptr<scalar_t>()[row];
-          const auto* w = weight.const_data_ptr<scalar_t>() + row * patch;
-          const auto* wc = weight_covariance.const_data_ptr<scalar_t>() + row * patch;
-          auto* out = gradients.weight.data_ptr<scalar_t>() + row * patch;
-          auto* out_scaled = scaled.data_ptr<scalar_t>() + row * patch;
-#pragma omp simd
-          for (int64_t i = 0; i < patch; ++i) {
-            out[i] = a * dw[i] + dm * m[i] + 2 * dv * wc[i];
-            out_scaled[i] = dv * w[i];
-          }
+          combine(scale.const_data_ptr<scalar_t>()[row], dw, d_mean.const_data_ptr<scalar_t>()[row],
+                  m, d_var.const_data_ptr<scalar_t>()[row],
+                  weight_covariance.const_data_ptr<scalar_t>() + row * patch,
+                  weight.const_data_ptr<scalar_t>() + row * patch, patch,
+                  gradients.weight.data_ptr<scalar_t>() + row * patch,
+                  scaled.data_ptr<scalar_t>() + row * patch);
         }
       });
     });
