@@ -114,9 +114,8 @@ FoldedConv backward_weight(const Tensor& x, const Tensor& y, const Tensor& gradi
                                                  y.defined() ? data_of<const S>(y) : nullptr,
                                                  data_of<S>(gradient), partial);
                       });
-    const auto all =
-        at::from_blob(sums.data(), {g.taps() + 1, g.channels}, at::kDouble).t().contiguous();
-    return FoldedConv{all.narrow(1, 0, g.taps()), all.select(1, g.taps())};
+    const auto all = at::from_blob(sums.data(), {g.taps() + 1, g.channels}, at::kDouble);
+    return FoldedConv{all.narrow(0, 0, g.taps()).t().contiguous(), all[g.taps()].clone()};
   });
 }
 

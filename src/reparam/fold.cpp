@@ -61,10 +61,11 @@ TrainingFold fold_training(const BranchStack& branches, const PatchMoments& mome
 }
 
 FoldGradients fold_backward(const BranchStack& branches, const PatchMoments& moments,
-                            const TrainingFold& fold, const Tensor& weight_gradient,
+                            const TrainingFold& fold, const Tensor& d_weight,
                             const Tensor& bias_gradient) {
   const Span span("fold backward");
   const auto& [mean, var] = fold.statistics;
+  const auto weight_gradient = d_weight.contiguous();
   const auto rstd = (var + branches.eps).rsqrt(), scale = branches.gamma * rstd;
 
   auto d_scale = fold_loops::row_products(branches.weight, weight_gradient);
