@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "mobileone/config/reader.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/model/counts.h"
+#include "mobileone/model/method.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone::cli {
@@ -58,12 +60,34 @@ void summarise(const std::string& what, int64_t size) {
              total.activations);
 }
 
+/// How the folded engine would train each unit, with what that costs.
+void summarise_engine(const std::string& what, int64_t size, int64_t batch) {
+  const Config config = described_config(what);
+  if (size == 0) size = config.data.eval_crop;
+  NetworkOptions options = network_options(config.model);
+  options.folded = false;
+  constexpr auto kRow = "{:<10} {:>10} {:>10} {:>16} {:>16}  {}\n";
+  fmt::print(kRow, "layer", "branches", "positions", "MACs covariance", "MACs direct", "method");
+  for (const auto& unit : unit_table(options)) {
+    size = unit.output_size(size);
+    const int64_t positions = batch * size * size;
+    const auto cost = [&](Method method) {
+      const double macs = training_macs(unit, method, positions);
+      return std::isfinite(macs) ? fmt::format("{:.0f}", macs) : std::string("-");
+    };
+    fmt::print(kRow, unit.name, unit.branches, positions, cost(Method::kCovariance),
+               cost(Method::kDirect), to_string(choose_method(unit, positions)));
+  }
+  fmt::print("multiply-adds of a training step of {} image(s), forward and backward\n", batch);
+}
+
 }  // namespace
 
 void add_summary(CLI::App& app) {
   struct Options {
     std::string what;
-    int64_t size = 0;
+    int64_t size = 0, batch = 16;
+    bool engine = false;
   };
   auto options = std::make_shared<Options>();
   auto* command =
@@ -72,7 +96,17 @@ void add_summary(CLI::App& app) {
       ->required();
   command->add_option("--size", options->size, "Input size, px [the model's, or 224]")
       ->check(CLI::Range(8, 4096));
-  command->callback([options] { summarise(options->what, options->size); });
+  command->add_flag("--engine", options->engine, "How the folded engine trains each unit instead");
+  command->add_option("--batch", options->batch, "Images per step, for --engine")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->callback([options] {
+    if (options->engine) {
+      summarise_engine(options->what, options->size, options->batch);
+    } else {
+      summarise(options->what, options->size);
+    }
+  });
 }
 
 }  // namespace mobileone::cli

@@ -167,12 +167,13 @@ std::vector<Tensor> MobileOneImpl::features(const Tensor& x) {
   for (const auto& stage : options.stages) {
     stage_ends.push_back((stage_ends.empty() ? 0 : stage_ends.back()) + 2 * stage.blocks);
   }
-  if (folding && is_training()) return train_folded(units_, x, stage_ends);
+  // The engine's kernels are a CPU's; on another device each branch is computed by itself.
+  if (folding && is_training() && x.is_cpu()) return train_folded(units_, x, stage_ends);
 
   std::vector<Tensor> outputs;
   Tensor y = x;
   for (size_t i = 0, stage = 0; i < units_.size(); ++i) {
-    y = folding ? units_[i]->evaluate_folded(y) : units_[i](y);
+    y = folding && !is_training() ? units_[i]->evaluate_folded(y) : units_[i](y);
     if (i == stage_ends[stage]) {
       outputs.push_back(y);
       ++stage;

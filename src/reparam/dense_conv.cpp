@@ -93,13 +93,14 @@ PatchMoments moments(const Tensor& x, const ConvShape& shape) {
                         at::empty({1, patch, patch}, at::kDouble)};
     auto* mean = data_of<double>(result.mean);
     auto* covariance = data_of<double>(result.covariance);
-    const double* products = sums.data() + 2 * patch;
+    const double* total = data_of<const double>(sums);
+    const double* products = total + 2 * patch;
     at::parallel_for(0, patch, 16, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        mean[i] = sums[i] / n + static_cast<double>(shifts[i]);
+        mean[i] = total[i] / n + static_cast<double>(shifts[i]);
         for (int64_t j = 0; j < patch; ++j) {
           const double product = i <= j ? products[i * patch + j] : products[j * patch + i];
-          covariance[i * patch + j] = product / n - sums[i] / n * (sums[j] / n);
+          covariance[i * patch + j] = product / n - total[i] / n * (total[j] / n);
         }
       }
     });
@@ -133,8 +134,7 @@ FoldedConv backward_weight(const Tensor& x, const Tensor& y, const Tensor& gradi
               kernels::Columns<S>{data_of<const S>(rows) + begin * patch, patch, patch},
               /*diagonal=*/outputs, partial + outputs, patch);
         });
-    const auto all = at::from_blob(sums.data(), {outputs * (patch + 1)}, at::kDouble).clone();
-    return FoldedConv{all.slice(0, outputs).view({outputs, patch}), all.slice(0, 0, outputs)};
+    return FoldedConv{sums.slice(0, outputs).view({outputs, patch}), sums.slice(0, 0, outputs)};
   });
 }
 

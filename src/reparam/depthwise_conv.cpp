@@ -79,7 +79,7 @@ PatchMoments moments(const Tensor& x, const ConvShape& shape) {
           kernels::moments(g, begin, end, data_of<const S>(x), shifts, fast.get(), partial);
         });
     at::parallel_for(0, channels, 16, [&](int64_t begin, int64_t end) {
-      kernels::finish_moments(g, begin, end, shifts, fast.get(), sums.data(),
+      kernels::finish_moments(g, begin, end, shifts, fast.get(), data_of<const double>(sums),
                               data_of<double>(result.mean), data_of<double>(result.covariance));
     });
   });
@@ -114,8 +114,8 @@ FoldedConv backward_weight(const Tensor& x, const Tensor& y, const Tensor& gradi
                                                  y.defined() ? data_of<const S>(y) : nullptr,
                                                  data_of<S>(gradient), partial);
                       });
-    const auto all = at::from_blob(sums.data(), {g.taps() + 1, g.channels}, at::kDouble);
-    return FoldedConv{all.narrow(0, 0, g.taps()).t().contiguous(), all[g.taps()].clone()};
+    const auto all = sums.view({g.taps() + 1, g.channels});
+    return FoldedConv{all.narrow(0, 0, g.taps()).t().contiguous(), all[g.taps()]};
   });
 }
 

@@ -35,8 +35,7 @@ Tensor column_statistics(const Tensor& rows) {
         kernels::column_moments(end - begin, channels, data_of<const S>(rows) + begin * channels,
                                 data_of<const Compute<S>>(shift), partial);
       });
-  const auto moments =
-      at::from_blob(sums.data(), {2, channels}, at::kDouble).div(static_cast<double>(rows.size(0)));
+  const auto moments = sums.view({2, channels}).div(static_cast<double>(rows.size(0)));
   return at::stack({moments[0] + shift, (moments[1] - moments[0].square()).clamp_min_(0)});
 }
 
@@ -113,7 +112,7 @@ DirectGradients direct_backward(const Tensor& x, const Tensor& y, const Tensor& 
                                            relu, shifts, unit.skip() ? shifts + out : nullptr,
                                            gs + begin * out, partial);
         });
-    const auto all = at::from_blob(sums.data(), {3, out}, at::kDouble);
+    const auto all = sums.view({3, out});
     const auto g_sum = all[0], products = all.slice(0, 1, 1 + unit.gamma.size(0));
     const auto rstd = (statistics.var + unit.eps).rsqrt();
 
@@ -143,7 +142,7 @@ DirectGradients direct_backward(const Tensor& x, const Tensor& y, const Tensor& 
                              kernels::Columns<S>{xs + begin * in, in, in}, /*diagonal=*/out,
                              partial, in);
     });
-    d.weight = at::from_blob(sums.data(), {out, in}, at::kDouble).clone();
+    d.weight = sums.view({out, in});
     if (wanted) {
       multiply_rows({{pixel_rows(g), unit.weight}}, {.accumulate = skip}, dx);
       d.x = as_image(dx, x);

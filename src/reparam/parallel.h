@@ -2,29 +2,33 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
-#include <vector>
 
 #include "mobileone/kernels/types.h"
 
 namespace mobileone {
 
 /// Runs f(begin, end, sums) over parts of [0, tasks) of at least `grain`, where `sums` are `size`
-/// doubles of the thread's own, zero at first; returns their total, added in the order of the
-/// threads: the same bits for the same number of threads.
+/// doubles of the thread's own, zero at first; returns their total [size] in float64, added in the
+/// order of the threads: the same bits for the same number of threads.
 template <typename F>
-std::vector<double> parallel_sums(int64_t grain, int64_t tasks, int64_t size, const F& f) {
-  std::vector<double> sums(static_cast<size_t>(at::get_num_threads() * size));
+at::Tensor parallel_sums(int64_t grain, int64_t tasks, int64_t size, const F& f) {
+  const int64_t workers = std::min<int64_t>((tasks + grain - 1) / grain, at::get_num_threads());
+  const auto all = at::zeros({workers, size}, at::kDouble);
+  auto* sums = all.data_ptr<double>();
   at::parallel_for(0, tasks, grain, [&](int64_t begin, int64_t end) {
-    f(begin, end, sums.data() + at::get_thread_num() * size);
+    f(begin, end, sums + at::get_thread_num() * size);
   });
-  for (int64_t t = 1; t < at::get_num_threads(); ++t) {
-    for (int64_t i = 0; i < size; ++i) sums[i] += sums[t * size + i];
-  }
-  sums.resize(static_cast<size_t>(size));
-  return sums;
+  at::parallel_for(0, size, 1 << 14, [&](int64_t begin, int64_t end) {
+    for (int64_t t = 1; t < workers; ++t) {
+      for (int64_t i = begin; i < end; ++i) sums[i] += sums[t * size + i];
+    }
+  });
+  return all[0];
 }
 
 /// The elements of a tensor as the kernels name their type.

@@ -30,7 +30,7 @@ void multiply_rows(const std::vector<Product>& products, const ProductOptions& o
 /// parallel_sums over rows in blocks that stay in a core's L2 cache, with at most a few hundred MiB
 /// for all threads' sums.
 template <typename F>
-std::vector<double> product_sums(int64_t rows, int64_t size, const F& f) {
+at::Tensor product_sums(int64_t rows, int64_t size, const F& f) {
   constexpr int64_t kRows = 192, kMostBytes = int64_t{512} << 20;
   const int64_t blocks = (rows + kRows - 1) / kRows,
                 workers = std::clamp<int64_t>(kMostBytes / (8 * size), 1, at::get_num_threads());

@@ -7,12 +7,7 @@
 #include <torch/utils.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <limits>
 #include <thread>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include "mobileone/util/error.h"
 
@@ -37,11 +32,6 @@ void prepare_training(const RuntimeConfig& config) {
   set_threads(config.threads);
   at::globalContext().setFlushDenormal(true);
   torch::manual_seed(static_cast<uint64_t>(config.seed));
-#ifdef __GLIBC__
-  constexpr int kLargestFromHeap = 32 << 20;  // bytes; glibc takes no more
-  mallopt(M_MMAP_THRESHOLD, kLargestFromHeap);
-  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-#endif
 }
 
 PrecisionGuard::PrecisionGuard(torch::Device device, Precision precision)

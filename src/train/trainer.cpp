@@ -61,7 +61,7 @@ class Trainer {
   void report(const EpochSummary& epoch, const Metrics& validation);
   void save(const Metrics& validation);
   torch::Tensor to_device(const torch::Tensor& images) const;
-  torch::Tensor forward(const torch::Tensor& images);
+  torch::Tensor forward(MobileOne& network, const torch::Tensor& images) const;
 
   Config config_;
   torch::Device device_;
@@ -220,7 +220,8 @@ double Trainer::forward_backward(const Batch& batch) {
   const auto labels = batch.labels.to(device_).tensor_split(parts);
   double mean_loss = 0;
   for (size_t i = 0; i < images.size(); ++i) {
-    auto loss = classification_loss(forward(images[i]), labels[i], config_.loss.label_smoothing);
+    auto loss =
+        classification_loss(forward(network_, images[i]), labels[i], config_.loss.label_smoothing);
     loss = loss * (static_cast<double>(labels[i].size(0)) / count);
     loss.backward();
     mean_loss += loss.item<double>();
@@ -240,11 +241,11 @@ void Trainer::require_finite(double loss, double lr) const {
 Metrics Trainer::validate() {
   if (!val_data_) return {};
   Metrics metrics;
-  network_->eval();
   const auto measure = [&](const std::string& prefix) {
     val_data_->start_epoch(0, eval_transform(config_.data.eval_resize, config_.data.eval_crop));
-    const auto meter = evaluate_classification([&](const auto& x) { return forward(to_device(x)); },
-                                               *val_data_, device_);
+    auto folded = fold(network_);
+    const auto meter = evaluate_classification(
+        [&](const auto& x) { return forward(folded, to_device(x)); }, *val_data_, device_);
     metrics.emplace_back(prefix + "_loss", meter.loss());
     metrics.emplace_back(prefix + "_top1", meter.top1());
     metrics.emplace_back(prefix + "_top5", meter.top5());
@@ -264,9 +265,9 @@ torch::Tensor Trainer::to_device(const torch::Tensor& images) const {
   return images.to(device_).contiguous(format);
 }
 
-torch::Tensor Trainer::forward(const torch::Tensor& images) {
+torch::Tensor Trainer::forward(MobileOne& network, const torch::Tensor& images) const {
   const PrecisionGuard guard(device_, config_.runtime.precision);
-  return network_->forward(images);
+  return network->forward(images);
 }
 
 double metric(const Metrics& metrics, const std::string& name) {

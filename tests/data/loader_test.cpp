@@ -188,8 +188,9 @@ TEST(Loader, DropsTheSmallerLastBatchOnRequest) {
   EXPECT_EQ(read_epoch(loader, 0).size(), 2u);
 
   options.batch_size = 256;
-  EXPECT_EQ(error_of([&] { Loader(list, options); }),
-            "schedule.batch_size 256 is larger than the 10 images of " + folder.path() + "; lower it");
+  EXPECT_EQ(
+      error_of([&] { Loader(list, options); }),
+      "schedule.batch_size 256 is larger than the 10 images of " + folder.path() + "; lower it");
 }
 
 TEST(Loader, WhatAWorkerThrowsSurfaces) {

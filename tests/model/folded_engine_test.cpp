@@ -5,6 +5,8 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <cmath>
+
 #include "mobileone/model/method.h"
 #include "mobileone/model/state_dict.h"
 #include "mobileone/util/error.h"
@@ -168,6 +170,185 @@ std::vector<Case> cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, FoldedUnits, testing::ValuesIn(cases()));
+
+TEST(FoldedUnit, StaysExactWhereMeansAreAHundredDeviations) {
+  for (const auto& options :
+       {unit(20, 20, 3, 1, 3, true), unit(20, 24, 1, 1, 3, false), unit(20, 20, 1, 1, 1, false)}) {
+    torch::manual_seed(1);
+    auto x = torch::randn({4, 20, 9, 8}, torch::kFloat64) + 100;
+    x.select(1, 3).fill_(7);  // a constant channel
+    x.select(1, 4).zero_();
+    const auto exact = run_units(make_units({options}, torch::kFloat64), x, false);
+    const auto x32 = x.to(torch::kFloat32);
+    const auto branches = run_units(make_units({options}, torch::kFloat32), x32, false);
+    const auto folded = run_units(make_units({options}, torch::kFloat32), x32, true);
+    const auto error = [&](const Pass& pass) {
+      double sum = 0;
+      for (size_t i = 0; i < exact.gradients.size(); ++i) {
+        const auto difference = pass.gradients[i].to(torch::kFloat64) - exact.gradients[i];
+        sum += difference.square().sum().item<double>();
+      }
+      return std::sqrt(sum);
+    };
+    EXPECT_LE(error(folded), 1.5 * error(branches) + 1e-12) << options.kernel;
+  }
+}
+
+TEST(FoldedUnit, GradcheckAgainstFiniteDifferences) {
+  // Twice differentiable almost everywhere; inputs keep away from the ReLU's corner by chance.
+  for (const auto& options :
+       {unit(3, 3, 3, 1, 2, true), unit(3, 3, 3, 2, 1, true), unit(2, 3, 3, 2, 1, false),
+        unit(3, 3, 1, 1, 2, false), unit(3, 4, 1, 1, 1, false), unit(3, 3, 1, 1, 1, false, true)}) {
+    auto units = make_units({options}, torch::kFloat64);
+    torch::manual_seed(4);
+    const auto x = torch::randn({2, options.in_channels, 4, 3}, torch::kFloat64).requires_grad_();
+    const auto value = [&] {
+      const auto y = train_folded(units, x, {0})[0];
+      return (y * torch::sin(torch::arange(y.numel(), y.options()).view_as(y))).sum();
+    };
+    value().backward();
+    std::vector<Tensor> inputs{x};
+    for (const auto& p : units[0]->parameters()) inputs.push_back(p);
+    torch::NoGradGuard no_grad;
+    for (auto& input : inputs) {
+      auto flat = input.data().view({-1});
+      const auto gradient = input.grad().reshape({-1});
+      for (int64_t i = 0; i < flat.numel(); i += std::max<int64_t>(1, flat.numel() / 7)) {
+        constexpr double kStep = 1e-6;
+        const double kept = flat[i].item<double>();
+        flat[i] = kept + kStep;
+        const double above = value().item<double>();
+        flat[i] = kept - kStep;
+        const double below = value().item<double>();
+        flat[i] = kept;
+        EXPECT_NEAR(gradient[i].item<double>(), (above - below) / (2 * kStep), 2e-5);
+      }
+    }
+  }
+}
+
+TEST(FoldedUnit, BfloatActivationsStayNearFloat) {
+  std::vector<UnitOptions> options{unit(3, 16, 3, 2, 1, false), unit(16, 16, 3, 1, 2, true),
+                                   unit(16, 24, 1, 1, 2, false), unit(24, 24, 3, 2, 1, true),
+                                   unit(24, 24, 1, 1, 1, false)};
+  torch::manual_seed(0);
+  const auto x = torch::randn({4, 3, 24, 24});
+  const auto expected = run_units(make_units(options, torch::kFloat32), x, true);
+  const auto low = run_units(make_units(options, torch::kFloat32), x.to(torch::kBFloat16), true);
+  EXPECT_EQ(low.outputs[0].scalar_type(), torch::kBFloat16);
+  const auto difference = low.outputs[0].to(torch::kFloat32) - expected.outputs[0];
+  EXPECT_LT(difference.norm().item<double>(), 0.03 * expected.outputs[0].norm().item<double>());
+  for (size_t i = 1; i < expected.gradients.size(); ++i) {
+    const double norm = expected.gradients[i].norm().item<double>();
+    const double error = (low.gradients[i] - expected.gradients[i]).norm().item<double>();
+    EXPECT_LT(error, 0.15 * norm + 1.0) << i;
+  }
+}
+
+TEST(FoldedUnit, TheSameThreadsGiveTheSameBits) {
+  const std::vector<UnitOptions> options{unit(16, 16, 3, 1, 2, true), unit(16, 24, 1, 1, 2, false)};
+  torch::manual_seed(0);
+  const auto x = torch::randn({8, 16, 20, 20});
+  const auto run = [&] { return run_units(make_units(options, torch::kFloat32), x, true); };
+  const auto first = run(), second = run();
+  for (size_t i = 0; i < first.gradients.size(); ++i) {
+    EXPECT_TRUE(torch::equal(first.gradients[i], second.gradients[i])) << i;
+  }
+  // Another number of threads adds sums over pixels, which are in double, in another order: only
+  // what a float32 keeps of that may change.
+  const int threads = at::get_num_threads();
+  at::set_num_threads(threads + 1);
+  const auto other = run();
+  at::set_num_threads(threads);
+  expect_close(other, first, 1e-6);
+}
+
+TEST(FoldedUnit, ANonFiniteInputNeverBecomesAFiniteOutput) {
+  for (const auto& options :
+       {unit(8, 8, 3, 1, 2, true), unit(8, 8, 1, 1, 2, false), unit(8, 8, 1, 1, 1, false)}) {
+    for (const double bad : {std::nan(""), HUGE_VAL}) {
+      auto units = make_units({options}, torch::kFloat32);
+      auto x = torch::randn({2, 8, 5, 5});
+      x.index_put_({1, 2, 3, 3}, bad);
+      const auto y = train_folded(units, x, {0})[0];
+      EXPECT_FALSE(torch::isfinite(y.detach().sum()).item<bool>());
+    }
+  }
+}
+
+TEST(FoldedUnit, RefusesWhatItCannotTrain) {
+  const auto message = [](const UnitOptions& options, const Tensor& x) -> std::string {
+    try {
+      train_folded({Unit(options)}, x, {0});
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  auto grouped = unit(8, 8, 3, 1, 1, false);
+  grouped.groups = 2;
+  EXPECT_EQ(message(grouped, torch::randn({2, 8, 4, 4})),
+            "stage1.0: the folded engine trains depthwise and dense convolutions with odd kernels "
+            "up to 7, not 2 groups of 8 channels and a kernel of 3; set runtime.engine=branches");
+  EXPECT_EQ(
+      message(unit(8, 8, 3, 2, 1, true), torch::randn({1, 8, 2, 2})),
+      "stage1.0: expected more than one value per channel in training, got 1 image(s) with an "
+      "output of 1x1; use a larger batch or larger images");
+}
+
+TEST(Network, EveryVariantTrainsAsItsBranchesDo) {
+  for (const auto& entry : enum_names(Variant{})) {
+    const auto run = [&](Engine engine) {
+      torch::manual_seed(2);
+      MobileOne network(network_options(entry.value, 5));
+      network->to(torch::kFloat64);
+      randomise(*network);
+      network->engine = engine;
+      network->train();
+      const auto x = torch::randn({3, 3, 64, 64}, torch::kFloat64);
+      Pass pass;
+      pass.outputs = {network->forward(x)};
+      pass.outputs[0].square().sum().backward();
+      for (const auto& p : network->parameters()) pass.gradients.push_back(p.grad());
+      pass.buffers = network->buffers();
+      return pass;
+    };
+    SCOPED_TRACE(entry.name);
+    expect_close(run(Engine::kFolded), run(Engine::kBranches), 1e-8);
+  }
+}
+
+TEST(Network, BranchesEngineMayTakeOverInMidRun) {
+  const auto run = [&](Engine second) {
+    torch::manual_seed(2);
+    MobileOne network(network_options(Variant::kS0, 5));
+    network->to(torch::kFloat64);
+    network->train();
+    for (const Engine engine : {Engine::kFolded, second}) {
+      network->engine = engine;
+      network->zero_grad();
+      network->forward(torch::randn({3, 3, 64, 64}, torch::kFloat64)).square().sum().backward();
+      torch::NoGradGuard no_grad;
+      for (auto& p : network->parameters()) p.sub_(p.grad(), 1e-3);
+    }
+    return Pass{{}, network->parameters(), network->buffers()};
+  };
+  expect_close(run(Engine::kBranches), run(Engine::kFolded), 1e-8);
+}
+
+TEST(Method, IsTheCheaperOne) {
+  const int64_t positions = 16 * 14 * 14;
+  // One branch: a covariance of 512 channels costs more than the passes of a batch norm.
+  EXPECT_EQ(choose_method(unit(512, 512, 1, 1, 1, false), positions), Method::kDirect);
+  // Several branches, and whatever is no plain pointwise convolution, have the covariance only.
+  EXPECT_EQ(choose_method(unit(256, 256, 1, 1, 4, false), positions), Method::kCovariance);
+  EXPECT_EQ(choose_method(unit(512, 512, 3, 1, 1, true), positions), Method::kCovariance);
+  // Few channels: the covariance is cheaper than the passes.
+  EXPECT_EQ(choose_method(unit(8, 64, 1, 1, 1, false), positions), Method::kCovariance);
+  // 3 products of n·Cout·Cin, and half and one of n·Cin², C w and its gradient for k branches.
+  EXPECT_DOUBLE_EQ(training_macs(unit(10, 20, 1, 1, 4, false), Method::kCovariance, 1000),
+                   3 * 1000.0 * 20 * 10 + 1.5 * 1000 * 100 + 2 * 4 * 20 * 100.0);
+}
 
 }  // namespace
 }  // namespace mobileone

@@ -21,6 +21,7 @@ struct Golden {
   const char* name;
   torch::Dtype dtype;
   double tolerance;  ///< relative
+  Engine engine;
 };
 
 std::string golden_path(const std::string& name) {
@@ -37,6 +38,7 @@ class GoldenNetwork : public testing::TestWithParam<Golden> {
     if (name == "tiny_k1_se") config.se_blocks = {0, 0, 5, 1};
     network = MobileOne(network_options(config, 10));
     network->to(GetParam().dtype);
+    network->engine = GetParam().engine;
     load_state_dict(*network, read_safetensors(golden_path(name)), name);
     expected = read_safetensors(golden_path(name + "_expected"));
     input = expected["input"].to(GetParam().dtype);
@@ -138,14 +140,23 @@ TEST_P(GoldenNetwork, FirstStepsAtTheLearningRateOfTheReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Networks, GoldenNetwork,
-                         testing::Values(Golden{"tiny_k4", torch::kFloat64, 1e-9},
-                                         Golden{"tiny_k4", torch::kFloat32, 1e-5},
-                                         Golden{"tiny_k1_se", torch::kFloat64, 1e-9},
-                                         Golden{"tiny_k1_se", torch::kFloat32, 1e-5}),
+std::vector<Golden> goldens() {
+  std::vector<Golden> all;
+  for (const Engine engine : {Engine::kFolded, Engine::kBranches}) {
+    for (const char* name : {"tiny_k4", "tiny_k1_se"}) {
+      all.push_back({name, torch::kFloat64, 1e-9, engine});
+      all.push_back({name, torch::kFloat32, 1e-5, engine});
+    }
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, GoldenNetwork, testing::ValuesIn(goldens()),
                          [](const auto& golden) {
-                           return std::string(golden.param.name) +
-                                  (golden.param.dtype == torch::kFloat64 ? "_float64" : "_float32");
+                           return fmt::format(
+                               "{}_{}_{}", golden.param.name,
+                               golden.param.dtype == torch::kFloat64 ? "float64" : "float32",
+                               to_string(golden.param.engine));
                          });
 
 }  // namespace

@@ -16,9 +16,10 @@ namespace mobileone {
 /// the parameters as usual. Under autocast activations are bfloat16, statistics and the fold
 /// float32 or better.
 ///
+/// x is on a CPU, in float32 or float64. A value that is not finite makes outputs that are not.
 /// Throws Error where the engine does not know a unit's convolution (groups other than 1 or the
-/// channels, even kernels, kernels above 7), where a batch norm would see a single value per
-/// channel, and where a unit's input is not finite.
+/// channels, even kernels, kernels above 7) and where a batch norm would see a single value per
+/// channel.
 std::vector<torch::Tensor> train_folded(const std::vector<Unit>& units, const torch::Tensor& x,
                                         const std::vector<size_t>& outputs);
 

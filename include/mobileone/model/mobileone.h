@@ -92,7 +92,8 @@ class MobileOneImpl : public torch::nn::Module {
   torch::nn::Linear linear() const { return linear_; }
 
   const NetworkOptions options;
-  /// How an unfolded network computes; may change at any time. Folded networks take no notice.
+  /// How an unfolded network computes; may change at any time. Folded networks take no notice, and
+  /// on a CUDA device training computes each branch whatever the engine.
   Engine engine = Engine::kFolded;
 
  private:

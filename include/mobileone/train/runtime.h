@@ -12,8 +12,7 @@ torch::Device choose_device(DeviceChoice choice);
 /// Sets the number of threads that LibTorch computes with; 0: one per core.
 void set_threads(int64_t threads);
 
-/// Readies the process for training: threads, seed, numbers too small to matter flushed to zero,
-/// and freed activations kept for the next step instead of going back to the system page by page.
+/// Readies the process for training: threads, seed, numbers too small to matter flushed to zero.
 void prepare_training(const RuntimeConfig& config);
 
 /// While it lives, convolutions and linear layers of this thread compute in `precision`; weights,
