@@ -71,11 +71,14 @@ at::Tensor resize(const at::Tensor& image, int64_t height, int64_t width) {
   return resized.squeeze(0).permute({1, 2, 0}).contiguous();
 }
 
-at::Tensor resize_short_side(const at::Tensor& image, int64_t size) {
-  const int64_t height = image.size(0);
-  const int64_t width = image.size(1);
+at::Tensor resize_short_side(const at::Tensor& original, int64_t size) {
+  const int64_t longest = kLongestOfShortSides * std::min(original.size(0), original.size(1));
+  const int64_t height = std::min(original.size(0), longest);
+  const int64_t width = std::min(original.size(1), longest);
+  const at::Tensor image = crop(
+      original, {(original.size(0) - height) / 2, (original.size(1) - width) / 2, height, width});
   const auto scaled = [&](int64_t side) { return size * side / std::min(height, width); };
-  if (std::min(height, width) == size) return image;
+  if (std::min(height, width) == size) return image.contiguous();
   return resize(image, scaled(height), scaled(width));
 }
 

@@ -2,6 +2,8 @@
 
 #include <torch/types.h>
 
+#include "mobileone/reparam/gate.h"
+
 namespace mobileone {
 namespace {
 
@@ -9,11 +11,6 @@ using torch::Tensor;
 
 /// A 1×1 convolution's weight as a matrix.
 Tensor matrix(const torch::nn::Conv2d& conv) { return conv->weight.flatten(1); }
-
-/// [N,C] → [N,C,1,1] in the dtype of an image.
-Tensor over_pixels(const Tensor& values, const Tensor& image) {
-  return values.to(image.scalar_type()).unsqueeze(2).unsqueeze(3);
-}
 
 }  // namespace
 
@@ -25,22 +22,18 @@ Tensor SqueezeExciteStep::forward(const Tensor& z) {
   return output(z);
 }
 
-Tensor SqueezeExciteStep::output(const Tensor& z) const {
-  return (z * over_pixels(gate_, z)).relu_();
-}
+Tensor SqueezeExciteStep::output(const Tensor& z) const { return gated_relu(z, gate_); }
 
 Tensor SqueezeExciteStep::backward(const Tensor& z, Tensor g,
                                    std::vector<Tensor>& gradients) const {
-  const auto gate = over_pixels(gate_, z);
-  g.mul_(z * gate > 0);
-  const auto d_gate = (g * z).sum({2, 3}, /*keepdim=*/false, gate_.scalar_type());
+  const auto d_gate = gated_relu_backward(z, gate_, g);
   const auto d_expand = d_gate * gate_ * (1 - gate_);
   const auto d_hidden = d_expand.mm(matrix(module_->expand)) * (hidden_ > 0);
   const auto d_pooled = d_hidden.mm(matrix(module_->reduce));
   gradients = {d_hidden.t().mm(pooled_).view_as(module_->reduce->weight), d_hidden.sum(0),
                d_expand.t().mm(hidden_).view_as(module_->expand->weight), d_expand.sum(0)};
-  const double area = static_cast<double>(z.size(2) * z.size(3));
-  return g.mul_(gate).add_(over_pixels(d_pooled / area, z));
+  gate_gradient(g, gate_, d_pooled / static_cast<double>(z.size(2) * z.size(3)));
+  return g;
 }
 
 }  // namespace mobileone

@@ -105,13 +105,15 @@ DirectGradients direct_backward(const Tensor& x, const Tensor& y, const Tensor& 
 
     const auto shift = statistics.mean.to(kType).contiguous();
     const T* shifts = data_of<const T>(shift);
-    auto sums =
-        parallel_sums(kGrain, rows, 3 * out, [&](int64_t begin, int64_t end, double* partial) {
-          kernels::normalise_backward_sums(end - begin, out, ys + begin * out,
-                                           unit.skip() ? xs + begin * in : nullptr, factors.affine,
-                                           relu, shifts, unit.skip() ? shifts + out : nullptr,
-                                           gs + begin * out, partial);
-        });
+    auto sums = [&] {
+      const Span span("norm backward", 0, 3.0 * static_cast<double>(y.nbytes()));
+      return parallel_sums(kGrain, rows, 3 * out, [&](int64_t begin, int64_t end, double* partial) {
+        kernels::normalise_backward_sums(end - begin, out, ys + begin * out,
+                                         unit.skip() ? xs + begin * in : nullptr, factors.affine,
+                                         relu, shifts, unit.skip() ? shifts + out : nullptr,
+                                         gs + begin * out, partial);
+      });
+    }();
     const auto all = sums.view({3, out});
     const auto g_sum = all[0], products = all.slice(0, 1, 1 + unit.gamma.size(0));
     const auto rstd = (statistics.var + unit.eps).rsqrt();
@@ -132,16 +134,20 @@ DirectGradients direct_backward(const Tensor& x, const Tensor& y, const Tensor& 
     const bool skip = unit.skip() && wanted;
     Tensor dx;
     if (wanted) dx = at::empty({rows, in}, x.options());
-    sums = product_sums(rows, out * in, [&](int64_t begin, int64_t end, double* partial) {
-      S* here = gs + begin * out;
-      kernels::normalise_backward(end - begin, out, ys + begin * out,
-                                  skip ? xs + begin * in : nullptr, norm(0),
-                                  skip ? norm(1) : kernels::NormGradient<T>{}, here,
-                                  skip ? data_of<S>(dx) + begin * in : nullptr);
-      kernels::outer_product(end - begin, kernels::Columns<S>{here, out, out},
-                             kernels::Columns<S>{xs + begin * in, in, in}, /*diagonal=*/out,
-                             partial, in);
-    });
+    {
+      const Span span("weight products", 2.0 * static_cast<double>(rows * out * in),
+                      static_cast<double>(x.nbytes() + 3 * y.nbytes()));
+      sums = product_sums(rows, out * in, [&](int64_t begin, int64_t end, double* partial) {
+        S* here = gs + begin * out;
+        kernels::normalise_backward(end - begin, out, ys + begin * out,
+                                    skip ? xs + begin * in : nullptr, norm(0),
+                                    skip ? norm(1) : kernels::NormGradient<T>{}, here,
+                                    skip ? data_of<S>(dx) + begin * in : nullptr);
+        kernels::outer_product(end - begin, kernels::Columns<S>{here, out, out},
+                               kernels::Columns<S>{xs + begin * in, in, in}, /*diagonal=*/out,
+                               partial, in);
+      });
+    }
     d.weight = sums.view({out, in});
     if (wanted) {
       multiply_rows({{pixel_rows(g), unit.weight}}, {.accumulate = skip}, dx);

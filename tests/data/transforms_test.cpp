@@ -130,6 +130,14 @@ at::Tensor coordinates(int64_t height, int64_t width) {
   return image;
 }
 
+TEST(ResizeShortSide, KeepsTheMiddleOfAVeryThinImage) {
+  auto image = at::zeros({2, 10000, 3}, at::kByte);
+  image.slice(1, 4990, 5010).fill_(200);
+  const auto resized = resize_short_side(image, 32);
+  EXPECT_EQ(resized.sizes(), (std::vector<int64_t>{32, 32 * kLongestOfShortSides, 3}));
+  EXPECT_EQ(resized[16][16 * kLongestOfShortSides][0].item<int>(), 200);
+}
+
 TEST(CenterCrop, RoundsHalvesToEven) {
   const at::Tensor cropped = center_crop(coordinates(9, 11), 8);  // margins 0.5 and 1.5
   EXPECT_EQ(cropped[0][0][0].item<int>(), 0);

@@ -19,7 +19,7 @@ std::vector<double> random_values(int64_t count, unsigned seed) {
 }
 
 /// Every instruction set of this machine in turn.
-class Matrix : public testing::TestWithParam<uint32_t> {
+class Matrix : public testing::TestWithParam<int64_t> {
  protected:
   void SetUp() override {
     if ((hwy::SupportedTargets() & GetParam()) == 0) GTEST_SKIP() << "not on this machine";
@@ -78,10 +78,8 @@ TEST_P(Matrix, OuterProductsAreShiftedAndSummedInDouble) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, Matrix,
-                         testing::Values(static_cast<uint32_t>(HWY_AVX3),
-                                         static_cast<uint32_t>(HWY_AVX2),
-                                         static_cast<uint32_t>(HWY_NEON),
-                                         static_cast<uint32_t>(HWY_SCALAR)));
+                         testing::Values(int64_t{HWY_AVX3}, int64_t{HWY_AVX2}, int64_t{HWY_NEON},
+                                         int64_t{HWY_SCALAR}));
 
 }  // namespace
 }  // namespace mobileone::kernels

@@ -37,7 +37,11 @@ at::Tensor center_crop(const at::Tensor& image, int64_t size);
 /// view; the result is contiguous.
 at::Tensor resize(const at::Tensor& image, int64_t height, int64_t width);
 
-/// Resizes so that the shorter side has `size` pixels, keeping the shape.
+inline constexpr int64_t kLongestOfShortSides = 64;
+
+/// Resizes so that the shorter side has `size` pixels, keeping the shape. Of an image longer than
+/// kLongestOfShortSides times its short side only the middle is kept: whole it could take
+/// gigabytes.
 at::Tensor resize_short_side(const at::Tensor& image, int64_t size);
 
 at::Tensor horizontal_flip(const at::Tensor& image);
