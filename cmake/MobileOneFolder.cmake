@@ -40,6 +40,11 @@ function(mobileone_folder name)
   target_link_libraries(mobileone_${name}
     PUBLIC mobileone_flags ${ARG_USES} ${ARG_LINKS} PRIVATE ${ARG_HIDES} mobileone_warnings)
   mobileone_share_torch_header(mobileone_${name})
+  # Loading LibTorch's precompiled header costs more than most sources: a few of them share it.
+  # Highway compiles its sources several times over and needs each by itself.
+  if(NOT "mobileone_highway" IN_LIST ARG_HIDES)
+    set_target_properties(mobileone_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
+  endif()
 endfunction()
 
 function(mobileone_test_folder name)

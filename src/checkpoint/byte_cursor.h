@@ -12,6 +12,9 @@ namespace mobileone {
 
 static_assert(std::endian::native == std::endian::little, "files are read and written as they lie");
 
+/// More than any tensor that a file may hold has.
+inline constexpr size_t kMaxDimensions = 64;
+
 /// A name out of a file, for messages: no control characters, not endlessly long.
 inline std::string printable(std::string_view text) {
   std::string shown(text.substr(0, 80));

@@ -10,7 +10,6 @@ namespace mobileone {
 namespace {
 
 constexpr int kMaxDepth = 64;
-constexpr size_t kMaxDimensions = 64;
 
 class Converter {
  public:

@@ -22,7 +22,6 @@ using Tensors = torch::OrderedDict<std::string, at::Tensor>;
 namespace {
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // the reference implementation's limit
-constexpr size_t kMaxDimensions = 64;
 constexpr uint64_t kAlignment = 8;
 constexpr const char* kMetadataKey = "__metadata__";
 

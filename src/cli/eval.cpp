@@ -16,7 +16,7 @@
 namespace mobileone::cli {
 namespace {
 
-struct Options {
+struct EvalOptions {
   std::string model, data, report;
   int64_t resize = 0, crop = 0, threads = 0;
   EvaluationOptions evaluation;
@@ -37,7 +37,7 @@ void print_table(const Evaluation& result) {
   }
 }
 
-void print(const Options& options, const Model& model, const Evaluation& result) {
+void print(const EvalOptions& options, const Model& model, const Evaluation& result) {
   const auto& meter = result.meter;
   if (options.json) {
     const nlohmann::ordered_json json = {{"top1", meter.top1()},
@@ -60,7 +60,7 @@ void write_report(const std::filesystem::path& dir, const Evaluation& result) {
   write_whole(dir / "confusion.svg", confusion_svg(result));
 }
 
-void eval(const Options& options) {
+void eval(const EvalOptions& options) {
   set_threads(options.threads);
   const auto device = choose_device(options.cpu ? DeviceChoice::kCpu : DeviceChoice::kAuto);
   Model model = load_model(options.model, device, options.raw_weights);
@@ -78,7 +78,7 @@ void eval(const Options& options) {
 }  // namespace
 
 void add_eval(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvalOptions>();
   auto* command =
       app.add_subcommand("eval", "Measure top-1 and top-5 accuracy of any network file");
   command->add_option("model", options->model, "Checkpoint (folded or not) or TorchScript")

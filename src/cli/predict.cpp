@@ -12,14 +12,14 @@
 namespace mobileone::cli {
 namespace {
 
-struct Options {
+struct PredictOptions {
   std::string model;
   std::vector<std::string> images;
   int64_t count = 5;
   bool json = false;
 };
 
-void predict_all(const Options& options) {
+void predict_all(const PredictOptions& options) {
   const Model model = load_model(options.model, choose_device(DeviceChoice::kAuto));
   auto results = nlohmann::ordered_json::array();
   for (const auto& image : options.images) {
@@ -40,7 +40,7 @@ void predict_all(const Options& options) {
 }  // namespace
 
 void add_predict(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PredictOptions>();
   auto* command = app.add_subcommand("predict", "Classify images");
   command->add_option("model", options->model, "Checkpoint (folded or not) or TorchScript")
       ->required();

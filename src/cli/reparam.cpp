@@ -14,7 +14,7 @@
 namespace mobileone::cli {
 namespace {
 
-struct Options {
+struct ReparamOptions {
   std::string input, output, data;
   bool raw_weights = false;
   bool float64 = false;
@@ -49,7 +49,7 @@ void compare(const char* what, MobileOne unfolded, MobileOne folded, const torch
   }
 }
 
-void reparam(const Options& options) {
+void reparam(const ReparamOptions& options) {
   torch::NoGradGuard no_grad;
   Checkpoint checkpoint = load_checkpoint(options.input);
   if (checkpoint.folded()) throw Error("{}: is folded already", options.input);
@@ -84,7 +84,7 @@ void reparam(const Options& options) {
 }  // namespace
 
 void add_reparam(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReparamOptions>();
   auto* command =
       app.add_subcommand("reparam", "Fold a checkpoint's branches into single convolutions");
   command->add_option("checkpoint", options->input, "best.pth or last.pth of a run")->required();

@@ -10,7 +10,7 @@ namespace mobileone {
 namespace {
 
 /// A YAML double-quoted scalar.
-std::string quoted(const std::string& text) {
+std::string yaml_quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -29,7 +29,7 @@ template <typename T>
 std::string value_text(T& value) {
   std::vector<std::string> items;
   if constexpr (std::is_same_v<T, std::string>) {
-    return quoted(value);
+    return yaml_quoted(value);
   } else if constexpr (std::is_enum_v<T>) {
     return std::string(to_string(value));
   } else if constexpr (std::is_arithmetic_v<T>) {
