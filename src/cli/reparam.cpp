@@ -57,7 +57,6 @@ void reparam(const ReparamOptions& options) {
     throw Error("{}: would be overwritten; name another --output", options.output);
   }
   MobileOne unfolded = make_network(checkpoint, options.input, !options.raw_weights);
-  unfolded->engine = Engine::kBranches;  // the branches themselves, not their fold
   if (options.float64) unfolded->to(torch::kFloat64);
   const MobileOne folded = fold(unfolded);
 

@@ -82,15 +82,6 @@ Tensor UnitImpl::sum_of_branches(const Tensor& x) {
   return out;
 }
 
-Tensor UnitImpl::evaluate_folded(const Tensor& x) {
-  const FoldedConv conv = fold();
-  const auto& o = options;
-  Tensor out = torch::conv2d(x, conv.weight.to(x.dtype()), conv.bias.to(x.dtype()), o.stride,
-                             o.padding(), o.dilation, o.groups);
-  if (se_) out = se_(out);
-  return out.relu_();
-}
-
 BranchTensors UnitImpl::branch_tensors() const {
   BranchTensors tensors;
   const auto add = [&](const nn::BatchNorm2d& norm) {
@@ -162,18 +153,19 @@ void MobileOneImpl::initialise() {
 }
 
 std::vector<Tensor> MobileOneImpl::features(const Tensor& x) {
-  const bool folding = !options.folded && engine == Engine::kFolded;
   std::vector<size_t> stage_ends;
   for (const auto& stage : options.stages) {
     stage_ends.push_back((stage_ends.empty() ? 0 : stage_ends.back()) + 2 * stage.blocks);
   }
   // The engine's kernels are a CPU's; on another device each branch is computed by itself.
-  if (folding && is_training() && x.is_cpu()) return train_folded(units_, x, stage_ends);
+  if (!options.folded && engine == Engine::kFolded && is_training() && x.is_cpu()) {
+    return train_folded(units_, x, stage_ends);
+  }
 
   std::vector<Tensor> outputs;
   Tensor y = x;
   for (size_t i = 0, stage = 0; i < units_.size(); ++i) {
-    y = folding && !is_training() ? units_[i]->evaluate_folded(y) : units_[i](y);
+    y = units_[i](y);
     if (i == stage_ends[stage]) {
       outputs.push_back(y);
       ++stage;

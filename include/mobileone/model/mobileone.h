@@ -53,9 +53,6 @@ class UnitImpl : public torch::nn::Module {
   explicit UnitImpl(UnitOptions options);
   torch::Tensor forward(const torch::Tensor& x);
 
-  /// `forward` of an unfolded unit in evaluation, by one convolution.
-  torch::Tensor evaluate_folded(const torch::Tensor& x);
-
   /// The one convolution that does in evaluation what an unfolded unit's branches do: folded with
   /// their running statistics, in float64. Its weight is [Cout,Cin/groups,K,K].
   FoldedConv fold() const;
@@ -92,7 +89,8 @@ class MobileOneImpl : public torch::nn::Module {
   torch::nn::Linear linear() const { return linear_; }
 
   const NetworkOptions options;
-  /// How an unfolded network computes; may change at any time. Folded networks take no notice, and
+  /// How an unfolded network trains; may change at any time. Evaluation computes each branch: `fold`
+  /// once where it shall be fast. Folded networks take no notice, and
   /// on a CUDA device training computes each branch whatever the engine.
   Engine engine = Engine::kFolded;
 
