@@ -21,12 +21,38 @@ mobileone_require(spdlog libspdlog-dev)
 mobileone_require(yaml-cpp libyaml-cpp-dev)
 mobileone_require(nlohmann_json nlohmann-json3-dev)
 mobileone_require(CLI11 libcli11-dev)
-mobileone_require(JPEG libjpeg-dev)
-mobileone_require(OpenCV "libopencv-core-dev, -imgcodecs-dev"
-                  COMPONENTS core imgcodecs)
 mobileone_require(hwy libhwy-dev)
+if(MOBILEONE_BUILD_PROGRAM)
+  mobileone_require(JPEG libjpeg-dev)
+  mobileone_require(OpenCV "libopencv-core-dev, -imgcodecs-dev"
+                    COMPONENTS core imgcodecs)
+endif()
 if(MOBILEONE_BUILD_TESTS)
   mobileone_require(GTest libgtest-dev)
+endif()
+
+# The CUDA compiler, if there is one: for the kernels of src/kernels/cuda.
+set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 knows no newer one of nvcc
+if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+  set(CMAKE_CUDA_ARCHITECTURES 80 90)
+endif()
+include(CheckLanguage)
+check_language(CUDA)
+if(CMAKE_CUDA_COMPILER)
+  enable_language(CUDA)
+  find_package(CUDAToolkit QUIET)
+  # For the CMake files of a CUDA LibTorch, which otherwise look for a GPU.
+  set(CUDA_TOOLKIT_ROOT_DIR ${CUDAToolkit_TARGET_DIR} CACHE PATH "")
+  set(TORCH_CUDA_ARCH_LIST "8.0;9.0" CACHE STRING "")
+  # A CUDA wheel of PyTorch brings its libraries beside it; the compiler alone may come without.
+  find_library(CUDA_nvrtc_LIBRARY nvrtc HINTS ${CUDAToolkit_LIBRARY_DIR})
+  foreach(prefix ${CMAKE_PREFIX_PATH} $ENV{CMAKE_PREFIX_PATH})
+    file(GLOB wheel_nvrtc ${prefix}/../../../nvidia/*/lib/libnvrtc.so.[0-9]*)
+    if(NOT CUDA_nvrtc_LIBRARY AND wheel_nvrtc)
+      list(GET wheel_nvrtc 0 wheel_nvrtc)
+      set(CUDA_nvrtc_LIBRARY ${wheel_nvrtc} CACHE FILEPATH "" FORCE)
+    endif()
+  endforeach()
 endif()
 
 # LibTorch: CMAKE_PREFIX_PATH wins; otherwise the wheel that scripts/setup.sh put into .deps.

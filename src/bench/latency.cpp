@@ -9,7 +9,7 @@
 namespace mobileone {
 namespace {
 
-double time_call(const Model& model, const torch::Tensor& input) {
+double time_call(const TimedModel& model, const torch::Tensor& input) {
   const auto start = std::chrono::steady_clock::now();
   model.forward(input);
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
@@ -18,7 +18,7 @@ double time_call(const Model& model, const torch::Tensor& input) {
 
 }  // namespace
 
-std::vector<Latency> measure_latency(const std::vector<Model>& models, int64_t batch, int64_t size,
+std::vector<Latency> measure_latency(const std::vector<TimedModel>& models, int64_t batch, int64_t size,
                                      int64_t rounds, int64_t runs) {
   torch::NoGradGuard no_grad;
   std::vector<std::vector<double>> times(models.size());
@@ -37,7 +37,7 @@ std::vector<Latency> measure_latency(const std::vector<Model>& models, int64_t b
     const auto quantile = [&](double q) {
       return times[m][static_cast<size_t>(q * (times[m].size() - 1))];
     };
-    results.push_back({models[m].origin, times[m].front(), quantile(0.5), quantile(0.95)});
+    results.push_back({models[m].name, times[m].front(), quantile(0.5), quantile(0.95)});
   }
   return results;
 }

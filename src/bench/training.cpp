@@ -8,10 +8,10 @@
 #include <memory>
 
 #include "mobileone/model/mobileone.h"
-#include "mobileone/train/classification.h"
-#include "mobileone/train/flat_state.h"
-#include "mobileone/train/optimizer.h"
-#include "mobileone/train/runtime.h"
+#include "mobileone/optim/loss.h"
+#include "mobileone/optim/flat_state.h"
+#include "mobileone/optim/optimizer.h"
+#include "mobileone/optim/runtime.h"
 
 namespace mobileone {
 namespace {

@@ -10,7 +10,8 @@
 #include "mobileone/bench/training.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/cli/options.h"
-#include "mobileone/train/runtime.h"
+#include "mobileone/eval/model.h"
+#include "mobileone/optim/runtime.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone::cli {
@@ -24,12 +25,16 @@ struct LatencyOptions {
 void bench_latency(const LatencyOptions& options) {
   set_threads(options.threads);
   std::vector<Model> models;
-  for (const auto& path : options.models) models.push_back(load_model(path, torch::kCPU));
+  std::vector<TimedModel> timed;
+  for (const auto& path : options.models) {
+    models.push_back(load_model(path, torch::kCPU));
+    timed.push_back({models.back().origin, models.back().forward});
+  }
   const int64_t size = options.size > 0 ? options.size : models.front().config.data.eval_crop;
   fmt::print("batch {}, {}x{} px, {} thread(s), CPU, milliseconds\n", options.batch, size, size,
              options.threads);
   fmt::print("{:<12} {:>9} {:>9} {:>9}  file\n", "form", "minimum", "median", "p95");
-  const auto results = measure_latency(models, options.batch, size);
+  const auto results = measure_latency(timed, options.batch, size);
   for (size_t i = 0; i < results.size(); ++i) {
     fmt::print("{:<12} {:>9.3f} {:>9.3f} {:>9.3f}  {}\n", models[i].form, results[i].minimum,
                results[i].median, results[i].p95, results[i].name);

@@ -8,7 +8,7 @@
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/validate.h"
 #include "mobileone/eval/confusion.h"
-#include "mobileone/train/runtime.h"
+#include "mobileone/optim/runtime.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"

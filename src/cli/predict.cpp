@@ -6,7 +6,7 @@
 
 #include "mobileone/cli/commands.h"
 #include "mobileone/eval/evaluate.h"
-#include "mobileone/train/runtime.h"
+#include "mobileone/optim/runtime.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone::cli {

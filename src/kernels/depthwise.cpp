@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "depthwise_by_offset.h"
 #include "depthwise_tables.h"
 #include "scratch.h"
 
@@ -957,27 +958,8 @@ void finish_moments(const Depthwise& shape, int64_t begin, int64_t end, const T*
 template <typename T>
 void sum_by_offset(const Depthwise& shape, int64_t begin, int64_t end, const T* d, const T* e,
                    T* by_offset) {
-  const int64_t channels = shape.channels;
-  for (int64_t kind = 0; kind < 16; ++kind) {
-    T* rows = by_offset + kind * 26 * channels;
-    for (int64_t row = 0; row < 26; ++row) {
-      std::fill(rows + row * channels + begin, rows + row * channels + end, T(0));
-    }
-    for (int64_t i = 0; i < 9; ++i) {
-      const int64_t y = i / 3 - 1, x = i % 3 - 1;  // the pixel is tap i of the patch at −(y, x)
-      const bool first_row = kind & 1, last_row = kind & 2, first_column = kind & 4,
-                 last_column = kind & 8;
-      if ((y > 0 && first_row) || (y < 0 && last_row) || (x > 0 && first_column) ||
-          (x < 0 && last_column)) {
-        continue;
-      }
-      for (int64_t c = begin; c < end; ++c) rows[25 * channels + c] += e[i * channels + c];
-      for (int64_t j = 0; j < 9; ++j) {
-        T* sum = rows + ((j / 3 - 1 - y + 2) * 5 + j % 3 - 1 - x + 2) * channels;
-        const T* factor = d + (i * 9 + j) * channels;
-        for (int64_t c = begin; c < end; ++c) sum[c] += factor[c];
-      }
-    }
+  for (int64_t kind = 0; kind < kPixelKinds; ++kind) {
+    sum_by_offset_of_kind(shape.channels, kind, begin, end, d, e, by_offset);
   }
 }
 

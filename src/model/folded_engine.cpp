@@ -8,6 +8,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -23,154 +24,137 @@ namespace {
 using torch::Tensor;
 using torch::autograd::variable_list;
 
-Tensor channels_last(const Tensor& image) {
-  return image.contiguous(torch::MemoryFormat::ChannelsLast);
-}
-
-/// Appends a unit's parameters in the order of UnitGradients.
-void append_parameters(const Unit& unit, variable_list& parameters) {
-  const BranchTensors tensors = unit->branch_tensors();
-  for (const auto* group : {&tensors.weights, &tensors.gammas, &tensors.betas}) {
-    parameters.insert(parameters.end(), group->begin(), group->end());
-  }
-  if (const auto se = unit->squeeze_excite()) {
-    for (const auto& parameter : se->parameters()) parameters.push_back(parameter);
-  }
-}
-
-/// A chain of units between its forward and its backward pass.
+/// The steps of a chain of units between its forward and its backward pass, shared by its nodes.
 class Chain : public torch::CustomClassHolder {
  public:
-  std::vector<Tensor> forward(const std::vector<Unit>& units, const Tensor& x,
-                              const std::vector<size_t>& outputs) {
-    x_ = channels_last(x);
-    outputs_ = outputs;
-    std::vector<Tensor> results;
-    Tensor y = x_;
-    for (const auto& unit : units) {
-      auto step = make_unit_step(unit, y);
-      y = step->forward(y);
-      if (results.size() < outputs.size() && steps_.size() == outputs[results.size()]) {
-        results.push_back(y);
-      }
-      steps_.push_back(std::move(step));
-    }
-    update_running_statistics(units);
-    return results;
-  }
-
-  /// The gradient of x, if wanted, and of all parameters, from those of the outputs.
-  variable_list backward(const variable_list& output_gradients, bool x_wanted) {
-    if (steps_.empty()) {
-      throw Error("the folded engine's backward pass runs once a forward pass; it ran already");
-    }
-    std::vector<variable_list> unit_gradients(steps_.size());
-    Tensor g;
-    size_t output = outputs_.size();
-    for (size_t i = steps_.size(); i-- > 0;) {
-      if (output > 0 && outputs_[output - 1] == i) add_output(output_gradients[--output], g);
-      if (!g.defined()) {
-        throw Error("the folded engine's last output took no part in the loss");
-      }
-      UnitGradients d;
-      g = steps_[i]->backward(input(i), g, i > 0 || x_wanted, d);
-      for (auto* group : {&d.weights, &d.gammas, &d.betas, &d.squeeze_excite}) {
-        std::move(group->begin(), group->end(), std::back_inserter(unit_gradients[i]));
-      }
-      inputs_.erase(i);
-      steps_[i].reset();
-    }
-    steps_.clear();
-    variable_list gradients{g};
-    for (auto& own : unit_gradients) {
-      std::move(own.begin(), own.end(), std::back_inserter(gradients));
-    }
-    return gradients;
-  }
-
- private:
-  /// The input of unit i, made again if the unit before it kept something else.
-  const Tensor& input(size_t i) {
-    const auto found = inputs_.find(i);
-    if (found != inputs_.end()) return found->second;
-    return inputs_[i] = i == 0 ? x_ : steps_[i - 1]->output(input(i - 1));
-  }
-
-  /// Adds the gradient of an output to that which came from the units behind it. The chain writes
-  /// into its gradients, so it never works on the caller's own.
-  static void add_output(const Tensor& from_outside, Tensor& g) {
-    if (!from_outside.defined()) return;
-    if (g.defined()) {
-      g.add_(from_outside);
-    } else {
-      g = from_outside.clone(torch::MemoryFormat::ChannelsLast);
-    }
+  Tensor forward(const Unit& unit, const Tensor& x) {
+    if (steps_.empty()) first_input_ = x;
+    steps_.push_back(make_unit_step(unit, x));
+    return steps_.back()->forward(x);
   }
 
   /// Running statistics of all branches in a few operations for the whole chain.
-  void update_running_statistics(const std::vector<Unit>& units) const {
+  void update_running_statistics() const {
     const Span span("running statistics");
     std::vector<Tensor> running, batch, counters;
     double momentum = 0;
-    for (size_t i = 0; i < units.size(); ++i) {
-      const BranchTensors tensors = units[i]->branch_tensors();
-      const double n = static_cast<double>(steps_[i]->positions);
+    for (const auto& step : steps_) {
+      const BranchTensors& tensors = step->tensors;
+      const double n = static_cast<double>(step->positions);
       const auto dtype = tensors.means.front().scalar_type();
-      const auto& [mean, var] = steps_[i]->statistics;
-      const auto means = mean.to(dtype).unbind(), vars = (var * (n / (n - 1))).to(dtype).unbind();
-      const auto append = [](std::vector<Tensor>& to, const std::vector<Tensor>& from) {
-        to.insert(to.end(), from.begin(), from.end());
-      };
-      append(running, tensors.means), append(batch, means);
-      append(running, tensors.vars), append(batch, vars);
-      append(counters, tensors.counters);
+      const auto& [mean, var] = step->statistics;
+      append(tensors.means, running), append(mean.to(dtype).unbind(), batch);
+      append(tensors.vars, running), append((var * (n / (n - 1))).to(dtype).unbind(), batch);
+      append(tensors.counters, counters);
       momentum = tensors.momentum;
     }
     at::_foreach_lerp_(running, batch, momentum);
     at::_foreach_add_(counters, 1);
   }
 
+  /// The gradients of unit i's input, if wanted, and of its parameters; overwrites g. Units end
+  /// from last to first, and what they kept goes with them.
+  variable_list backward(size_t i, const Tensor& g, bool input_wanted) {
+    if (steps_[i] == nullptr) {
+      throw Error("the folded engine's backward pass runs once a forward pass; it ran already");
+    }
+    UnitGradients d;
+    variable_list gradients{steps_[i]->backward(input(i), g, input_wanted, d)};
+    for (const auto* group : {&d.weights, &d.gammas, &d.betas, &d.squeeze_excite}) {
+      append(*group, gradients);
+    }
+    inputs_.erase(i);
+    steps_[i].reset();
+    return gradients;
+  }
+
+ private:
+  /// The input of unit i, made again if the unit before it kept something else.
+  const Tensor& input(size_t i) {
+    if (i == 0) return first_input_;
+    const auto found = inputs_.find(i);
+    if (found != inputs_.end()) return found->second;
+    const UnitStep& before = *steps_[i - 1];
+    return inputs_[i] = before.output(before.output_needs_input() ? input(i - 1) : Tensor());
+  }
+
+  static void append(const std::vector<Tensor>& from, std::vector<Tensor>& to) {
+    to.insert(to.end(), from.begin(), from.end());
+  }
+
   std::vector<std::unique_ptr<UnitStep>> steps_;
-  std::vector<size_t> outputs_;
   std::map<size_t, Tensor> inputs_;
-  Tensor x_;
+  Tensor first_input_;
 };
 
-/// The node of autograd: a chain as a function of x and of all parameters of its units.
-class ChainFunction : public torch::autograd::Function<ChainFunction> {
+/// A node of autograd: one unit of a chain as a function of its input and all its parameters.
+class UnitFunction : public torch::autograd::Function<UnitFunction> {
  public:
-  static variable_list forward(torch::autograd::AutogradContext* context,
-                               const std::vector<Unit>& units, const std::vector<size_t>& outputs,
-                               at::TensorList x_and_parameters) {
-    auto chain = c10::make_intrusive<Chain>();
-    const Tensor& x = x_and_parameters.front();
-    const auto device = x.device().type();
-    const bool autocast = at::autocast::is_autocast_enabled(device);
+  /// `exposed`: the caller sees the output, and with it the gradient that comes back to it.
+  static Tensor forward(torch::autograd::AutogradContext* context, const Unit& unit,
+                        const c10::intrusive_ptr<Chain>& chain, int64_t index, bool exposed,
+                        at::TensorList x_and_parameters) {
     c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
-    auto results = chain->forward(
-        units, autocast ? x.to(at::autocast::get_autocast_dtype(device)) : x, outputs);
+    const auto y = chain->forward(unit, x_and_parameters.front());
     context->saved_data["chain"] = c10::IValue::make_capsule(chain);
-    context->set_materialize_grads(false);
-    return results;
+    context->saved_data["index"] = index;
+    context->saved_data["exposed"] = exposed;
+    // The chain keeps y, and the output's history the chain: no cycle, please.
+    return y.variable_data();
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context,
                                 const variable_list& output_gradients) {
     auto* chain = static_cast<Chain*>(context->saved_data["chain"].toCapsule().get());
-    variable_list gradients(2);  // none of the units and outputs
-    auto own = chain->backward(output_gradients, context->needs_input_grad(0));
+    // Steps write into their gradients, never into the caller's.
+    const auto& from_outside = output_gradients.front();
+    const auto g = context->saved_data["exposed"].toBool()
+                       ? from_outside.clone(torch::MemoryFormat::ChannelsLast)
+                       : from_outside;
+    variable_list gradients(4);  // none of the unit, chain, index and exposure
+    auto own = chain->backward(static_cast<size_t>(context->saved_data["index"].toInt()), g,
+                               context->needs_input_grad(0));
     std::move(own.begin(), own.end(), std::back_inserter(gradients));
     return gradients;
   }
 };
 
+/// A unit's parameters in the order of UnitGradients.
+variable_list parameters_of(const Unit& unit) {
+  const BranchTensors tensors = unit->branch_tensors();
+  variable_list parameters;
+  for (const auto* group : {&tensors.weights, &tensors.gammas, &tensors.betas}) {
+    parameters.insert(parameters.end(), group->begin(), group->end());
+  }
+  if (const auto se = unit->squeeze_excite()) {
+    for (const auto& parameter : se->parameters()) parameters.push_back(parameter);
+  }
+  return parameters;
+}
+
 }  // namespace
 
 std::vector<Tensor> train_folded(const std::vector<Unit>& units, const Tensor& x,
                                  const std::vector<size_t>& outputs) {
-  variable_list inputs{x};
-  for (const auto& unit : units) append_parameters(unit, inputs);
-  return ChainFunction::apply(units, outputs, at::TensorList(inputs));
+  const auto device = x.device().type();
+  Tensor y = x;
+  if (at::autocast::is_autocast_enabled(device)) {
+    y = y.to(at::autocast::get_autocast_dtype(device));
+  }
+  y = y.contiguous(torch::MemoryFormat::ChannelsLast);
+  const auto chain = c10::make_intrusive<Chain>();
+  std::vector<Tensor> results;
+  for (size_t i = 0; i < units.size(); ++i) {
+    const bool exposed = std::find(outputs.begin(), outputs.end(), i) != outputs.end();
+    variable_list inputs = parameters_of(units[i]);
+    inputs.insert(inputs.begin(), y);
+    y = UnitFunction::apply(units[i], chain, static_cast<int64_t>(i), exposed,
+                            at::TensorList(inputs));
+    if (exposed) results.push_back(y);
+  }
+  torch::NoGradGuard no_grad;
+  chain->update_running_statistics();
+  return results;
 }
 
 }  // namespace mobileone

@@ -152,29 +152,30 @@ void MobileOneImpl::initialise() {
   }
 }
 
+std::vector<Tensor> MobileOneImpl::run(const Tensor& x, const std::vector<size_t>& outputs) {
+  if (!options.folded && engine == Engine::kFolded && is_training()) {
+    return train_folded(units_, x, outputs);
+  }
+  std::vector<Tensor> results;
+  Tensor y = x;
+  for (size_t i = 0; i < units_.size(); ++i) {
+    y = units_[i](y);
+    if (i == outputs[results.size()]) results.push_back(y);
+  }
+  return results;
+}
+
 std::vector<Tensor> MobileOneImpl::features(const Tensor& x) {
   std::vector<size_t> stage_ends;
   for (const auto& stage : options.stages) {
     stage_ends.push_back((stage_ends.empty() ? 0 : stage_ends.back()) + 2 * stage.blocks);
   }
-  // The engine's kernels are a CPU's; on another device each branch is computed by itself.
-  if (!options.folded && engine == Engine::kFolded && is_training() && x.is_cpu()) {
-    return train_folded(units_, x, stage_ends);
-  }
-
-  std::vector<Tensor> outputs;
-  Tensor y = x;
-  for (size_t i = 0, stage = 0; i < units_.size(); ++i) {
-    y = units_[i](y);
-    if (i == stage_ends[stage]) {
-      outputs.push_back(y);
-      ++stage;
-    }
-  }
-  return outputs;
+  return run(x, stage_ends);
 }
 
-Tensor MobileOneImpl::forward(const Tensor& x) { return linear_(features(x).back().mean({2, 3})); }
+Tensor MobileOneImpl::forward(const Tensor& x) {
+  return linear_(run(x, {units_.size() - 1}).front().mean({2, 3}));
+}
 
 MobileOne fold(const MobileOne& network) {
   NetworkOptions options = network->options;

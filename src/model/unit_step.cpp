@@ -1,25 +1,15 @@
 #include "unit_step.h"
 
-#include <optional>
-#include <utility>
-
 #include "mobileone/model/branch_stack.h"
 #include "mobileone/model/method.h"
-#include "mobileone/reparam/direct.h"
-#include "mobileone/reparam/patch_conv.h"
+#include "mobileone/reparam/backend.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/profile.h"
-#include "squeeze_excite_step.h"
 
 namespace mobileone {
 namespace {
 
 using torch::Tensor;
-
-std::optional<SqueezeExciteStep> squeeze_excite_step(const Unit& unit) {
-  if (!unit->options.se) return std::nullopt;
-  return SqueezeExciteStep(unit->squeeze_excite());
-}
 
 /// [B',Cout] → one [Cout] a branch, in the parameters' dtype.
 std::vector<Tensor> by_branch(const Tensor& stacked, const std::vector<Tensor>& like) {
@@ -29,48 +19,41 @@ std::vector<Tensor> by_branch(const Tensor& stacked, const std::vector<Tensor>& 
 /// Statistics of every branch from the input's moments, then one convolution.
 class CovarianceStep : public UnitStep {
  public:
-  explicit CovarianceStep(const Unit& unit)
-      : unit_(unit->options),
-        shape_(conv_shape(unit_)),
-        tensors_(unit->branch_tensors()),
-        se_(squeeze_excite_step(unit)) {}
+  explicit CovarianceStep(const Unit& unit) : UnitStep(unit), unit_(unit->options) {}
 
   Tensor forward(const Tensor& x) override {
-    moments_ = patch_moments(x, shape_);
+    moments_ = backend_of(x).moments(x, shape);
     // Small patches, as a depthwise unit's, cost nothing in double; a large covariance times all
     // branches' weights would.
     constexpr int64_t kSmallPatch = 64;
-    const auto dtype = x.is_cpu() && shape_.patch_size() <= kSmallPatch
-                           ? torch::kFloat64
-                           : tensors_.weights.front().scalar_type();
+    const auto dtype =
+        shape.patch_size() <= kSmallPatch ? torch::kFloat64 : tensors.weights.front().scalar_type();
     moments_ = {moments_.mean.to(dtype), moments_.covariance.to(dtype)};
-    branches_ = stack_branches(unit_, tensors_, dtype);
+    branches_ = stack_branches(unit_, tensors, dtype);
     fold_ = fold_training(branches_, moments_);
     statistics = fold_.statistics;
-    kept_ = patch_conv(x, fold_.conv, /*relu=*/!se_, shape_);
+    kept_ = backend_of(x).convolve(x, fold_.conv, /*relu=*/!se_, shape);
     return se_ ? se_->forward(kept_) : kept_;
   }
 
+  bool output_needs_input() const override { return false; }
   Tensor output(const Tensor&) const override { return se_ ? se_->output(kept_) : kept_; }
 
   Tensor backward(const Tensor& x, Tensor g, bool wanted, UnitGradients& gradients) override {
     if (se_) g = se_->backward(kept_, g, gradients.squeeze_excite);
-    FoldedConv d_conv = patch_conv_backward(x, se_ ? Tensor() : kept_, g, shape_);
+    const FoldedConv d_conv = backend_of(x).weight_gradient(x, se_ ? Tensor() : kept_, g, shape);
     const auto dtype = branches_.weight.scalar_type();
     const FoldGradients d =
         fold_backward(branches_, moments_, fold_, d_conv.weight.to(dtype), d_conv.bias.to(dtype));
-    gradients.weights = unstack_weights(d.weight, unit_, tensors_);
-    gradients.gammas = by_branch(d.gamma, tensors_.gammas);
-    gradients.betas = by_branch(d.beta, tensors_.betas);
+    gradients.weights = unstack_weights(d.weight, unit_, tensors);
+    gradients.gammas = by_branch(d.gamma, tensors.gammas);
+    gradients.betas = by_branch(d.beta, tensors.betas);
     if (!wanted) return {};
-    return patch_conv_backward_input(x, g, fold_.conv.weight, moments_, d.moments, shape_);
+    return backend_of(x).input_gradient(x, g, fold_.conv.weight, moments_, d.moments, shape);
   }
 
  private:
   UnitOptions unit_;
-  ConvShape shape_;
-  BranchTensors tensors_;
-  std::optional<SqueezeExciteStep> se_;
   PatchMoments moments_;
   BranchStack branches_;
   TrainingFold fold_;
@@ -81,45 +64,49 @@ class CovarianceStep : public UnitStep {
 /// the convolution's output instead of its own, which costs a pass to make again.
 class DirectStep : public UnitStep {
  public:
-  explicit DirectStep(const Unit& unit)
-      : tensors_(unit->branch_tensors()), se_(squeeze_excite_step(unit)) {
-    unit_ = {tensors_.weights.front().detach().flatten(1), torch::stack(tensors_.gammas),
-             torch::stack(tensors_.betas), tensors_.eps};
+  explicit DirectStep(const Unit& unit) : UnitStep(unit) {
+    unit_ = {tensors.weights.front().detach().flatten(1), torch::stack(tensors.gammas),
+             torch::stack(tensors.betas), tensors.eps};
   }
 
   Tensor forward(const Tensor& x) override {
-    kept_ = direct_conv(x, unit_);
-    statistics = direct_statistics(x, kept_, unit_);
-    const auto z = direct_output(x, kept_, unit_, statistics, /*relu=*/!se_);
+    kept_ = backend_of(x).convolve(x, {unit_.weight, {}}, /*relu=*/false, shape);
+    statistics = backend_of(x).direct_statistics(x, kept_, unit_);
+    const auto z = backend_of(x).direct_output(x, kept_, unit_, statistics, /*relu=*/!se_);
     return se_ ? se_->forward(z) : z;
   }
 
+  bool output_needs_input() const override { return unit_.skip(); }
   Tensor output(const Tensor& x) const override {
-    const auto z = direct_output(x, kept_, unit_, statistics, /*relu=*/!se_);
+    const auto z = backend_of(x).direct_output(x, kept_, unit_, statistics, /*relu=*/!se_);
     return se_ ? se_->output(z) : z;
   }
 
   Tensor backward(const Tensor& x, Tensor g, bool wanted, UnitGradients& gradients) override {
     if (se_) {
-      const auto z = direct_output(x, kept_, unit_, statistics, /*relu=*/false);
+      const auto z = backend_of(x).direct_output(x, kept_, unit_, statistics, /*relu=*/false);
       g = se_->backward(z, g, gradients.squeeze_excite);
     }
-    const auto d = direct_backward(x, kept_, g, unit_, statistics, /*relu=*/!se_, wanted);
-    const auto& weight = tensors_.weights.front();
+    const auto d =
+        backend_of(x).direct_gradients(x, kept_, g, unit_, statistics, /*relu=*/!se_, wanted);
+    const auto& weight = tensors.weights.front();
     gradients.weights = {d.weight.to(weight.scalar_type()).view_as(weight)};
-    gradients.gammas = by_branch(d.gamma, tensors_.gammas);
-    gradients.betas = by_branch(d.beta, tensors_.betas);
+    gradients.gammas = by_branch(d.gamma, tensors.gammas);
+    gradients.betas = by_branch(d.beta, tensors.betas);
     return d.x;
   }
 
  private:
-  BranchTensors tensors_;
-  std::optional<SqueezeExciteStep> se_;
   DirectUnit unit_;
   Tensor kept_;  // the convolution's output, before its batch norm
 };
 
 }  // namespace
+
+UnitStep::UnitStep(const Unit& unit)
+    : tensors(unit->branch_tensors()), shape(conv_shape(unit->options)) {
+  if (const auto module = unit->squeeze_excite()) se_.emplace(module);
+}
 
 std::unique_ptr<UnitStep> make_unit_step(const Unit& unit, const Tensor& x) {
   const UnitOptions& o = unit->options;

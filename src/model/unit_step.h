@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "mobileone/model/mobileone.h"
-#include "mobileone/reparam/fold.h"
+#include "mobileone/reparam/backend.h"
+#include "squeeze_excite_step.h"
 
 namespace mobileone {
 
@@ -17,18 +19,26 @@ struct UnitGradients {
 /// its output's size in between, from which `output` makes the output again.
 class UnitStep {
  public:
+  explicit UnitStep(const Unit& unit);
   virtual ~UnitStep() = default;
 
   /// x and what it returns are [N,C,H,W], channels-last.
   virtual torch::Tensor forward(const torch::Tensor& x) = 0;
+  /// x is read only if `output_needs_input`.
   virtual torch::Tensor output(const torch::Tensor& x) const = 0;
+  virtual bool output_needs_input() const = 0;
   /// g = ∂L/∂output, which is overwritten. Returns ∂L/∂x, or nothing where that is not `wanted`.
   virtual torch::Tensor backward(const torch::Tensor& x, torch::Tensor g, bool wanted,
                                  UnitGradients& gradients) = 0;
 
+  const BranchTensors tensors;
+  const ConvShape shape;
   /// Of this batch, after `forward`.
   BranchStatistics statistics;
   int64_t positions = 0;  ///< values per channel that they are over
+
+ protected:
+  std::optional<SqueezeExciteStep> se_;
 };
 
 /// Throws Error where the engine does not know the unit's convolution or the batch is too small.

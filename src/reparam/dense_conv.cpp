@@ -1,26 +1,25 @@
-#include "dense_conv.h"
-
 #include <ATen/ATen.h>
 
 #include <algorithm>
 
+#include "cpu_backend.h"
 #include "mobileone/kernels/matrix.h"
 #include "mobileone/kernels/rows.h"
 #include "mobileone/util/profile.h"
 #include "parallel.h"
+#include "patches.h"
 #include "product.h"
+#include "storage.h"
 
-namespace mobileone::dense {
+namespace mobileone {
 namespace {
 
 using at::Tensor;
 using kernels::Compute;
 
-bool is_pointwise(const ConvShape& shape) { return shape.kernel == 1 && shape.stride == 1; }
-
 /// Every patch as a row, [n,P]: a view of x for a pointwise convolution, a copy otherwise.
 Tensor patch_rows(const Tensor& x, const ConvShape& shape) {
-  if (is_pointwise(shape)) return pixel_rows(x);
+  if (shape.pointwise()) return pixel_rows(x);
   const int64_t channels = x.size(1), height = x.size(2), width = x.size(3),
                 out_height = shape.output_size(height), out_width = shape.output_size(width),
                 kernel = shape.kernel;
@@ -49,26 +48,9 @@ Tensor patch_rows(const Tensor& x, const ConvShape& shape) {
   return rows;
 }
 
-/// [n,C] as an image of x's batch.
-Tensor as_image(const Tensor& rows, const Tensor& x, const ConvShape& shape) {
-  return rows
-      .view({x.size(0), shape.output_size(x.size(2)), shape.output_size(x.size(3)), rows.size(1)})
-      .permute({0, 3, 1, 2});
-}
-
-/// The sum of patches' gradients [n,P] at the pixels that they cover.
-Tensor scatter_patches(const Tensor& gradients, const Tensor& x, const ConvShape& shape) {
-  const int64_t k = shape.kernel, d = shape.dilation, p = shape.padding(), s = shape.stride;
-  const auto columns = gradients.view({x.size(0), -1, k * k, x.size(1)})
-                           .permute({0, 3, 2, 1})
-                           .reshape({x.size(0), x.size(1) * k * k, -1});
-  return at::col2im(columns, x.sizes().slice(2), {k, k}, {d, d}, {p, p}, {s, s})
-      .contiguous(at::MemoryFormat::ChannelsLast);
-}
-
 }  // namespace
 
-PatchMoments moments(const Tensor& x, const ConvShape& shape) {
+PatchMoments CpuBackend::dense_moments(const Tensor& x, const ConvShape& shape) const {
   const auto rows = patch_rows(x, shape);
   const int64_t patch = rows.size(1);
   const Span span("covariance", static_cast<double>(rows.numel() * patch),
@@ -108,15 +90,16 @@ PatchMoments moments(const Tensor& x, const ConvShape& shape) {
   });
 }
 
-Tensor forward(const Tensor& x, const FoldedConv& conv, bool relu, const ConvShape& shape) {
+Tensor CpuBackend::dense_forward(const Tensor& x, const FoldedConv& conv, bool relu,
+                                 const ConvShape& shape) const {
   const auto rows = patch_rows(x, shape);
   auto y = at::empty({rows.size(0), conv.weight.size(0)}, x.options());
   multiply_rows({{rows, conv.weight.t()}}, {.bias = conv.bias, .relu = relu}, y);
   return as_image(y, x, shape);
 }
 
-FoldedConv backward_weight(const Tensor& x, const Tensor& y, const Tensor& gradient,
-                           const ConvShape& shape) {
+FoldedConv CpuBackend::dense_weight(const Tensor& x, const Tensor& y, const Tensor& gradient,
+                                    const ConvShape& shape) const {
   const auto rows = patch_rows(x, shape), g = pixel_rows(gradient);
   const int64_t outputs = g.size(1), patch = rows.size(1);
   const Span span("weight products", 2.0 * static_cast<double>(g.numel() * patch),
@@ -138,13 +121,12 @@ FoldedConv backward_weight(const Tensor& x, const Tensor& y, const Tensor& gradi
   });
 }
 
-Tensor backward_input(const Tensor& x, const Tensor& gradient, const Tensor& weight,
-                      const MomentFactors& factors, const ConvShape& shape) {
+Tensor CpuBackend::dense_input(const Tensor& x, const Tensor& gradient, const Tensor& weight,
+                               const MomentFactors& factors, const ConvShape& shape) const {
   const auto rows = patch_rows(x, shape), g = pixel_rows(gradient);
   auto dx = at::empty_like(rows);
   multiply_rows({{g, weight}, {rows, factors.d[0]}}, {.bias = factors.e[0]}, dx);
-  if (!is_pointwise(shape)) return scatter_patches(dx, x, shape);
-  return dx.view({x.size(0), x.size(2), x.size(3), x.size(1)}).permute({0, 3, 1, 2});
+  return shape.pointwise() ? as_image(dx, x, shape) : scatter_patches(dx, x, shape);
 }
 
-}  // namespace mobileone::dense
+}  // namespace mobileone

@@ -5,25 +5,17 @@
 #include <algorithm>
 #include <memory>
 
-#include "mobileone/kernels/depthwise.h"
+#include "cpu_backend.h"
 #include "mobileone/util/profile.h"
 #include "parallel.h"
+#include "patches.h"
 
-namespace mobileone::depthwise {
+namespace mobileone {
 namespace {
 
 using at::Tensor;
 using kernels::Compute;
 using kernels::Depthwise;
-
-Depthwise geometry(const Tensor& x, const ConvShape& shape) {
-  return {x.size(0), x.size(2), x.size(3), x.size(1), shape.kernel, shape.stride, shape.dilation};
-}
-
-template <typename S>
-at::ScalarType compute_type() {
-  return std::is_same_v<S, double> ? at::kDouble : at::kFloat;
-}
 
 double bytes(const Tensor& tensor) {
   return static_cast<double>(tensor.numel()) * static_cast<double>(tensor.element_size());
@@ -33,17 +25,6 @@ double bytes(const Tensor& tensor) {
 double flops(const Depthwise& g, int64_t per_position) {
   return 2.0 * static_cast<double>(g.images * g.out_height() * g.out_width() * g.channels) *
          static_cast<double>(per_position);
-}
-
-/// [C,...] → [...,C] in the kernels' dtype.
-template <typename S>
-Tensor channels_to_end(const Tensor& values) {
-  return values.movedim(0, -1).to(compute_type<S>()).contiguous();
-}
-
-Tensor empty_image(const Tensor& like, int64_t height, int64_t width) {
-  return at::empty({like.size(0), like.size(1), height, width}, like.options(),
-                   at::MemoryFormat::ChannelsLast);
 }
 
 /// The blocks of channels whose second moments may be summed unshifted: means within a few
@@ -62,8 +43,8 @@ std::unique_ptr<bool[]> well_conditioned(const Depthwise& g, const ChannelSample
 
 }  // namespace
 
-PatchMoments moments(const Tensor& x, const ConvShape& shape) {
-  const Depthwise g = geometry(x, shape);
+PatchMoments CpuBackend::depthwise_moments(const Tensor& x, const ConvShape& shape) const {
+  const Depthwise g = depthwise_geometry(x, shape);
   const Span span("depthwise moments", flops(g, g.has_fast_path() ? 13 : 45), bytes(x));
   const ChannelSample sample = sample_channels(pixel_rows(x));
   const auto fast = well_conditioned(g, sample);
@@ -72,7 +53,7 @@ PatchMoments moments(const Tensor& x, const ConvShape& shape) {
                       at::empty({channels, taps, taps}, at::kDouble)};
   with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
-    const auto shift = sample.mean.to(compute_type<S>());
+    const auto shift = sample.mean.to(kComputeType<S>);
     const auto* shifts = data_of<Compute<S>>(shift);
     const auto sums = parallel_sums(
         1, g.tasks(), g.moment_rows() * channels, [&](int64_t begin, int64_t end, double* partial) {
@@ -86,13 +67,14 @@ PatchMoments moments(const Tensor& x, const ConvShape& shape) {
   return result;
 }
 
-Tensor forward(const Tensor& x, const FoldedConv& conv, bool relu, const ConvShape& shape) {
-  const Depthwise g = geometry(x, shape);
+Tensor CpuBackend::depthwise_forward(const Tensor& x, const FoldedConv& conv, bool relu,
+                                     const ConvShape& shape) const {
+  const Depthwise g = depthwise_geometry(x, shape);
   auto y = empty_image(x, g.out_height(), g.out_width());
   const Span span("depthwise forward", flops(g, g.taps()), bytes(x) + bytes(y));
   with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
-    const auto weight = channels_to_end<S>(conv.weight), bias = conv.bias.to(compute_type<S>());
+    const auto weight = channels_to_end<S>(conv.weight), bias = conv.bias.to(kComputeType<S>);
     at::parallel_for(0, g.tasks(), 1, [&](int64_t begin, int64_t end) {
       kernels::convolve(g, begin, end, data_of<const S>(x), data_of<const Compute<S>>(weight),
                         data_of<const Compute<S>>(bias), relu, data_of<S>(y));
@@ -101,9 +83,9 @@ Tensor forward(const Tensor& x, const FoldedConv& conv, bool relu, const ConvSha
   return y;
 }
 
-FoldedConv backward_weight(const Tensor& x, const Tensor& y, const Tensor& gradient,
-                           const ConvShape& shape) {
-  const Depthwise g = geometry(x, shape);
+FoldedConv CpuBackend::depthwise_weight(const Tensor& x, const Tensor& y, const Tensor& gradient,
+                                        const ConvShape& shape) const {
+  const Depthwise g = depthwise_geometry(x, shape);
   const Span span("depthwise weights", flops(g, g.taps()), bytes(x) + 3 * bytes(gradient));
   return with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
@@ -119,9 +101,9 @@ FoldedConv backward_weight(const Tensor& x, const Tensor& y, const Tensor& gradi
   });
 }
 
-Tensor backward_input(const Tensor& x, const Tensor& gradient, const Tensor& weight,
-                      const MomentFactors& factors, const ConvShape& shape) {
-  const Depthwise g = geometry(x, shape);
+Tensor CpuBackend::depthwise_input(const Tensor& x, const Tensor& gradient, const Tensor& weight,
+                                   const MomentFactors& factors, const ConvShape& shape) const {
+  const Depthwise g = depthwise_geometry(x, shape);
   auto dx = empty_image(x, x.size(2), x.size(3));
   const Span span("depthwise input", flops(g, g.taps() + (g.has_fast_path() ? 25 : 81)),
                   2 * bytes(x) + bytes(gradient));
@@ -147,4 +129,4 @@ Tensor backward_input(const Tensor& x, const Tensor& gradient, const Tensor& wei
   return dx;
 }
 
-}  // namespace mobileone::depthwise
+}  // namespace mobileone

@@ -1,16 +1,29 @@
 #pragma once
 
-#include "mobileone/reparam/patch_conv.h"
-#include "moment_factors.h"
+#include <ATen/ATen.h>
 
-/// The functions of patch_conv.h for depthwise convolutions.
-namespace mobileone::depthwise {
+#include "mobileone/kernels/depthwise.h"
+#include "mobileone/reparam/backend.h"
+#include "storage.h"
 
-PatchMoments moments(const at::Tensor& x, const ConvShape& shape);
-at::Tensor forward(const at::Tensor& x, const FoldedConv& conv, bool relu, const ConvShape& shape);
-FoldedConv backward_weight(const at::Tensor& x, const at::Tensor& y, const at::Tensor& g,
-                           const ConvShape& shape);
-at::Tensor backward_input(const at::Tensor& x, const at::Tensor& g, const at::Tensor& weight,
-                          const MomentFactors& factors, const ConvShape& shape);
+namespace mobileone {
 
-}  // namespace mobileone::depthwise
+// What the depthwise kernels of every device are given.
+
+inline kernels::Depthwise depthwise_geometry(const at::Tensor& x, const ConvShape& shape) {
+  return {x.size(0), x.size(2), x.size(3), x.size(1), shape.kernel, shape.stride, shape.dilation};
+}
+
+/// Coefficients [C,...] → [...,C] in the dtype in which kernels compute on S.
+template <typename S>
+at::Tensor channels_to_end(const at::Tensor& values) {
+  return values.movedim(0, -1).to(kComputeType<S>).contiguous();
+}
+
+/// [N,C,height,width] with N and C as `like`, channels-last.
+inline at::Tensor empty_image(const at::Tensor& like, int64_t height, int64_t width) {
+  return at::empty({like.size(0), like.size(1), height, width}, like.options(),
+                   at::MemoryFormat::ChannelsLast);
+}
+
+}  // namespace mobileone

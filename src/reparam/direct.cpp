@@ -1,13 +1,15 @@
-#include "mobileone/reparam/direct.h"
+#include "direct.h"
 
 #include <ATen/ATen.h>
 
+#include "cpu_backend.h"
 #include "mobileone/kernels/matrix.h"
 #include "mobileone/kernels/rows.h"
 #include "mobileone/util/profile.h"
-#include "moment_factors.h"
 #include "parallel.h"
+#include "patches.h"
 #include "product.h"
+#include "storage.h"
 
 namespace mobileone {
 namespace {
@@ -16,14 +18,6 @@ using at::Tensor;
 using kernels::Compute;
 
 constexpr int64_t kGrain = 96;  // rows
-
-template <typename S>
-constexpr at::ScalarType kComputeType = at::CppTypeToScalarType<Compute<S>>::value;
-
-/// [n,C] with the memory of a channels-last image of x's size.
-Tensor as_image(const Tensor& rows, const Tensor& x) {
-  return rows.view({x.size(0), x.size(2), x.size(3), rows.size(1)}).permute({0, 3, 1, 2});
-}
 
 /// Mean and biased variance [2,C] of the columns of a matrix.
 template <typename S>
@@ -39,13 +33,13 @@ Tensor column_statistics(const Tensor& rows) {
   return at::stack({moments[0] + shift, (moments[1] - moments[0].square()).clamp_min_(0)});
 }
 
-/// The factors of the sum of norms, one contiguous row of channels each.
+/// A unit's norm_factors as kernels read them.
 template <typename S>
 struct Factors {
   Factors(const DirectUnit& unit, const BranchStatistics& statistics) {
-    const auto scale = unit.gamma * (statistics.var + unit.eps).rsqrt();
-    scales = scale.to(kComputeType<S>).contiguous();
-    bias = (unit.beta - scale * statistics.mean).sum(0).to(kComputeType<S>);
+    const NormFactors factors = norm_factors(unit, statistics);
+    scales = factors.scales.to(kComputeType<S>).contiguous();
+    bias = factors.bias.to(kComputeType<S>);
     affine = {data_of<const Compute<S>>(scales), data_of<const Compute<S>>(bias),
               unit.skip() ? data_of<const Compute<S>>(scales) + scales.size(1) : nullptr};
   }
@@ -56,14 +50,26 @@ struct Factors {
 
 }  // namespace
 
-Tensor direct_conv(const Tensor& x, const DirectUnit& unit) {
-  const auto rows = pixel_rows(x);
-  auto y = at::empty({rows.size(0), unit.weight.size(0)}, x.options());
-  multiply_rows({{rows, unit.weight.t()}}, {}, y);
-  return as_image(y, x);
+NormFactors norm_factors(const DirectUnit& unit, const BranchStatistics& statistics) {
+  const auto scales = unit.gamma * (statistics.var + unit.eps).rsqrt();
+  return {scales, (unit.beta - scales * statistics.mean).sum(0)};
 }
 
-BranchStatistics direct_statistics(const Tensor& x, const Tensor& y, const DirectUnit& unit) {
+NormGradients norm_gradients(const DirectUnit& unit, const BranchStatistics& statistics,
+                             const Tensor& shift, const Tensor& g_sum, const Tensor& products,
+                             int64_t count) {
+  const double n = static_cast<double>(count);
+  const auto rstd = (statistics.var + unit.eps).rsqrt(), a = unit.gamma * rstd;
+  NormGradients d;
+  d.gamma = rstd * (products + (shift - statistics.mean) * g_sum);
+  d.beta = g_sum.expand_as(d.gamma).clone();
+  const auto b = -a * rstd * d.gamma / n;
+  d.terms = at::stack({a, b, -a * g_sum / n - b * (statistics.mean - shift)});
+  return d;
+}
+
+BranchStatistics CpuBackend::direct_statistics(const Tensor& x, const Tensor& y,
+                                               const DirectUnit& unit) const {
   const Span span("norm statistics", 0, static_cast<double>(y.nbytes()));
   return with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
@@ -73,26 +79,28 @@ BranchStatistics direct_statistics(const Tensor& x, const Tensor& y, const Direc
   });
 }
 
-Tensor direct_output(const Tensor& x, const Tensor& y, const DirectUnit& unit,
-                     const BranchStatistics& statistics, bool relu) {
+Tensor CpuBackend::direct_output(const Tensor& x, const Tensor& y, const DirectUnit& unit,
+                                 const BranchStatistics& statistics, bool relu) const {
   const int64_t channels = y.size(1);
   auto out = at::empty_like(y);
   const Span span("norm forward", 0, 2.0 * static_cast<double>(y.nbytes()));
-  with_storage(x.scalar_type(), [&](auto tag) {
+  with_storage(y.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
     const Factors<S> factors(unit, statistics);
+    const S* xs = unit.skip() ? data_of<const S>(x) : nullptr;
     at::parallel_for(0, y.numel() / channels, kGrain, [&](int64_t begin, int64_t end) {
       kernels::normalise(end - begin, channels, data_of<const S>(y) + begin * channels,
-                         data_of<const S>(x) + begin * channels, factors.affine, relu,
+                         xs != nullptr ? xs + begin * channels : nullptr, factors.affine, relu,
                          data_of<S>(out) + begin * channels);
     });
   });
   return out;
 }
 
-DirectGradients direct_backward(const Tensor& x, const Tensor& y, const Tensor& g,
-                                const DirectUnit& unit, const BranchStatistics& statistics,
-                                bool relu, bool wanted) {
+DirectGradients CpuBackend::direct_gradients(const Tensor& x, const Tensor& y, const Tensor& g,
+                                             const DirectUnit& unit,
+                                             const BranchStatistics& statistics, bool relu,
+                                             bool wanted) const {
   const int64_t in = x.size(1), out = y.size(1), rows = x.numel() / in;
   return with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
@@ -115,17 +123,9 @@ DirectGradients direct_backward(const Tensor& x, const Tensor& y, const Tensor& 
       });
     }();
     const auto all = sums.view({3, out});
-    const auto g_sum = all[0], products = all.slice(0, 1, 1 + unit.gamma.size(0));
-    const auto rstd = (statistics.var + unit.eps).rsqrt();
-
-    DirectGradients d;
-    // The shift is the mean as rounded to the activations' precision.
-    d.gamma = rstd * (products + (shift - statistics.mean) * g_sum);
-    d.beta = g_sum.expand({unit.gamma.size(0), out}).clone();
-    const auto a = unit.gamma * rstd, count = at::scalar_tensor(rows, at::kDouble);
-    const auto b = -a * rstd * d.gamma / count;
-    const auto c = -a * g_sum / count - b * (statistics.mean - shift);
-    const auto terms = at::stack({a, b, c}).to(kType).contiguous();
+    const auto norms = norm_gradients(unit, statistics, shift, all[0],
+                                      all.slice(0, 1, 1 + unit.gamma.size(0)), rows);
+    const auto terms = norms.terms.to(kType).contiguous();
     const auto norm = [&](int64_t branch) {
       const T* row = data_of<const T>(terms) + branch * out;
       const int64_t stride = unit.gamma.numel();
@@ -148,10 +148,10 @@ DirectGradients direct_backward(const Tensor& x, const Tensor& y, const Tensor& 
                                partial, in);
       });
     }
-    d.weight = sums.view({out, in});
+    DirectGradients d{sums.view({out, in}), norms.gamma, norms.beta, {}};
     if (wanted) {
       multiply_rows({{pixel_rows(g), unit.weight}}, {.accumulate = skip}, dx);
-      d.x = as_image(dx, x);
+      d.x = as_image(dx, x, {});
     }
     return d;
   });

@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "fold_loops.h"
+#include "mobileone/reparam/backend.h"
 #include "mobileone/util/profile.h"
 
 namespace mobileone {
@@ -48,7 +48,9 @@ TrainingFold fold_training(const BranchStack& branches, const PatchMoments& mome
   const Span span("fold");
   TrainingFold fold;
   auto& [mean, var] = fold.statistics;
-  fold_loops::statistics(branches, moments, fold.weight_covariance, mean, var);
+  BranchMoments own = backend_of(branches.weight).branch_moments(branches, moments);
+  fold.weight_covariance = own.weight_covariance;
+  mean = own.mean, var = own.var;
   if (branches.skip.defined()) {
     mean = at::cat({mean, own_input(moments.mean, branches).unsqueeze(0)});
     const auto variances = moments.covariance.diagonal(0, 1, 2);
@@ -64,11 +66,12 @@ FoldGradients fold_backward(const BranchStack& branches, const PatchMoments& mom
                             const TrainingFold& fold, const Tensor& d_weight,
                             const Tensor& bias_gradient) {
   const Span span("fold backward");
+  const Backend& backend = backend_of(branches.weight);
   const auto& [mean, var] = fold.statistics;
   const auto weight_gradient = d_weight.contiguous();
   const auto rstd = (var + branches.eps).rsqrt(), scale = branches.gamma * rstd;
 
-  auto d_scale = fold_loops::row_products(branches.weight, weight_gradient);
+  auto d_scale = backend.row_products(branches.weight, weight_gradient);
   if (branches.skip.defined()) {
     d_scale = at::cat({d_scale, own_input(weight_gradient, branches).unsqueeze(0)});
   }
@@ -76,11 +79,10 @@ FoldGradients fold_backward(const BranchStack& branches, const PatchMoments& mom
   const auto d_mean = -scale * bias_gradient;
   const auto d_var = -0.5 * d_scale * scale * rstd * rstd;
 
-  FoldGradients gradients;
+  FoldGradients gradients = backend.fold_gradients(branches, moments, fold.weight_covariance,
+                                                   weight_gradient, {scale, d_mean, d_var});
   gradients.gamma = d_scale * rstd;
   gradients.beta = bias_gradient.expand_as(branches.beta);
-  fold_loops::backward(branches, moments, fold.weight_covariance, weight_gradient, scale, d_mean,
-                       d_var, gradients);
   if (branches.skip.defined()) {
     add_at_own_input(gradients.moments.mean, of_skip(d_mean), branches);
     add_at_own_input(gradients.moments.covariance.diagonal(0, 1, 2), of_skip(d_var), branches);

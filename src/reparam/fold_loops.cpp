@@ -1,10 +1,11 @@
-#include "fold_loops.h"
-
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
-namespace mobileone::fold_loops {
+#include "cpu_backend.h"
+#include "patches.h"
+
+namespace mobileone {
 namespace {
 
 using at::Tensor;
@@ -37,43 +38,32 @@ void combine(T a, const T* dw, T dm, const T* m, T dv, const T* wc, const T* w, 
   }
 }
 
-/// Branches' rows as one matrix a group: [B,Cout,P] → [G, B·Cout/G, P].
-Tensor by_group(const Tensor& weight, int64_t groups) {
-  return groups == 1 ? weight.flatten(0, 1).unsqueeze(0) : weight.transpose(0, 1);
-}
-
 }  // namespace
 
-void statistics(const BranchStack& branches, const PatchMoments& moments, Tensor& weight_covariance,
-                Tensor& mean, Tensor& var) {
+BranchMoments CpuBackend::branch_moments(const BranchStack& branches,
+                                         const PatchMoments& moments) const {
   const auto& weight = branches.weight;
   const int64_t count = weight.size(0), outputs = weight.size(1), patch = weight.size(2),
                 groups = moments.mean.size(0);
   const auto grouped = at::bmm(by_group(weight, groups), moments.covariance);
-  weight_covariance =
-      groups == 1 ? grouped.view(weight.sizes()) : grouped.transpose(0, 1).contiguous();
-  if (!weight.is_cpu()) {
-    mean = (weight * moments.mean).sum(2);
-    var = (weight * weight_covariance).sum(2);
-    return;
-  }
-  mean = at::empty({count, outputs}, weight.options());
-  var = at::empty_like(mean);
+  BranchMoments result{
+      groups == 1 ? grouped.view(weight.sizes()) : grouped.transpose(0, 1).contiguous(),
+      at::empty({count, outputs}, weight.options()), at::empty({count, outputs}, weight.options())};
   AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "fold", [&] {
     for_outputs(outputs, [&](int64_t o) {
       const auto* m = moments.mean.const_data_ptr<scalar_t>() + (groups == 1 ? 0 : o * patch);
       for (int64_t row = o; row < count * outputs; row += outputs) {
         const auto* w = weight.const_data_ptr<scalar_t>() + row * patch;
-        const auto* wc = weight_covariance.const_data_ptr<scalar_t>() + row * patch;
-        mean.data_ptr<scalar_t>()[row] = dot(w, m, patch);
-        var.data_ptr<scalar_t>()[row] = dot(w, wc, patch);
+        const auto* wc = result.weight_covariance.const_data_ptr<scalar_t>() + row * patch;
+        result.mean.data_ptr<scalar_t>()[row] = dot(w, m, patch);
+        result.var.data_ptr<scalar_t>()[row] = dot(w, wc, patch);
       }
     });
   });
+  return result;
 }
 
-Tensor row_products(const Tensor& a, const Tensor& b) {
-  if (!a.is_cpu()) return (a * b).sum(2);
+Tensor CpuBackend::row_products(const Tensor& a, const Tensor& b) const {
   const int64_t count = a.size(0), outputs = a.size(1), patch = a.size(2);
   auto products = at::empty({count, outputs}, a.options());
   AT_DISPATCH_FLOATING_TYPES(a.scalar_type(), "fold", [&] {
@@ -87,41 +77,36 @@ Tensor row_products(const Tensor& a, const Tensor& b) {
   return products;
 }
 
-void backward(const BranchStack& branches, const PatchMoments& moments,
-              const Tensor& weight_covariance, const Tensor& weight_gradient, const Tensor& scale,
-              const Tensor& d_mean, const Tensor& d_var, FoldGradients& gradients) {
+FoldGradients CpuBackend::fold_gradients(const BranchStack& branches, const PatchMoments& moments,
+                                         const Tensor& weight_covariance,
+                                         const Tensor& weight_gradient,
+                                         const BranchGradients& by) const {
   const auto& weight = branches.weight;
   const int64_t count = weight.size(0), outputs = weight.size(1), patch = weight.size(2),
                 groups = moments.mean.size(0);
-  const auto mean_factor = d_mean.narrow(0, 0, count), var_factor = d_var.narrow(0, 0, count);
-  Tensor scaled;  // dv · w
-  if (weight.is_cpu()) {
-    gradients.weight = at::empty_like(weight);
-    scaled = at::empty_like(weight);
-    AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "fold", [&] {
-      for_outputs(outputs, [&](int64_t o) {
-        const auto* m = moments.mean.const_data_ptr<scalar_t>() + (groups == 1 ? 0 : o * patch);
-        const auto* dw = weight_gradient.const_data_ptr<scalar_t>() + o * patch;
-        for (int64_t row = o; row < count * outputs; row += outputs) {
-          combine(scale.const_data_ptr<scalar_t>()[row], dw, d_mean.const_data_ptr<scalar_t>()[row],
-                  m, d_var.const_data_ptr<scalar_t>()[row],
-                  weight_covariance.const_data_ptr<scalar_t>() + row * patch,
-                  weight.const_data_ptr<scalar_t>() + row * patch, patch,
-                  gradients.weight.data_ptr<scalar_t>() + row * patch,
-                  scaled.data_ptr<scalar_t>() + row * patch);
-        }
-      });
+  FoldGradients gradients;
+  gradients.weight = at::empty_like(weight);
+  const auto scaled = at::empty_like(weight);  // dv · w
+  AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "fold", [&] {
+    for_outputs(outputs, [&](int64_t o) {
+      const auto* m = moments.mean.const_data_ptr<scalar_t>() + (groups == 1 ? 0 : o * patch);
+      const auto* dw = weight_gradient.const_data_ptr<scalar_t>() + o * patch;
+      for (int64_t row = o; row < count * outputs; row += outputs) {
+        combine(by.scale.const_data_ptr<scalar_t>()[row], dw,
+                by.mean.const_data_ptr<scalar_t>()[row], m, by.var.const_data_ptr<scalar_t>()[row],
+                weight_covariance.const_data_ptr<scalar_t>() + row * patch,
+                weight.const_data_ptr<scalar_t>() + row * patch, patch,
+                gradients.weight.data_ptr<scalar_t>() + row * patch,
+                scaled.data_ptr<scalar_t>() + row * patch);
+      }
     });
-  } else {
-    scaled = weight * var_factor.unsqueeze(2);
-    gradients.weight = scale.narrow(0, 0, count).unsqueeze(2) * weight_gradient;
-    gradients.weight.addcmul_(mean_factor.unsqueeze(2), moments.mean)
-        .addcmul_(var_factor.unsqueeze(2), weight_covariance, 2);
-  }
+  });
   const auto rows = by_group(weight, groups);
+  const auto mean_gradient = by.mean.narrow(0, 0, count).unsqueeze(2);
   gradients.moments.mean =
-      at::bmm(by_group(mean_factor.unsqueeze(2), groups).transpose(1, 2), rows).squeeze(1);
+      at::bmm(by_group(mean_gradient, groups).transpose(1, 2), rows).squeeze(1);
   gradients.moments.covariance = at::bmm(by_group(scaled, groups).transpose(1, 2), rows);
+  return gradients;
 }
 
-}  // namespace mobileone::fold_loops
+}  // namespace mobileone

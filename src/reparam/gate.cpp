@@ -1,10 +1,10 @@
-#include "mobileone/reparam/gate.h"
-
 #include <ATen/ATen.h>
 
+#include "cpu_backend.h"
 #include "mobileone/kernels/rows.h"
 #include "mobileone/util/profile.h"
 #include "parallel.h"
+#include "storage.h"
 
 namespace mobileone {
 namespace {
@@ -30,7 +30,7 @@ Tensor for_kernels(const Tensor& values, const Tensor& z) {
 
 }  // namespace
 
-Tensor gated_relu(const Tensor& z, const Tensor& gate) {
+Tensor CpuBackend::gated_relu(const Tensor& z, const Tensor& gate) const {
   auto out = at::empty_like(z);
   const Span span("SE", 0, 2.0 * static_cast<double>(z.nbytes()));
   const auto scale = for_kernels(gate, z), bias = at::zeros_like(scale[0]);
@@ -46,7 +46,7 @@ Tensor gated_relu(const Tensor& z, const Tensor& gate) {
   return out;
 }
 
-Tensor gated_relu_backward(const Tensor& z, const Tensor& gate, const Tensor& g) {
+Tensor CpuBackend::gate_gradient(const Tensor& z, const Tensor& gate, const Tensor& g) const {
   const Span span("SE backward", 0, 3.0 * static_cast<double>(z.nbytes()));
   const auto scale = for_kernels(gate, z), zeros = at::zeros_like(scale[0]);
   const int64_t channels = z.size(1), area = z.size(2) * z.size(3);
@@ -65,7 +65,7 @@ Tensor gated_relu_backward(const Tensor& z, const Tensor& gate, const Tensor& g)
   return sums.select(1, 1).to(gate.scalar_type());
 }
 
-void gate_gradient(const Tensor& g, const Tensor& gate, const Tensor& offset) {
+void CpuBackend::gated_gradient(const Tensor& g, const Tensor& gate, const Tensor& offset) const {
   const Span span("SE backward", 0, 2.0 * static_cast<double>(g.nbytes()));
   const auto scale = for_kernels(gate, g), constant = for_kernels(offset, g);
   const int64_t channels = g.size(1), area = g.size(2) * g.size(3);

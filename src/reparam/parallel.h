@@ -6,9 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <type_traits>
-
-#include "mobileone/kernels/types.h"
 
 namespace mobileone {
 
@@ -29,21 +26,6 @@ at::Tensor parallel_sums(int64_t grain, int64_t tasks, int64_t size, const F& f)
     }
   });
   return all[0];
-}
-
-/// The elements of a tensor as the kernels name their type.
-template <typename S>
-S* data_of(const at::Tensor& tensor) {
-  return static_cast<S*>(tensor.data_ptr());
-}
-
-/// Calls f with a value of the type in which the activations are stored.
-template <typename F>
-auto with_storage(at::ScalarType type, const F& f) {
-  if (type == at::kDouble) return f(double());
-  if (type == at::kBFloat16) return f(kernels::bfloat16());
-  TORCH_CHECK(type == at::kFloat, "expected float32, float64 or bfloat16 activations");
-  return f(float());
 }
 
 }  // namespace mobileone

@@ -5,6 +5,7 @@
 #include "mobileone/kernels/matrix.h"
 #include "mobileone/kernels/rows.h"
 #include "mobileone/util/profile.h"
+#include "storage.h"
 
 namespace mobileone {
 namespace {

@@ -11,13 +11,10 @@ namespace {
 
 TEST(MeasureLatency, TimesEachModelAndKeepsTheOrder) {
   const auto sleeper = [](int milliseconds) {
-    Model model;
-    model.origin = std::to_string(milliseconds);
-    model.forward = [milliseconds](const torch::Tensor& x) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
-      return x;
-    };
-    return model;
+    return TimedModel{std::to_string(milliseconds), [milliseconds](const torch::Tensor& x) {
+                        std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+                        return x;
+                      }};
   };
   const auto results = measure_latency({sleeper(8), sleeper(1)}, 1, 8, 2, 3);
   ASSERT_EQ(results.size(), 2u);

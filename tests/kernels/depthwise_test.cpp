@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+#include "cuda/depthwise_threads.h"
+
 namespace mobileone::kernels {
 namespace {
 
@@ -19,53 +21,122 @@ std::vector<float> random_values(int64_t count, unsigned seed) {
   return values;
 }
 
-/// Everything that the kernels make of one random input.
+/// One random input of all kernels.
+struct Inputs {
+  explicit Inputs(const Depthwise& shape)
+      : x(random_values(shape.images * shape.height * shape.width * shape.channels, 1)),
+        weight(random_values(shape.taps() * shape.channels, 2)),
+        bias(random_values(shape.channels, 3)),
+        e(random_values(shape.taps() * shape.channels, 4)),
+        d(random_values(shape.taps() * shape.taps() * shape.channels, 5)),
+        g(random_values(shape.images * shape.out_height() * shape.out_width() * shape.channels, 6)),
+        shift(static_cast<size_t>(shape.channels), 0.2f) {
+    const int64_t taps = shape.taps(), channels = shape.channels;
+    for (int64_t i = 0; i < taps; ++i) {
+      for (int64_t j = 0; j < i; ++j) {
+        for (int64_t c = 0; c < channels; ++c) {
+          d[(i * taps + j) * channels + c] = d[(j * taps + i) * channels + c];
+        }
+      }
+    }
+  }
+
+  std::vector<float> x, weight, bias, e, d, g, shift;
+};
+
+/// Everything that the kernels make of it; as large as it must be, and zero.
 struct Results {
+  Results(const Depthwise& shape, const Inputs& in)
+      : mean(static_cast<size_t>(shape.channels * shape.taps())),
+        covariance(mean.size() * static_cast<size_t>(shape.taps())),
+        weight_sums(static_cast<size_t>((shape.taps() + 1) * shape.channels)),
+        y(in.g.size()),
+        g(in.g),
+        dx(in.x.size()) {}
+
   std::vector<double> mean, covariance, weight_sums;
   std::vector<float> y, g, dx;
 };
 
+/// Room for kPixelKinds × kOffsetFactors factors.
+std::vector<float> empty_by_offset(const Depthwise& shape) {
+  return std::vector<float>(static_cast<size_t>(16 * 26 * shape.channels));
+}
+
 Results run(const Depthwise& shape, bool fast, int64_t target) {
   hwy::SetSupportedTargetsForTest(target);
-  const int64_t in = shape.images * shape.height * shape.width * shape.channels,
-                out = shape.images * shape.out_height() * shape.out_width() * shape.channels,
-                taps = shape.taps(), channels = shape.channels;
-  const auto x = random_values(in, 1), weight = random_values(taps * channels, 2),
-             bias = random_values(channels, 3), e = random_values(taps * channels, 4);
-  auto d = random_values(taps * taps * channels, 5);
-  for (int64_t i = 0; i < taps; ++i) {
-    for (int64_t j = 0; j < i; ++j) {
-      for (int64_t c = 0; c < channels; ++c) {
-        d[(i * taps + j) * channels + c] = d[(j * taps + i) * channels + c];
-      }
-    }
-  }
-  const std::vector<float> shift(static_cast<size_t>(channels), fast ? 0.0f : 0.2f);
+  Inputs in(shape);
+  Results r(shape, in);
+  const int64_t channels = shape.channels;
+  if (fast) std::fill(in.shift.begin(), in.shift.end(), 0.0f);
   const auto is_fast = std::make_unique<bool[]>(static_cast<size_t>(shape.blocks()));
   std::fill_n(is_fast.get(), shape.blocks(), fast);
 
-  Results r;
   std::vector<double> sums(
       static_cast<size_t>(std::max<int64_t>(shape.moment_rows(), 54) * channels));
-  moments(shape, 0, shape.tasks(), x.data(), shift.data(), is_fast.get(), sums.data());
-  r.mean.resize(static_cast<size_t>(channels * taps));
-  r.covariance.resize(static_cast<size_t>(channels * taps * taps));
-  finish_moments(shape, 0, channels, shift.data(), is_fast.get(), sums.data(), r.mean.data(),
+  moments(shape, 0, shape.tasks(), in.x.data(), in.shift.data(), is_fast.get(), sums.data());
+  finish_moments(shape, 0, channels, in.shift.data(), is_fast.get(), sums.data(), r.mean.data(),
                  r.covariance.data());
-  r.y.resize(static_cast<size_t>(out));
-  convolve(shape, 0, shape.tasks(), x.data(), weight.data(), bias.data(), true, r.y.data());
-  r.g = random_values(out, 6);
-  r.weight_sums.resize(static_cast<size_t>((taps + 1) * channels));
-  backward_weight(shape, 0, shape.tasks(), x.data(), r.y.data(), r.g.data(), r.weight_sums.data());
-  InputGradient<float> gradient{weight.data(), d.data(), e.data()};
-  std::vector<float> by_offset(static_cast<size_t>(16 * 26 * channels));
+  convolve(shape, 0, shape.tasks(), in.x.data(), in.weight.data(), in.bias.data(), true,
+           r.y.data());
+  backward_weight(shape, 0, shape.tasks(), in.x.data(), r.y.data(), r.g.data(),
+                  r.weight_sums.data());
+  InputGradient<float> gradient{in.weight.data(), in.d.data(), in.e.data()};
+  auto by_offset = empty_by_offset(shape);
   if (fast) {
-    sum_by_offset(shape, 0, channels, d.data(), e.data(), by_offset.data());
+    sum_by_offset(shape, 0, channels, in.d.data(), in.e.data(), by_offset.data());
     gradient.by_offset = by_offset.data();
   }
-  r.dx.resize(static_cast<size_t>(in));
-  backward_input(shape, 0, shape.tasks(), x.data(), r.g.data(), gradient, r.dx.data());
+  backward_input(shape, 0, shape.tasks(), in.x.data(), r.g.data(), gradient, r.dx.data());
   hwy::SetSupportedTargetsForTest(0);
+  return r;
+}
+
+/// The same, by running every thread of the CUDA kernels in turn.
+Results run_cuda_threads(const Depthwise& shape, bool by_offset_way) {
+  const Inputs in(shape);
+  Results r(shape, in);
+  const int64_t channels = shape.channels, strips = cuda::strips(shape);
+  std::vector<float> moment_parts(static_cast<size_t>(strips * cuda::kMomentRows * channels)),
+      weight_parts(static_cast<size_t>(strips * (cuda::kTaps + 1) * channels));
+  const auto for_threads = [&](int64_t parts, const auto& thread) {
+    for (int64_t part = 0; part < parts; ++part) {
+      for (int64_t c = 0; c < channels; ++c) thread(part, c);
+    }
+  };
+  const auto add_up = [&](const std::vector<float>& parts, std::vector<double>& sums) {
+    for (size_t i = 0; i < parts.size(); ++i) sums[i % sums.size()] += parts[i];
+  };
+  for_threads(strips, [&](int64_t strip, int64_t c) {
+    cuda::moments_of_strip(shape, strip, c, in.x.data(), in.shift.data(), moment_parts.data());
+    cuda::convolve_strip(shape, strip, c, in.x.data(), in.weight.data(), in.bias.data(), true,
+                         r.y.data());
+    cuda::backward_weight_of_strip(shape, strip, c, in.x.data(), r.y.data(), r.g.data(),
+                                   weight_parts.data());
+  });
+  std::vector<double> sums(static_cast<size_t>(cuda::kMomentRows * channels));
+  add_up(moment_parts, sums);
+  add_up(weight_parts, r.weight_sums);
+  const auto none_fast = std::make_unique<bool[]>(static_cast<size_t>(shape.blocks()));
+  finish_moments(shape, 0, channels, in.shift.data(), none_fast.get(), sums.data(), r.mean.data(),
+                 r.covariance.data());
+
+  InputGradient<float> gradient{in.weight.data(), in.d.data(), in.e.data()};
+  auto by_offset = empty_by_offset(shape);
+  if (by_offset_way) {
+    for_threads(kPixelKinds, [&](int64_t kind, int64_t c) {
+      sum_by_offset_of_kind(channels, kind, c, c + 1, in.d.data(), in.e.data(), by_offset.data());
+    });
+    gradient.by_offset = by_offset.data();
+  }
+  for_threads(shape.images * shape.height, [&](int64_t row, int64_t c) {
+    if (by_offset_way) {
+      cuda::backward_input_of_row_by_offset(shape, row, c, in.x.data(), r.g.data(), gradient,
+                                            r.dx.data());
+    } else {
+      cuda::backward_input_of_row(shape, row, c, in.x.data(), r.g.data(), gradient, r.dx.data());
+    }
+  });
   return r;
 }
 
@@ -103,6 +174,14 @@ TEST_P(DepthwiseShapes, TheFastWayEqualsTheGeneralOne) {
   if (!GetParam().has_fast_path()) GTEST_SKIP() << "this kernel has only the general way";
   const auto target = static_cast<int64_t>(hwy::SupportedTargets());
   expect_near(run(GetParam(), true, target), run(GetParam(), false, target));
+}
+
+TEST_P(DepthwiseShapes, TheThreadsOfACudaDeviceDoTheSame) {
+  const Depthwise shape = GetParam();
+  if (shape.kernel != 3) GTEST_SKIP() << "the CUDA kernels are 3x3";
+  const Results expected = run(shape, false, static_cast<int64_t>(hwy::SupportedTargets()));
+  expect_near(run_cuda_threads(shape, false), expected);
+  if (shape.has_fast_path()) expect_near(run_cuda_threads(shape, true), expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -7,6 +7,7 @@
 
 #include <cmath>
 
+#include "devices.h"
 #include "mobileone/model/method.h"
 #include "mobileone/model/state_dict.h"
 #include "mobileone/util/error.h"
@@ -65,10 +66,12 @@ void expect_close(const Pass& actual, const Pass& expected, double tolerance) {
   compare("buffer", actual.buffers, expected.buffers);
 }
 
-Pass run_units(std::vector<Unit> units, const Tensor& image, bool folded) {
-  const auto x = image.clone().requires_grad_();
+/// On `device`; what it leaves behind is brought to the CPU.
+Pass run_units(std::vector<Unit> units, const Tensor& image, bool folded,
+               torch::Device device = torch::kCPU) {
+  const auto x = image.to(device).clone().requires_grad_();
   Pass pass;
-  for (auto& u : units) u->train(), u->zero_grad();
+  for (auto& u : units) u->to(device), u->train(), u->zero_grad();
   if (folded) {
     pass.outputs = train_folded(units, x, {units.size() - 1});
   } else {
@@ -78,12 +81,15 @@ Pass run_units(std::vector<Unit> units, const Tensor& image, bool folded) {
   }
   const auto weight = torch::cos(torch::arange(pass.outputs[0].numel(), torch::kFloat64))
                           .view_as(pass.outputs[0])
-                          .to(image.scalar_type());
+                          .to(device, image.scalar_type());
   (pass.outputs[0] * weight).sum().backward();
   pass.gradients.push_back(x.grad());
   for (auto& u : units) {
     for (const auto& p : u->parameters()) pass.gradients.push_back(p.grad().clone());
     for (const auto& b : u->buffers()) pass.buffers.push_back(b.clone());
+  }
+  for (auto* group : {&pass.outputs, &pass.gradients, &pass.buffers}) {
+    for (auto& tensor : *group) tensor = tensor.cpu();
   }
   return pass;
 }
@@ -122,8 +128,10 @@ TEST_P(FoldedUnits, EqualBranchesInDouble) {
   const auto x =
       torch::randn({c.batch, c.units[0].in_channels, c.height, c.width}, torch::kFloat64) + 0.3;
   const auto expected = run_units(make_units(c.units, torch::kFloat64), x, false);
-  const auto actual = run_units(make_units(c.units, torch::kFloat64), x, true);
-  expect_close(actual, expected, 1e-9);
+  for (const auto device : devices()) {
+    SCOPED_TRACE(device);
+    expect_close(run_units(make_units(c.units, torch::kFloat64), x, true, device), expected, 1e-9);
+  }
 }
 
 TEST_P(FoldedUnits, AreAsExactAsBranchesInFloat) {
@@ -132,8 +140,11 @@ TEST_P(FoldedUnits, AreAsExactAsBranchesInFloat) {
   const auto x =
       torch::randn({c.batch, c.units[0].in_channels, c.height, c.width}, torch::kFloat64) + 0.3;
   const auto exact = run_units(make_units(c.units, torch::kFloat64), x, false);
-  const auto actual = run_units(make_units(c.units, torch::kFloat32), x.to(torch::kFloat32), true);
-  expect_close(actual, exact, 2e-5);
+  for (const auto device : devices()) {
+    SCOPED_TRACE(device);
+    const auto units = make_units(c.units, torch::kFloat32);
+    expect_close(run_units(units, x.to(torch::kFloat32), true, device), exact, 2e-5);
+  }
 }
 
 std::vector<Case> cases() {
@@ -181,8 +192,9 @@ TEST(FoldedUnit, StaysExactWhereMeansAreAHundredDeviations) {
     x.select(1, 4).zero_();
     const auto exact = run_units(make_units({options}, torch::kFloat64), x, false);
     const auto x32 = x.to(torch::kFloat32);
-    const auto branches = run_units(make_units({options}, torch::kFloat32), x32, false);
-    const auto folded = run_units(make_units({options}, torch::kFloat32), x32, true);
+    const auto run = [&](bool folding, torch::Device device) {
+      return run_units(make_units({options}, torch::kFloat32), x32, folding, device);
+    };
     const auto error = [&](const Pass& pass) {
       double sum = 0;
       for (size_t i = 0; i < exact.gradients.size(); ++i) {
@@ -191,7 +203,10 @@ TEST(FoldedUnit, StaysExactWhereMeansAreAHundredDeviations) {
       }
       return std::sqrt(sum);
     };
-    EXPECT_LE(error(folded), 1.5 * error(branches) + 1e-12) << options.kernel;
+    for (const auto device : devices()) {
+      EXPECT_LE(error(run(true, device)), 1.5 * error(run(false, device)) + 1e-12)
+          << options.kernel << " " << device;
+    }
   }
 }
 
@@ -236,9 +251,12 @@ TEST(FoldedUnit, BfloatActivationsRoundOnce) {
     const auto x = torch::randn({4, options.in_channels, 14, 14}).to(torch::kBFloat16);
     const auto expected =
         run_units(make_units({options}, torch::kFloat32), x.to(torch::kFloat32), true);
-    const auto low = run_units(make_units({options}, torch::kFloat32), x, true);
-    EXPECT_EQ(low.outputs[0].scalar_type(), torch::kBFloat16);
-    expect_close(low, expected, 0.06);
+    for (const auto device : devices()) {
+      SCOPED_TRACE(device);
+      const auto low = run_units(make_units({options}, torch::kFloat32), x, true, device);
+      EXPECT_EQ(low.outputs[0].scalar_type(), torch::kBFloat16);
+      expect_close(low, expected, 0.06);
+    }
   }
 }
 
@@ -264,11 +282,14 @@ TEST(FoldedUnit, ANonFiniteInputNeverBecomesAFiniteOutput) {
   for (const auto& options :
        {unit(8, 8, 3, 1, 2, true), unit(8, 8, 1, 1, 2, false), unit(8, 8, 1, 1, 1, false)}) {
     for (const double bad : {std::nan(""), HUGE_VAL}) {
-      auto units = make_units({options}, torch::kFloat32);
-      auto x = torch::randn({2, 8, 5, 5});
-      x.index_put_({1, 2, 3, 3}, bad);
-      const auto y = train_folded(units, x, {0})[0];
-      EXPECT_FALSE(torch::isfinite(y.detach().sum()).item<bool>());
+      for (const auto device : devices()) {
+        auto units = make_units({options}, torch::kFloat32);
+        units[0]->to(device);
+        auto x = torch::randn({2, 8, 5, 5}, device);
+        x.index_put_({1, 2, 3, 3}, bad);
+        const auto y = train_folded(units, x, {0})[0];
+        EXPECT_FALSE(torch::isfinite(y.detach().sum()).item<bool>()) << device;
+      }
     }
   }
 }
@@ -295,14 +316,13 @@ TEST(FoldedUnit, RefusesWhatItCannotTrain) {
 
 TEST(Network, EveryVariantTrainsAsItsBranchesDo) {
   for (const auto& entry : enum_names(Variant{})) {
-    const auto run = [&](Engine engine) {
+    const auto run = [&](Engine engine, torch::Device device) {
       torch::manual_seed(2);
       MobileOne network(network_options(entry.value, 5));
-      network->to(torch::kFloat64);
-      randomise(*network);
+      network->to(device, torch::kFloat64);
       network->engine = engine;
       network->train();
-      const auto x = torch::randn({3, 3, 64, 64}, torch::kFloat64);
+      const auto x = torch::randn({8, 3, 64, 64}, torch::kFloat64).to(device);
       Pass pass;
       pass.outputs = {network->forward(x)};
       pass.outputs[0].square().sum().backward();
@@ -310,8 +330,10 @@ TEST(Network, EveryVariantTrainsAsItsBranchesDo) {
       pass.buffers = network->buffers();
       return pass;
     };
-    SCOPED_TRACE(entry.name);
-    expect_close(run(Engine::kFolded), run(Engine::kBranches), 1e-8);
+    for (const auto device : devices()) {
+      SCOPED_TRACE(testing::Message() << entry.name << " on " << device);
+      expect_close(run(Engine::kFolded, device), run(Engine::kBranches, device), 1e-9);
+    }
   }
 }
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "mobileone/optim/loss.h"
+
 namespace mobileone {
 namespace {
 

@@ -7,8 +7,8 @@
 
 #include "mobileone/checkpoint/safetensors.h"
 #include "mobileone/model/mobileone.h"
-#include "mobileone/train/classification.h"
-#include "mobileone/train/optimizer.h"
+#include "mobileone/optim/loss.h"
+#include "mobileone/optim/optimizer.h"
 
 namespace mobileone {
 namespace {

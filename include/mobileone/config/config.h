@@ -287,8 +287,7 @@ struct RuntimeConfig {
     v("device", device, {"Where to compute; auto: a CUDA device if there is one."});
     v("engine", engine,
       {"How a train-time network computes its branches; folded: all in one convolution per unit, "
-       "with the same results (on a CPU; a CUDA device trains as with branches); branches: each by "
-       "itself, several times slower."});
+       "with the same results; branches: each by itself, several times slower."});
     v("precision", precision, {"Arithmetic of convolutions; weights and statistics stay float32."});
     v("channels_last", channels_last, {"Memory layout of images and activations."});
     v("threads", threads, {"Threads of computation; 0: one per core.", "threads", 0, 1024});

@@ -20,20 +20,20 @@ struct Depthwise {
   /// Channels of a task, and of a block that is summed fast or not.
   static constexpr int64_t kGroup = 64, kBlock = 16;
 
-  int64_t taps() const { return kernel * kernel; }
-  int64_t padding() const { return dilation * (kernel / 2); }
-  int64_t out_height() const { return (height - 1) / stride + 1; }
-  int64_t out_width() const { return (width - 1) / stride + 1; }
-  int64_t blocks() const { return (channels + kBlock - 1) / kBlock; }
-  int64_t groups() const { return (channels + kGroup - 1) / kGroup; }
-  int64_t tasks() const { return images * groups(); }
+  constexpr int64_t taps() const { return kernel * kernel; }
+  constexpr int64_t padding() const { return dilation * (kernel / 2); }
+  constexpr int64_t out_height() const { return (height - 1) / stride + 1; }
+  constexpr int64_t out_width() const { return (width - 1) / stride + 1; }
+  constexpr int64_t blocks() const { return (channels + kBlock - 1) / kBlock; }
+  constexpr int64_t groups() const { return (channels + kGroup - 1) / kGroup; }
+  constexpr int64_t tasks() const { return images * groups(); }
   /// Rows of input under a row of output.
-  int64_t window_rows() const { return 2 * padding() + 1; }
+  constexpr int64_t window_rows() const { return 2 * padding() + 1; }
   /// Rows of sums that `moments` adds to: P sums and P (P + 1) / 2 products, upper half by rows;
   /// the fast way's sums fit in too.
-  int64_t moment_rows() const { return taps() + taps() * (taps() + 1) / 2; }
+  constexpr int64_t moment_rows() const { return taps() + taps() * (taps() + 1) / 2; }
   /// Whether the fast way of `moments` and `backward_input` knows this kernel.
-  bool has_fast_path() const { return kernel == 3 && stride == 1 && dilation == 1; }
+  constexpr bool has_fast_path() const { return kernel == 3 && stride == 1 && dilation == 1; }
 };
 
 /// Adds to sums [moment_rows, channels] the sums of p_i − s and of (p_i − s)(p_j − s), i ≤ j, over

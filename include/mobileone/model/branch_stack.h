@@ -1,8 +1,8 @@
 #pragma once
 
 #include "mobileone/model/mobileone.h"
+#include "mobileone/reparam/backend.h"
 #include "mobileone/reparam/fold.h"
-#include "mobileone/reparam/patch_conv.h"
 
 namespace mobileone {
 

@@ -89,13 +89,14 @@ class MobileOneImpl : public torch::nn::Module {
   torch::nn::Linear linear() const { return linear_; }
 
   const NetworkOptions options;
-  /// How an unfolded network trains; may change at any time. Evaluation computes each branch: `fold`
-  /// once where it shall be fast. Folded networks take no notice, and
-  /// on a CUDA device training computes each branch whatever the engine.
+  /// How an unfolded network trains; may change at any time. Evaluation computes each branch:
+  /// `fold` once where it shall be fast. Folded networks take no notice.
   Engine engine = Engine::kFolded;
 
  private:
   void initialise();
+  /// The outputs of the units in `outputs`, increasing indices that end with the last unit's.
+  std::vector<torch::Tensor> run(const torch::Tensor& x, const std::vector<size_t>& outputs);
 
   std::vector<Unit> units_;  ///< stem and every stage's units in order
   torch::nn::Linear linear_{nullptr};

@@ -1,4 +1,4 @@
-#include "mobileone/train/flat_state.h"
+#include "mobileone/optim/flat_state.h"
 
 #include <torch/utils.h>
 

@@ -1,4 +1,4 @@
-#include "mobileone/train/optimizer.h"
+#include "mobileone/optim/optimizer.h"
 
 #include <gtest/gtest.h>
 #include <torch/nn/modules/batchnorm.h>

@@ -1,4 +1,4 @@
-#include "mobileone/train/optimizer.h"
+#include "mobileone/optim/optimizer.h"
 
 #include <ATen/ops/_fused_sgd.h>
 #include <torch/utils.h>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "mobileone/config/config.h"
-#include "mobileone/train/flat_state.h"
+#include "mobileone/optim/flat_state.h"
 
 namespace mobileone {
 

@@ -1,4 +1,4 @@
-#include "mobileone/train/schedule.h"
+#include "mobileone/optim/schedule.h"
 
 #include <algorithm>
 #include <cmath>

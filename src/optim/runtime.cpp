@@ -1,4 +1,4 @@
-#include "mobileone/train/runtime.h"
+#include "mobileone/optim/runtime.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "mobileone/reparam/backend.h"
+
+namespace mobileone {
+
+/// LibTorch's operations, on any device. Products and sums over pixels are in the compute dtype,
+/// moments about a mean.
+class AtenBackend : public Backend {
+ public:
+  BranchMoments branch_moments(const BranchStack& branches,
+                               const PatchMoments& moments) const override;
+  at::Tensor row_products(const at::Tensor& a, const at::Tensor& b) const override;
+  FoldGradients fold_gradients(const BranchStack& branches, const PatchMoments& moments,
+                               const at::Tensor& weight_covariance,
+                               const at::Tensor& weight_gradient,
+                               const BranchGradients& gradients) const override;
+
+  BranchStatistics direct_statistics(const at::Tensor& x, const at::Tensor& y,
+                                     const DirectUnit& unit) const override;
+  at::Tensor direct_output(const at::Tensor& x, const at::Tensor& y, const DirectUnit& unit,
+                           const BranchStatistics& statistics, bool relu) const override;
+  DirectGradients direct_gradients(const at::Tensor& x, const at::Tensor& y, const at::Tensor& g,
+                                   const DirectUnit& unit, const BranchStatistics& statistics,
+                                   bool relu, bool wanted) const override;
+
+  at::Tensor gated_relu(const at::Tensor& z, const at::Tensor& gate) const override;
+  at::Tensor gate_gradient(const at::Tensor& z, const at::Tensor& gate,
+                           const at::Tensor& g) const override;
+  void gated_gradient(const at::Tensor& g, const at::Tensor& gate,
+                      const at::Tensor& offset) const override;
+
+ protected:
+  PatchMoments dense_moments(const at::Tensor& x, const ConvShape& shape) const override;
+  at::Tensor dense_forward(const at::Tensor& x, const FoldedConv& conv, bool relu,
+                           const ConvShape& shape) const override;
+  FoldedConv dense_weight(const at::Tensor& x, const at::Tensor& y, const at::Tensor& g,
+                          const ConvShape& shape) const override;
+  at::Tensor dense_input(const at::Tensor& x, const at::Tensor& g, const at::Tensor& weight,
+                         const MomentFactors& factors, const ConvShape& shape) const override;
+
+  PatchMoments depthwise_moments(const at::Tensor& x, const ConvShape& shape) const override;
+  at::Tensor depthwise_forward(const at::Tensor& x, const FoldedConv& conv, bool relu,
+                               const ConvShape& shape) const override;
+  FoldedConv depthwise_weight(const at::Tensor& x, const at::Tensor& y, const at::Tensor& g,
+                              const ConvShape& shape) const override;
+  at::Tensor depthwise_input(const at::Tensor& x, const at::Tensor& g, const at::Tensor& weight,
+                             const MomentFactors& factors, const ConvShape& shape) const override;
+};
+
+}  // namespace mobileone

@@ -1,0 +1,55 @@
+#include "mobileone/reparam/backend.h"
+
+#include <ATen/ATen.h>
+
+#include "aten_backend.h"
+#include "cpu_backend.h"
+#ifdef MOBILEONE_CUDA
+#include "cuda/cuda_backend.h"
+#endif
+
+namespace mobileone {
+using at::Tensor;
+
+PatchMoments Backend::moments(const Tensor& x, const ConvShape& shape) const {
+  return shape.depthwise() ? depthwise_moments(x, shape) : dense_moments(x, shape);
+}
+
+Tensor Backend::convolve(const Tensor& x, const FoldedConv& conv, bool relu,
+                         const ConvShape& shape) const {
+  return shape.depthwise() ? depthwise_forward(x, conv, relu, shape)
+                           : dense_forward(x, conv, relu, shape);
+}
+
+FoldedConv Backend::weight_gradient(const Tensor& x, const Tensor& y, const Tensor& g,
+                                    const ConvShape& shape) const {
+  return shape.depthwise() ? depthwise_weight(x, y, g, shape) : dense_weight(x, y, g, shape);
+}
+
+Tensor Backend::input_gradient(const Tensor& x, const Tensor& g, const Tensor& weight,
+                               const PatchMoments& moments, const PatchMoments& gradient,
+                               const ConvShape& shape) const {
+  const double count = static_cast<double>(g.numel() / g.size(1));
+  MomentFactors factors;
+  factors.d = gradient.covariance * (2 / count);
+  factors.e = gradient.mean / count - at::bmm(factors.d, moments.mean.unsqueeze(2)).squeeze(2);
+  return shape.depthwise() ? depthwise_input(x, g, weight, factors, shape)
+                           : dense_input(x, g, weight, factors, shape);
+}
+
+const Backend& backend_of(const Tensor& tensor) {
+  static const CpuBackend cpu;
+  if (tensor.is_cpu()) return cpu;
+#ifdef MOBILEONE_CUDA
+  static const CudaBackend cuda;
+  if (tensor.is_cuda()) return cuda;
+#endif
+  return portable_backend();
+}
+
+const Backend& portable_backend() {
+  static const AtenBackend aten;
+  return aten;
+}
+
+}  // namespace mobileone

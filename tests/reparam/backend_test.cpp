@@ -1,0 +1,142 @@
+#include "mobileone/reparam/backend.h"
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+#include <torch/utils.h>
+
+#include "devices.h"
+
+namespace mobileone {
+namespace {
+
+using torch::Tensor;
+
+Tensor randn(at::IntArrayRef sizes, torch::Device device) {
+  return torch::randn(sizes, torch::kFloat64).to(device);
+}
+
+Tensor image(at::IntArrayRef sizes, torch::Device device) {
+  return (randn(sizes, device) + 0.3).contiguous(torch::MemoryFormat::ChannelsLast);
+}
+
+void expect_equal(const char* what, const Tensor& actual, const Tensor& expected) {
+  ASSERT_EQ(actual.sizes(), expected.sizes()) << what;
+  EXPECT_TRUE(torch::allclose(actual, expected, 1e-9, 1e-10)) << what << " on " << actual.device();
+}
+
+/// The kernels of each device against LibTorch's operations on it, in double.
+class Convolutions : public testing::TestWithParam<std::tuple<ConvShape, torch::Device>> {};
+
+TEST_P(Convolutions, OfTheKernelsEqualThePortableOnes) {
+  const auto& [shape, device] = GetParam();
+  for (const auto& [height, width] :
+       std::vector<std::pair<int64_t, int64_t>>{{9, 8}, {1, 5}, {2, 2}}) {
+    torch::manual_seed(5);
+    const auto x = image({3, shape.in_channels, height, width}, device);
+    const Backend &own = backend_of(x), &portable = portable_backend();
+
+    const auto moments = own.moments(x, shape), expected = portable.moments(x, shape);
+    expect_equal("mean", moments.mean, expected.mean);
+    expect_equal("covariance", moments.covariance, expected.covariance);
+
+    const FoldedConv conv{randn({shape.out_channels, shape.patch_size()}, device),
+                          randn({shape.out_channels}, device)};
+    const auto y = own.convolve(x, conv, /*relu=*/true, shape);
+    expect_equal("output", y, portable.convolve(x, conv, true, shape));
+
+    const auto g = image(y.sizes(), device), same_g = g.clone();
+    const auto d = own.weight_gradient(x, y, g, shape);
+    const auto expected_d = portable.weight_gradient(x, y, same_g, shape);
+    expect_equal("masked gradient", g, same_g);
+    expect_equal("weight gradient", d.weight, expected_d.weight);
+    expect_equal("bias gradient", d.bias, expected_d.bias);
+
+    const auto c = torch::randn_like(moments.covariance);
+    const PatchMoments d_moments{torch::randn_like(moments.mean), c + c.transpose(1, 2)};
+    expect_equal("input gradient", own.input_gradient(x, g, conv.weight, moments, d_moments, shape),
+                 portable.input_gradient(x, g, conv.weight, moments, d_moments, shape));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Convolutions,
+    testing::Combine(testing::Values(ConvShape{10, 10, 3, 1, 1, 10}, ConvShape{10, 10, 3, 2, 1, 10},
+                                     ConvShape{10, 10, 3, 1, 2, 10}, ConvShape{10, 10, 3, 2, 2, 10},
+                                     ConvShape{10, 10, 5, 1, 1, 10}, ConvShape{5, 7, 1, 1, 1, 1},
+                                     ConvShape{3, 7, 3, 2, 1, 1}, ConvShape{3, 7, 3, 1, 2, 1},
+                                     ConvShape{4, 4, 1, 2, 1, 1}),
+                     testing::ValuesIn(devices())));
+
+class Backends : public testing::TestWithParam<torch::Device> {};
+INSTANTIATE_TEST_SUITE_P(Devices, Backends, testing::ValuesIn(devices()));
+
+TEST_P(Backends, FoldAlike) {
+  for (const int64_t groups : {1, 6}) {
+    torch::manual_seed(6);
+    const auto random = [&](at::IntArrayRef sizes) { return randn(sizes, GetParam()); };
+    const BranchStack branches{random({3, 6, 9}), random({4, 6}), random({4, 6}), {}, 1e-5};
+    const auto c = random({groups, 9, 9});
+    const PatchMoments moments{random({groups, 9}), c + c.transpose(1, 2)};
+    const Backend &own = backend_of(c), &portable = portable_backend();
+    const auto of = own.branch_moments(branches, moments),
+               expected = portable.branch_moments(branches, moments);
+    expect_equal("C w", of.weight_covariance, expected.weight_covariance);
+    expect_equal("mean", of.mean, expected.mean);
+    expect_equal("variance", of.var, expected.var);
+    const auto weight_gradient = random({6, 9});
+    expect_equal("products", own.row_products(branches.weight, weight_gradient),
+                 portable.row_products(branches.weight, weight_gradient));
+    const BranchGradients by{random({4, 6}), random({4, 6}), random({4, 6})};
+    const auto d = own.fold_gradients(branches, moments, of.weight_covariance, weight_gradient, by);
+    const auto expected_d =
+        portable.fold_gradients(branches, moments, expected.weight_covariance, weight_gradient, by);
+    expect_equal("weight gradient", d.weight, expected_d.weight);
+    expect_equal("mean gradient", d.moments.mean, expected_d.moments.mean);
+    expect_equal("covariance gradient", d.moments.covariance, expected_d.moments.covariance);
+  }
+}
+
+TEST_P(Backends, TrainDirectUnitsAlike) {
+  for (const bool skip : {false, true}) {
+    for (const bool relu : {false, true}) {
+      torch::manual_seed(7);
+      const int64_t norms = skip ? 2 : 1;
+      const DirectUnit unit{randn({6, 6}, GetParam()), randn({norms, 6}, GetParam()),
+                            randn({norms, 6}, GetParam()), 1e-5};
+      const auto x = image({2, 6, 5, 7}, GetParam()), y = image({2, 6, 5, 7}, GetParam());
+      const Backend &own = backend_of(x), &portable = portable_backend();
+      const auto statistics = own.direct_statistics(x, y, unit),
+                 expected = portable.direct_statistics(x, y, unit);
+      expect_equal("mean", statistics.mean, expected.mean);
+      expect_equal("variance", statistics.var, expected.var);
+      expect_equal("output", own.direct_output(x, y, unit, statistics, relu),
+                   portable.direct_output(x, y, unit, statistics, relu));
+      const auto g = image(y.sizes(), GetParam());
+      const auto d = own.direct_gradients(x, y, g.clone(), unit, statistics, relu, true);
+      const auto expected_d =
+          portable.direct_gradients(x, y, g.clone(), unit, statistics, relu, true);
+      expect_equal("weight gradient", d.weight, expected_d.weight);
+      expect_equal("gamma gradient", d.gamma, expected_d.gamma);
+      expect_equal("beta gradient", d.beta, expected_d.beta);
+      expect_equal("input gradient", d.x, expected_d.x);
+    }
+  }
+}
+
+TEST_P(Backends, GateAlike) {
+  torch::manual_seed(8);
+  const auto z = image({3, 10, 4, 5}, GetParam()), g = image({3, 10, 4, 5}, GetParam()),
+             same_g = g.clone();
+  const auto gate = torch::rand({3, 10}, torch::kFloat64).to(GetParam()),
+             offset = randn({3, 10}, GetParam());
+  const Backend &own = backend_of(z), &portable = portable_backend();
+  expect_equal("output", own.gated_relu(z, gate), portable.gated_relu(z, gate));
+  expect_equal("gate gradient", own.gate_gradient(z, gate, g),
+               portable.gate_gradient(z, gate, same_g));
+  own.gated_gradient(g, gate, offset);
+  portable.gated_gradient(same_g, gate, offset);
+  expect_equal("gradient", g, same_g);
+}
+
+}  // namespace
+}  // namespace mobileone
