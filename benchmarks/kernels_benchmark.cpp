@@ -21,7 +21,7 @@ struct DepthwiseData {
         dx(x),
         y(s.images * s.out_height() * s.out_width() * s.channels, 1.0f),
         g(y),
-        factors(16 * 26 * s.channels, 0.1f),
+        factors(s.by_offset_size(), 0.1f),
         sums(s.moment_rows() * s.channels),
         fast(new bool[s.blocks()]) {
     std::fill_n(fast.get(), s.blocks(), s.has_fast_path());
@@ -63,7 +63,7 @@ void gradient_of_input(benchmark::State& state) {
   run(state, [](DepthwiseData& d) {
     const float* f = d.factors.data();
     backward_input(d.shape, 0, d.shape.tasks(), d.x.data(), d.g.data(),
-                   InputGradient<float>{f, f, f, d.shape.has_fast_path() ? f : nullptr},
+                   InputGradient<float>{f, f, f, d.shape.has_fast_input() ? f : nullptr},
                    d.dx.data());
   });
 }

@@ -70,7 +70,7 @@ class Window {
 
   /// `memory` has size() elements. Values are read less `shift` (a vector; null: 0) and
   /// padding holds −shift.
-  /// `images` are the input of `shape`, or, where the stride is 1, of its output's size.
+  /// `images` are the input of `shape`.
   Window(T* memory, int64_t rows, int64_t padding, const S* images, const Depthwise& shape,
          const Strip& strip, const T* shift)
       : memory_(memory),
@@ -131,30 +131,33 @@ class Window {
   int64_t next_ = kNothing;
 };
 
-/// sums[b] += Σ_k row[x + b + k] · factor[k], for pixels x … x + kPixels − 1 of one row of taps.
-template <int kPixels, int kTaps, typename T>
+/// sums[b] += Σ_k row[b · kStep + k] · factor[k], for kPixels pixels kStep apart of one row of
+/// taps.
+template <int kPixels, int kTaps, int kStep = 1, typename T>
 HWY_INLINE void correlate(const T* row, const T* factor, int64_t stride_factor,
                           hn::Vec<Tag<T>>* sums) {
   const Tag<T> d;
   const size_t lanes = hn::Lanes(d);
-  hn::Vec<Tag<T>> pixels[kPixels + kTaps - 1];
-#pragma GCC unroll 16
-  for (int i = 0; i < kPixels + kTaps - 1; ++i) pixels[i] = hn::Load(d, row + i * lanes);
+  constexpr int kRead = (kPixels - 1) * kStep + kTaps;
+  hn::Vec<Tag<T>> pixels[kRead];
+#pragma GCC unroll 32
+  for (int i = 0; i < kRead; ++i) pixels[i] = hn::Load(d, row + i * lanes);
 #pragma GCC unroll 8
   for (int k = 0; k < kTaps; ++k) {
     const auto f = hn::LoadU(d, factor + k * stride_factor);
 #pragma GCC unroll 8
-    for (int b = 0; b < kPixels; ++b) sums[b] = hn::MulAdd(pixels[b + k], f, sums[b]);
+    for (int b = 0; b < kPixels; ++b) sums[b] = hn::MulAdd(pixels[b * kStep + k], f, sums[b]);
   }
 }
 
-/// Calls f.template operator()<n>(x) to cover columns [begin, end) by runs of n = 8, 4 and 1.
+/// Calls f(n, x) to cover columns begin, begin + step, … below end by runs of n = 8, 4 and 1
+/// columns.
 template <typename F>
-HWY_INLINE void for_runs(int64_t begin, int64_t end, const F& f) {
+HWY_INLINE void for_runs(int64_t begin, int64_t end, int64_t step, const F& f) {
   int64_t x = begin;
-  for (; x + 8 <= end; x += 8) f(std::integral_constant<int, 8>(), x);
-  for (; x + 4 <= end; x += 4) f(std::integral_constant<int, 4>(), x);
-  for (; x < end; ++x) f(std::integral_constant<int, 1>(), x);
+  for (; x + 7 * step < end; x += 8 * step) f(std::integral_constant<int, 8>(), x);
+  for (; x + 3 * step < end; x += 4 * step) f(std::integral_constant<int, 4>(), x);
+  for (; x < end; x += step) f(std::integral_constant<int, 1>(), x);
 }
 
 /// The coefficients of a strip, [rows][lanes] with zeros in lanes beyond the last channel.
@@ -468,7 +471,7 @@ class Convolution {
     const auto bias = hn::Load(d, factors_ + shape_.taps() * lanes);
     if (shape_.has_fast_path()) {
       const T *r0 = window_.row(top), *r1 = window_.row(top + 1), *r2 = window_.row(top + 2);
-      for_runs(0, shape_.width, [&](auto run, int64_t ox) {
+      for_runs(0, shape_.width, 1, [&](auto run, int64_t ox) {
         constexpr int kRun = decltype(run)::value;
         hn::Vec<Tag<T>> sums[kRun];
 #pragma GCC unroll 8
@@ -598,20 +601,16 @@ void backward_weight(const Depthwise& shape, int64_t begin, int64_t end, const S
                                   });
 }
 
-/// Which of the 16 kinds a row or column is: bit 0 where it is the first, bit 1 the last.
-HWY_INLINE int64_t edge_bits(int64_t at, int64_t size) {
-  return (at == 0 ? 1 : 0) + (at == size - 1 ? 2 : 0);
-}
-
-/// Stride 1, 3×3: two correlations, of x by offset and of g with the turned kernel.
-template <typename S>
+/// 3×3 without dilation: a correlation of x by offset and one of g with the turned kernel. With
+/// stride 2 a pixel's parity says which taps see it, and pixels of a row two apart are alike.
+template <typename S, int kStride>
 class FastInputGradient {
  public:
   using T = Compute<S>;
 
   static size_t size(const Depthwise& shape) {
-    return (9 + 2 * 26) * hn::Lanes(Tag<T>()) + Window<S>::size(5, shape.width, 2) +
-           Window<S>::size(3, shape.width, 1);
+    return 9 * hn::Lanes(Tag<T>()) + Window<S>::size(5, shape.width, 2) +
+           Window<S>::size(3, shape.out_width(), 1);
   }
 
   FastInputGradient(const Depthwise& shape, const Strip& strip, const S* x, const S* g,
@@ -620,11 +619,9 @@ class FastInputGradient {
         strip_(strip),
         by_offset_(gradient.by_offset),
         turned_(memory),
-        inner_(memory + 9 * hn::Lanes(Tag<T>())),
-        edge_(inner_ + 26 * hn::Lanes(Tag<T>())),
-        window_(edge_ + 26 * hn::Lanes(Tag<T>()), 5, 2, x, shape, strip, nullptr),
-        gradients_(edge_ + 26 * hn::Lanes(Tag<T>()) + Window<S>::size(5, shape.width, 2), 3, 1, g,
-                   shape, strip, nullptr),
+        window_(memory + 9 * hn::Lanes(Tag<T>()), 5, 2, x, shape, strip, nullptr),
+        gradients_(memory + 9 * hn::Lanes(Tag<T>()) + Window<S>::size(5, shape.width, 2), 3, 1, g,
+                   output_of(shape), strip, nullptr),
         out_(dx + strip.image * shape.height * shape.width * shape.channels + strip.channel) {
     for (int64_t i = 0; i < 9; ++i) {
       gather(gradient.weight + (8 - i) * shape.channels, 1, shape.channels, strip,
@@ -633,61 +630,91 @@ class FastInputGradient {
   }
 
   HWY_INLINE void row(int64_t y) {
-    const int64_t width = shape_.width, kind = edge_bits(y, shape_.height);
+    const int64_t last = shape_.width - 1;
     window_.advance(-2, y + 2);
-    gradients_.advance(-1, y + 1);
-    if (kind != row_kind_) {
-      row_kind_ = kind;
-      gather_factors(kind, inner_);
-    }
-    const std::integral_constant<int, 1> one;
-    gather_factors(kind + 4 * edge_bits(0, width), edge_);
-    pixels(one, y, 0, edge_);
-    for_runs(1, width - 1, [&](auto run, int64_t x) { pixels(run, y, x, inner_); });
-    if (width > 1) {
-      gather_factors(kind + 4 * edge_bits(width - 1, width), edge_);
-      pixels(one, y, width - 1, edge_);
+    gradients_.advance(-1, (y + 1) / kStride);
+    const int rows = tap_mask(y, shape_.out_height(), kStride);
+    const auto one = std::integral_constant<int, 1>();
+    if constexpr (kStride == 1) {
+      pixels<5, 5>(one, y, 0, rows);
+      for_runs(1, last, 1, [&](auto run, int64_t x) { pixels<5, 5>(run, y, x, rows); });
+      if (last > 0) pixels<5, 5>(one, y, last, rows);
+    } else if (y % 2 == 0) {
+      for_runs(0, last + 1, 2, [&](auto run, int64_t x) { pixels<3, 3>(run, y, x, rows); });
+      for_runs(1, last, 2, [&](auto run, int64_t x) { pixels<3, 5>(run, y, x, rows); });
+      if (last % 2 == 1) pixels<3, 5>(one, y, last, rows);
+    } else {
+      for_runs(0, last + 1, 2, [&](auto run, int64_t x) { pixels<5, 3>(run, y, x, rows); });
+      for_runs(1, last, 2, [&](auto run, int64_t x) { pixels<5, 5>(run, y, x, rows); });
+      if (last % 2 == 1) pixels<5, 5>(one, y, last, rows);
     }
   }
 
   void finish() {}
 
  private:
-  HWY_INLINE void gather_factors(int64_t kind, T* to) const {
-    gather(by_offset_ + kind * 26 * shape_.channels, 26, shape_.channels, strip_, to);
+  static Depthwise output_of(const Depthwise& shape) {
+    Depthwise output = shape;
+    output.height = shape.out_height(), output.width = shape.out_width();
+    return output;
   }
 
-  template <typename Run>
-  HWY_INLINE void pixels(Run, int64_t y, int64_t x, const T* factors) const {
+  /// A run of pixels kStride apart from (y,x), all of one kind, whose patches reach over kRows rows
+  /// and kColumns columns of x.
+  template <int kRows, int kColumns, typename Run>
+  HWY_INLINE void pixels(Run, int64_t y, int64_t x, int row_mask) const {
     constexpr int kRun = Run::value;
+    // Rows and columns of g that see a pixel, and where in the turned kernel they begin.
+    constexpr bool kOddRow = kStride == 2 && kRows == 5, kOddColumn = kStride == 2 && kColumns == 5;
+    constexpr int kGradientRows = kStride == 1 ? 3
+                                  : kOddRow    ? 2
+                                               : 1,
+                  kGradientColumns = kStride == 1 ? 3
+                                     : kOddColumn ? 2
+                                                  : 1,
+                  kFirstRow = kStride == 1 || kOddRow ? 0 : 1,
+                  kFirstColumn = kStride == 1 || kOddColumn ? 0 : 1;
     const Tag<T> d;
     const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-    hn::Vec<Tag<T>> sums[kRun];
-    const auto constant = hn::Load(d, factors + 25 * lanes);
+    constexpr int64_t kBlock = Depthwise::kBlock;
+    const int column_mask = tap_mask(x, shape_.out_width(), kStride);
+    const T* factors =
+        by_offset_ + factors_at(strip_.channel, kind_of_pixel(row_mask, column_mask));
+    hn::Vec<Tag<T>> sums[kRun], more[kRun];
+    const auto constant = hn::LoadU(d, factors + 25 * kBlock);
 #pragma GCC unroll 8
-    for (int b = 0; b < kRun; ++b) sums[b] = constant;
+    for (int b = 0; b < kRun; ++b) sums[b] = constant, more[b] = hn::Zero(d);
 #pragma GCC unroll 8
-    for (int k = 0; k < 5; ++k) {
-      correlate<kRun, 5>(window_.row(y + k - 2) + (x - 2) * lanes, factors + 5 * k * lanes, lanes,
-                         sums);
+    for (int k = 0; k < kRows; ++k) {
+      const int from = k + (5 - kRows) / 2, first = (5 - kColumns) / 2;
+      // Short runs would wait for one chain of sums.
+      correlate<kRun, kColumns, kStride>(window_.row(y + from - 2) + (x + first - 2) * lanes,
+                                         factors + (5 * from + first) * kBlock, kBlock,
+                                         kRun < 8 && k % 2 == 1 ? more : sums);
     }
 #pragma GCC unroll 8
-    for (int k = 0; k < 3; ++k) {
-      correlate<kRun, 3>(gradients_.row(y + k - 1) + (x - 1) * lanes, turned_ + 3 * k * lanes,
-                         lanes, sums);
+    for (int k = 0; k < kGradientRows; ++k) {
+      const int64_t row = kStride == 1 ? y + k - 1 : (y - (kOddRow ? 1 : 0)) / 2 + k,
+                    column = kStride == 1 ? x - 1 : (x - (kOddColumn ? 1 : 0)) / 2;
+      correlate<kRun, kGradientColumns>(
+          gradients_.row(row) + column * lanes,
+          turned_ + (3 * (kFirstRow + kStride * k) + kFirstColumn) * lanes, kStride * lanes,
+          kRun < 8 ? more : sums);
     }
     S* out = out_ + (y * shape_.width + x) * shape_.channels;
 #pragma GCC unroll 8
-    for (int b = 0; b < kRun; ++b) store(sums[b], out + b * shape_.channels, strip_.count);
+    for (int b = 0; b < kRun; ++b) {
+      if constexpr (kRun < 8) sums[b] = hn::Add(sums[b], more[b]);
+      store(sums[b], out + b * kStride * shape_.channels, strip_.count);
+    }
   }
 
   const Depthwise& shape_;
   Strip strip_;
   const T* by_offset_;
-  T *turned_, *inner_, *edge_;
+  T* turned_;
   Window<S> window_, gradients_;
   S* out_;
-  int64_t row_kind_ = -1;
 };
 
 /// Any stride, kernel and dilation: for each pixel, the patches that see it. Pixels of a row that
@@ -835,8 +862,10 @@ void backward_input(const Depthwise& shape, int64_t begin, int64_t end, const S*
                            return Worker(shape, strip, x, g, gradient, dx, memory);
                          });
   };
-  if (gradient.by_offset != nullptr) {
-    run(std::common_type<FastInputGradient<S>>());
+  if (gradient.by_offset != nullptr && shape.stride == 1) {
+    run(std::common_type<FastInputGradient<S, 1>>());
+  } else if (gradient.by_offset != nullptr) {
+    run(std::common_type<FastInputGradient<S, 2>>());
   } else {
     run(std::common_type<GeneralInputGradient<S>>());
   }
@@ -958,8 +987,12 @@ void finish_moments(const Depthwise& shape, int64_t begin, int64_t end, const T*
 template <typename T>
 void sum_by_offset(const Depthwise& shape, int64_t begin, int64_t end, const T* d, const T* e,
                    T* by_offset) {
-  for (int64_t kind = 0; kind < kPixelKinds; ++kind) {
-    sum_by_offset_of_kind(shape.channels, kind, begin, end, d, e, by_offset);
+  for (int64_t block = begin; block < end; ++block) {
+    const int64_t channel = block * Depthwise::kBlock,
+                  count = std::min(Depthwise::kBlock, shape.channels - channel);
+    for (int64_t kind = 0; kind < Depthwise::kPixelKinds; ++kind) {
+      sum_factors(shape, channel, count, kind, d, e, by_offset);
+    }
   }
 }
 

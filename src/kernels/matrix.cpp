@@ -146,6 +146,13 @@ HWY_INLINE void outer_tile(int64_t rows, const T* a, const T* b, int64_t height,
   for (int i = 0; i < kTileRows; ++i) {
     for (int v = 0; v < kVectors; ++v) sums[v][i] = hn::Zero(d);
   }
+  // A large c lies in L3 or beyond; its tile arrives while the products are summed.
+  constexpr int64_t kLine = 64 / sizeof(double);
+  for (int64_t i = 0; i < std::min<int64_t>(height, kTileRows); ++i) {
+    for (int64_t j = 0; j < std::min(columns, kVectors * lanes); j += kLine) {
+      __builtin_prefetch(c + i * stride_c + j, 1);
+    }
+  }
   for (int64_t r = 0; r < rows; ++r) {
     const auto first = hn::LoadU(d, b + r * kPanel<T>);
     const auto second = kVectors > 1 ? hn::LoadU(d, b + r * kPanel<T> + lanes) : first;

@@ -183,6 +183,10 @@ BranchMoments AtenBackend::branch_moments(const BranchStack& branches,
   return {products, (weight * moments.mean).sum(2), (weight * products).sum(2)};
 }
 
+Tensor AtenBackend::weighted_sum(const Tensor& weight, const Tensor& scale) const {
+  return (weight * scale.narrow(0, 0, weight.size(0)).unsqueeze(2)).sum(0);
+}
+
 Tensor AtenBackend::row_products(const Tensor& a, const Tensor& b) const { return (a * b).sum(2); }
 
 FoldGradients AtenBackend::fold_gradients(const BranchStack& branches, const PatchMoments& moments,

@@ -10,6 +10,7 @@ class CpuBackend final : public Backend {
  public:
   BranchMoments branch_moments(const BranchStack& branches,
                                const PatchMoments& moments) const override;
+  at::Tensor weighted_sum(const at::Tensor& weight, const at::Tensor& scale) const override;
   at::Tensor row_products(const at::Tensor& a, const at::Tensor& b) const override;
   FoldGradients fold_gradients(const BranchStack& branches, const PatchMoments& moments,
                                const at::Tensor& weight_covariance,

@@ -34,12 +34,21 @@ Tensor patch_rows(const Tensor& x, const ConvShape& shape) {
         const int64_t top = line % out_height * shape.stride - shape.padding();
         for (int64_t ox = 0; ox < out_width; ++ox) {
           const int64_t left = ox * shape.stride - shape.padding();
-          for (int64_t tap = 0; tap < kernel * kernel; ++tap, out += channels) {
-            const int64_t y = top + tap / kernel * shape.dilation,
-                          xx = left + tap % kernel * shape.dilation;
-            const bool inside = y >= 0 && y < height && xx >= 0 && xx < width;
-            const S* from = image + (y * width + xx) * channels;
-            for (int64_t c = 0; c < channels; ++c) out[c] = inside ? from[c] : S{};
+          // Where the image goes on beside a row of taps, these lie side by side.
+          const bool together = shape.dilation == 1 && left >= 0 && left + kernel <= width;
+          for (int64_t ky = 0; ky < kernel; ++ky) {
+            const int64_t y = top + ky * shape.dilation;
+            const bool row_inside = y >= 0 && y < height;
+            if (together && row_inside) {
+              out = std::copy_n(image + (y * width + left) * channels, kernel * channels, out);
+              continue;
+            }
+            for (int64_t kx = 0; kx < kernel; ++kx) {
+              const int64_t xx = left + kx * shape.dilation;
+              const bool inside = row_inside && xx >= 0 && xx < width;
+              out = inside ? std::copy_n(image + (y * width + xx) * channels, channels, out)
+                           : std::fill_n(out, channels, S{});
+            }
           }
         }
       }

@@ -105,7 +105,7 @@ Tensor CpuBackend::depthwise_input(const Tensor& x, const Tensor& gradient, cons
                                    const MomentFactors& factors, const ConvShape& shape) const {
   const Depthwise g = depthwise_geometry(x, shape);
   auto dx = empty_image(x, x.size(2), x.size(3));
-  const Span span("depthwise input", flops(g, g.taps() + (g.has_fast_path() ? 25 : 81)),
+  const Span span("depthwise input", flops(g, g.taps() + (g.has_fast_path() ? 25 : 73)),
                   2 * bytes(x) + bytes(gradient));
   with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
@@ -114,9 +114,9 @@ Tensor CpuBackend::depthwise_input(const Tensor& x, const Tensor& gradient, cons
                e = channels_to_end<S>(factors.e);
     kernels::InputGradient<T> terms{data_of<T>(w), data_of<T>(d), data_of<T>(e)};
     Tensor by_offset;
-    if (g.has_fast_path()) {
-      by_offset = at::empty({16, 26, g.channels}, w.options());
-      at::parallel_for(0, g.channels, 16, [&](int64_t begin, int64_t end) {
+    if (g.has_fast_input()) {
+      by_offset = at::empty({g.by_offset_size()}, w.options());
+      at::parallel_for(0, g.blocks(), 1, [&](int64_t begin, int64_t end) {
         kernels::sum_by_offset(g, begin, end, terms.d, terms.e, data_of<T>(by_offset));
       });
       terms.by_offset = data_of<T>(by_offset);

@@ -10,11 +10,6 @@ namespace {
 
 using at::Tensor;
 
-/// [B',Cout] → [B,Cout,1]: without the skip, ready to multiply weights.
-Tensor over_weights(const Tensor& by_branch, const BranchStack& branches) {
-  return by_branch.narrow(0, 0, branches.weight.size(0)).unsqueeze(2);
-}
-
 /// The last row of [B',Cout], the skip's.
 Tensor of_skip(const Tensor& by_branch) { return by_branch[by_branch.size(0) - 1]; }
 
@@ -36,7 +31,7 @@ void add_at_own_input(const Tensor& rows, const Tensor& values, const BranchStac
 
 FoldedConv fold_branches(const BranchStack& branches, const BranchStatistics& statistics) {
   const auto scale = branches.gamma * (statistics.var + branches.eps).rsqrt();
-  FoldedConv folded{(branches.weight * over_weights(scale, branches)).sum(0),
+  FoldedConv folded{backend_of(branches.weight).weighted_sum(branches.weight, scale),
                     (branches.beta - scale * statistics.mean).sum(0)};
   if (branches.skip.defined()) {
     folded.weight.scatter_add_(1, branches.skip.unsqueeze(1), of_skip(scale).unsqueeze(1));

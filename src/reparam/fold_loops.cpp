@@ -2,8 +2,12 @@
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #include "cpu_backend.h"
+#include "mobileone/kernels/matrix.h"
 #include "patches.h"
+#include "product.h"
 
 namespace mobileone {
 namespace {
@@ -27,6 +31,13 @@ T dot(const T* a, const T* b, int64_t size) {
   return sum;
 }
 
+/// out += a · w.
+template <typename T>
+void add_scaled(T a, const T* w, int64_t size, T* out) {
+#pragma omp simd
+  for (int64_t i = 0; i < size; ++i) out[i] += a * w[i];
+}
+
 /// out = a · dw + dm · m + 2 dv · wc and out_scaled = dv · w.
 template <typename T>
 void combine(T a, const T* dw, T dm, const T* m, T dv, const T* wc, const T* w, int64_t size,
@@ -36,6 +47,30 @@ void combine(T a, const T* dw, T dm, const T* m, T dv, const T* wc, const T* w, 
     out[i] = a * dw[i] + dm * m[i] + 2 * dv * wc[i];
     out_scaled[i] = dv * w[i];
   }
+}
+
+/// aᵀ b of [n,P] each, known to be symmetric, as [1,P,P]: half the work of a product.
+Tensor symmetric_product(const Tensor& a, const Tensor& b) {
+  const int64_t size = a.size(1);
+  auto product = at::empty({1, size, size}, a.options());
+  AT_DISPATCH_FLOATING_TYPES(a.scalar_type(), "fold", [&] {
+    const auto columns = [&](const Tensor& m, int64_t row) {
+      return kernels::Columns<scalar_t>{m.const_data_ptr<scalar_t>() + row * size, size, size};
+    };
+    const auto sums =
+        product_sums(a.size(0), size * size, [&](int64_t begin, int64_t end, double* partial) {
+          kernels::outer_product(end - begin, columns(a, begin), columns(b, begin), /*diagonal=*/0,
+                                 partial, size);
+        });
+    const auto* upper = sums.const_data_ptr<double>();
+    auto* out = product.data_ptr<scalar_t>();
+    for_outputs(size, [&](int64_t i) {
+      for (int64_t j = 0; j < size; ++j) {
+        out[i * size + j] = static_cast<scalar_t>(upper[std::min(i, j) * size + std::max(i, j)]);
+      }
+    });
+  });
+  return product;
 }
 
 }  // namespace
@@ -61,6 +96,21 @@ BranchMoments CpuBackend::branch_moments(const BranchStack& branches,
     });
   });
   return result;
+}
+
+Tensor CpuBackend::weighted_sum(const Tensor& weight, const Tensor& scale) const {
+  const int64_t count = weight.size(0), outputs = weight.size(1), patch = weight.size(2);
+  auto sum = at::zeros({outputs, patch}, weight.options());
+  AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "fold", [&] {
+    for_outputs(outputs, [&](int64_t o) {
+      auto* out = sum.data_ptr<scalar_t>() + o * patch;
+      for (int64_t row = o; row < count * outputs; row += outputs) {
+        add_scaled(scale.const_data_ptr<scalar_t>()[row],
+                   weight.const_data_ptr<scalar_t>() + row * patch, patch, out);
+      }
+    });
+  });
+  return sum;
 }
 
 Tensor CpuBackend::row_products(const Tensor& a, const Tensor& b) const {
@@ -105,7 +155,9 @@ FoldGradients CpuBackend::fold_gradients(const BranchStack& branches, const Patc
   const auto mean_gradient = by.mean.narrow(0, 0, count).unsqueeze(2);
   gradients.moments.mean =
       at::bmm(by_group(mean_gradient, groups).transpose(1, 2), rows).squeeze(1);
-  gradients.moments.covariance = at::bmm(by_group(scaled, groups).transpose(1, 2), rows);
+  gradients.moments.covariance = groups == 1
+                                     ? symmetric_product(scaled.flatten(0, 1), rows[0])
+                                     : at::bmm(by_group(scaled, groups).transpose(1, 2), rows);
   return gradients;
 }
 

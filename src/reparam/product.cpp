@@ -36,9 +36,9 @@ void multiply(const std::vector<Product>& products, const ProductOptions& option
                         ? options.bias.to(at::CppTypeToScalarType<T>::value).contiguous()
                         : at::Tensor();
   constexpr int64_t kRows = 96;  // of y, which stay in L2 for all products
-  at::parallel_for(0, (y.size(0) + kRows - 1) / kRows, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin * kRows; row < std::min(end * kRows, y.size(0)); row += kRows) {
-      const int64_t rows = std::min(kRows, y.size(0) - row);
+  at::parallel_for(0, y.size(0), kRows, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row += kRows) {
+      const int64_t rows = std::min(kRows, end - row);
       for (size_t i = 0; i < products.size(); ++i) {
         const int64_t k = products[i].a.size(1);
         kernels::Epilogue<T> epilogue;

@@ -32,12 +32,11 @@ void multiply_rows(const std::vector<Product>& products, const ProductOptions& o
 template <typename F>
 at::Tensor product_sums(int64_t rows, int64_t size, const F& f) {
   constexpr int64_t kRows = 192, kMostBytes = int64_t{512} << 20;
-  const int64_t blocks = (rows + kRows - 1) / kRows,
-                workers = std::clamp<int64_t>(kMostBytes / (8 * size), 1, at::get_num_threads());
-  return parallel_sums((blocks + workers - 1) / workers, blocks, size,
+  const int64_t workers = std::clamp<int64_t>(kMostBytes / (8 * size), 1, at::get_num_threads());
+  return parallel_sums((rows + workers - 1) / workers, rows, size,
                        [&](int64_t begin, int64_t end, double* sums) {
-                         for (int64_t block = begin; block < end; ++block) {
-                           f(block * kRows, std::min((block + 1) * kRows, rows), sums);
+                         for (int64_t row = begin; row < end; row += kRows) {
+                           f(row, std::min(row + kRows, end), sums);
                          }
                        });
 }

@@ -58,12 +58,7 @@ struct Results {
   std::vector<float> y, g, dx;
 };
 
-/// Room for kPixelKinds × kOffsetFactors factors.
-std::vector<float> empty_by_offset(const Depthwise& shape) {
-  return std::vector<float>(static_cast<size_t>(16 * 26 * shape.channels));
-}
-
-Results run(const Depthwise& shape, bool fast, int64_t target) {
+Results run(const Depthwise& shape, bool fast, bool fast_input, int64_t target) {
   hwy::SetSupportedTargetsForTest(target);
   Inputs in(shape);
   Results r(shape, in);
@@ -82,9 +77,9 @@ Results run(const Depthwise& shape, bool fast, int64_t target) {
   backward_weight(shape, 0, shape.tasks(), in.x.data(), r.y.data(), r.g.data(),
                   r.weight_sums.data());
   InputGradient<float> gradient{in.weight.data(), in.d.data(), in.e.data()};
-  auto by_offset = empty_by_offset(shape);
-  if (fast) {
-    sum_by_offset(shape, 0, channels, in.d.data(), in.e.data(), by_offset.data());
+  std::vector<float> by_offset(static_cast<size_t>(shape.by_offset_size()));
+  if (fast_input) {
+    sum_by_offset(shape, 0, shape.blocks(), in.d.data(), in.e.data(), by_offset.data());
     gradient.by_offset = by_offset.data();
   }
   backward_input(shape, 0, shape.tasks(), in.x.data(), r.g.data(), gradient, r.dx.data());
@@ -122,10 +117,10 @@ Results run_cuda_threads(const Depthwise& shape, bool by_offset_way) {
                  r.covariance.data());
 
   InputGradient<float> gradient{in.weight.data(), in.d.data(), in.e.data()};
-  auto by_offset = empty_by_offset(shape);
+  std::vector<float> by_offset(static_cast<size_t>(shape.by_offset_size()));
   if (by_offset_way) {
-    for_threads(kPixelKinds, [&](int64_t kind, int64_t c) {
-      sum_by_offset_of_kind(channels, kind, c, c + 1, in.d.data(), in.e.data(), by_offset.data());
+    for_threads(Depthwise::kPixelKinds, [&](int64_t kind, int64_t c) {
+      sum_factors(shape, c, 1, kind, in.d.data(), in.e.data(), by_offset.data());
     });
     gradient.by_offset = by_offset.data();
   }
@@ -161,25 +156,27 @@ class DepthwiseShapes : public testing::TestWithParam<Depthwise> {};
 
 TEST_P(DepthwiseShapes, EveryInstructionSetAgreesWithTheScalarOne) {
   const Depthwise shape = GetParam();
-  const bool fast = shape.has_fast_path();
-  const Results expected = run(shape, fast, HWY_SCALAR);
+  const bool fast = shape.has_fast_path(), fast_input = shape.has_fast_input();
+  const Results expected = run(shape, fast, fast_input, HWY_SCALAR);
   for (const int64_t target : {int64_t{HWY_AVX3}, int64_t{HWY_AVX2}, int64_t{HWY_NEON}}) {
     if ((hwy::SupportedTargets() & target) == 0) continue;
     SCOPED_TRACE(hwy::TargetName(target));
-    expect_near(run(shape, fast, target), expected);
+    expect_near(run(shape, fast, fast_input, target), expected);
   }
 }
 
 TEST_P(DepthwiseShapes, TheFastWayEqualsTheGeneralOne) {
-  if (!GetParam().has_fast_path()) GTEST_SKIP() << "this kernel has only the general way";
+  const Depthwise shape = GetParam();
+  const bool fast = shape.has_fast_path(), fast_input = shape.has_fast_input();
+  if (!fast && !fast_input) GTEST_SKIP() << "this kernel has only the general way";
   const auto target = static_cast<int64_t>(hwy::SupportedTargets());
-  expect_near(run(GetParam(), true, target), run(GetParam(), false, target));
+  expect_near(run(shape, fast, fast_input, target), run(shape, false, false, target));
 }
 
 TEST_P(DepthwiseShapes, TheThreadsOfACudaDeviceDoTheSame) {
   const Depthwise shape = GetParam();
   if (shape.kernel != 3) GTEST_SKIP() << "the CUDA kernels are 3x3";
-  const Results expected = run(shape, false, static_cast<int64_t>(hwy::SupportedTargets()));
+  const Results expected = run(shape, false, false, static_cast<int64_t>(hwy::SupportedTargets()));
   expect_near(run_cuda_threads(shape, false), expected);
   if (shape.has_fast_path()) expect_near(run_cuda_threads(shape, true), expected);
 }

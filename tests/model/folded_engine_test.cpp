@@ -269,13 +269,13 @@ TEST(FoldedUnit, TheSameThreadsGiveTheSameBits) {
   for (size_t i = 0; i < first.gradients.size(); ++i) {
     EXPECT_TRUE(torch::equal(first.gradients[i], second.gradients[i])) << i;
   }
-  // Another number of threads adds sums over pixels, which are in double, in another order: only
-  // what a float32 keeps of that may change.
+  // Another number of threads cuts the pixels elsewhere: sums are in float32 over up to 192 of
+  // them, in double beyond, so that a few units in the last place of a float32 may change.
   const int threads = at::get_num_threads();
   at::set_num_threads(threads + 1);
   const auto other = run();
   at::set_num_threads(threads);
-  expect_close(other, first, 1e-6);
+  expect_close(other, first, 1e-5);
 }
 
 TEST(FoldedUnit, ANonFiniteInputNeverBecomesAFiniteOutput) {

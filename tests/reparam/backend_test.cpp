@@ -83,6 +83,8 @@ TEST_P(Backends, FoldAlike) {
     expect_equal("C w", of.weight_covariance, expected.weight_covariance);
     expect_equal("mean", of.mean, expected.mean);
     expect_equal("variance", of.var, expected.var);
+    expect_equal("sum", own.weighted_sum(branches.weight, branches.gamma),
+                 portable.weighted_sum(branches.weight, branches.gamma));
     const auto weight_gradient = random({6, 9});
     expect_equal("products", own.row_products(branches.weight, weight_gradient),
                  portable.row_products(branches.weight, weight_gradient));

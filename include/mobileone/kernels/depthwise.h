@@ -19,6 +19,9 @@ struct Depthwise {
 
   /// Channels of a task, and of a block that is summed fast or not.
   static constexpr int64_t kGroup = 64, kBlock = 16;
+  /// Kinds of input pixels by the taps that see them, and factors of each kind: 25 of x by offset
+  /// and a constant.
+  static constexpr int64_t kPixelKinds = 16, kOffsetFactors = 26;
 
   constexpr int64_t taps() const { return kernel * kernel; }
   constexpr int64_t padding() const { return dilation * (kernel / 2); }
@@ -32,8 +35,13 @@ struct Depthwise {
   /// Rows of sums that `moments` adds to: P sums and P (P + 1) / 2 products, upper half by rows;
   /// the fast way's sums fit in too.
   constexpr int64_t moment_rows() const { return taps() + taps() * (taps() + 1) / 2; }
-  /// Whether the fast way of `moments` and `backward_input` knows this kernel.
+  /// Whether the fast way of `moments` and of `convolve` knows this kernel.
   constexpr bool has_fast_path() const { return kernel == 3 && stride == 1 && dilation == 1; }
+  /// Whether that of `backward_input` does, and the elements of its factors.
+  constexpr bool has_fast_input() const { return kernel == 3 && stride <= 2 && dilation == 1; }
+  constexpr int64_t by_offset_size() const {
+    return blocks() * kPixelKinds * kOffsetFactors * kBlock;
+  }
 };
 
 /// Adds to sums [moment_rows, channels] the sums of p_i − s and of (p_i − s)(p_j − s), i ≤ j, over
@@ -63,9 +71,8 @@ void backward_weight(const Depthwise& shape, int64_t begin, int64_t end, const S
 
 /// How the gradient of the input depends on g and x. The moments' part of the gradient of a
 /// patch, e_i + Σ_j D_ij p_j, is D [P, P, channels] (symmetric in i and j) and e [P, channels]. For
-/// the fast way, `by_offset` [16, 26, channels] holds its sums for each of the 16 kinds of pixel
-/// (bits: first row, last row, first column, last column): 25 factors of x by offset and a
-/// constant; `sum_by_offset` makes it.
+/// the fast way, `by_offset` [blocks, kinds, 26, kBlock] holds its sums over the taps that see a
+/// pixel, for each kind of pixel; `sum_by_offset` makes it.
 template <typename T>
 struct InputGradient {
   const T* weight = nullptr;
@@ -79,7 +86,7 @@ template <typename S>
 void backward_input(const Depthwise& shape, int64_t begin, int64_t end, const S* x, const S* g,
                     const InputGradient<Compute<S>>& gradient, S* dx);
 
-/// Fills by_offset for channels [begin, end).
+/// Fills by_offset for blocks [begin, end) of channels.
 template <typename T>
 void sum_by_offset(const Depthwise& shape, int64_t begin, int64_t end, const T* d, const T* e,
                    T* by_offset);

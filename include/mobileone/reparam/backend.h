@@ -83,6 +83,8 @@ class Backend {
   /// Of the branches' outputs, from those of the patches.
   virtual BranchMoments branch_moments(const BranchStack& branches,
                                        const PatchMoments& moments) const = 0;
+  /// [Cout,P]: Σ_b scale[b,o] · weight[b,o,p], over the branches of `weight`.
+  virtual at::Tensor weighted_sum(const at::Tensor& weight, const at::Tensor& scale) const = 0;
   /// [B,Cout]: Σ_p a[b,o,p] · b[o,p].
   virtual at::Tensor row_products(const at::Tensor& a, const at::Tensor& b) const = 0;
   /// The gradients of weights and patch moments from that of the folded weight and of the

@@ -1,5 +1,5 @@
-#include "cuda/depthwise_threads.h"
 #include "cuda/depthwise.h"
+#include "cuda/depthwise_threads.h"
 
 namespace mobileone::kernels::cuda {
 namespace {
@@ -72,9 +72,10 @@ cudaError_t backward_input(const Depthwise& shape, const S* x, const S* g,
 template <typename T>
 cudaError_t sum_by_offset(const Depthwise& shape, const T* d, const T* e, T* by_offset,
                           cudaStream_t stream) {
-  return launch(kPixelKinds, shape.channels, stream, [=] __device__(int64_t kind, int64_t channel) {
-    sum_by_offset_of_kind(shape.channels, kind, channel, channel + 1, d, e, by_offset);
-  });
+  return launch(Depthwise::kPixelKinds, shape.channels, stream,
+                [=] __device__(int64_t kind, int64_t channel) {
+                  sum_factors(shape, channel, 1, kind, d, e, by_offset);
+                });
 }
 
 #define MOBILEONE_INSTANTIATE(S)                                                                  \

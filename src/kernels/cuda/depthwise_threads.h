@@ -190,15 +190,16 @@ MOBILEONE_HOST_DEVICE void backward_input_of_row_by_offset(
   T weight[kTaps];
   MOBILEONE_UNROLL
   for (int i = 0; i < kTaps; ++i) weight[i] = gradient.weight[i * shape.channels + channel];
-  // Of this row's pixels that lie on neither of its ends.
+  const int row_mask = tap_mask(y, shape.out_height(), 1);
   const auto factors_of = [&](int64_t column) {
-    return gradient.by_offset +
-           pixel_kind(y, column, shape.height, shape.width) * kOffsetFactors * shape.channels +
-           channel;
+    const int column_mask = tap_mask(column, shape.out_width(), 1);
+    return gradient.by_offset + factors_at(channel, kind_of_pixel(row_mask, column_mask));
   };
-  T inner[kOffsetFactors];
+  // Of this row's pixels that lie on neither of its ends.
+  constexpr int64_t kBlock = Depthwise::kBlock, kFactors = Depthwise::kOffsetFactors;
+  T inner[kFactors];
   const T* inner_factors = factors_of(shape.width > 2 ? 1 : 0);
-  for (int i = 0; i < kOffsetFactors; ++i) inner[i] = inner_factors[i * shape.channels];
+  for (int i = 0; i < kFactors; ++i) inner[i] = inner_factors[i * kBlock];
   T window[5][5] = {}, turned[3][3] = {};
   for (int64_t column = 0; column < shape.width; ++column) {
     MOBILEONE_UNROLL
@@ -224,9 +225,9 @@ MOBILEONE_HOST_DEVICE void backward_input_of_row_by_offset(
       for (int i = 0; i < 25; ++i) sum += inner[i] * window[i / 5][i % 5];
     } else {
       const T* factors = factors_of(column);
-      sum = factors[25 * shape.channels];
+      sum = factors[25 * kBlock];
       MOBILEONE_UNROLL
-      for (int i = 0; i < 25; ++i) sum += factors[i * shape.channels] * window[i / 5][i % 5];
+      for (int i = 0; i < 25; ++i) sum += factors[i * kBlock] * window[i / 5][i % 5];
     }
     MOBILEONE_UNROLL
     for (int i = 0; i < kTaps; ++i) sum += weight[kTaps - 1 - i] * turned[i / 3][i % 3];

@@ -104,7 +104,7 @@ Tensor CudaBackend::depthwise_input(const Tensor& x, const Tensor& gradient, con
     kernels::InputGradient<T> terms{data_of<T>(w), data_of<T>(d), data_of<T>(e)};
     Tensor by_offset;
     if (g.has_fast_path()) {
-      by_offset = at::empty({16, 26, g.channels}, w.options());
+      by_offset = at::empty({g.by_offset_size()}, w.options());
       C10_CUDA_CHECK(
           kernels::cuda::sum_by_offset(g, terms.d, terms.e, data_of<T>(by_offset), stream));
       terms.by_offset = data_of<T>(by_offset);
