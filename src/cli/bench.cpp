@@ -81,6 +81,10 @@ void bench_train(const TrainOptions& options) {
              1e3 * median, seconds.size(), batch / best);
   fmt::print("memory: {:.0f} MiB at its peak, {:.0f} MiB before the first step\n\n",
              cost.peak_rss_mib, cost.rss_before_mib);
+  if (choose_device(config.runtime.device).is_cuda()) {
+    fmt::print("parts of a step are timed on a CPU only: a device works on while its host times\n");
+    return;
+  }
   const MachinePeaks peaks = measure_peaks();
   const double steps = static_cast<double>(seconds.size());
   double total = 0, timed = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dispatch.h"
 #include "scratch.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -17,6 +18,28 @@ namespace HWY_NAMESPACE {
 /// Rows of a tile. A tile holds two vectors a row in registers.
 inline constexpr int kTileRows = kManyRegisters ? 12 : 6;
 
+/// sums[v][i] = Σ_l left(l, i) · vector v of row l of a panel.
+template <int kRows, int kVectors, typename T, typename F>
+HWY_INLINE void sum_tile(int64_t depth, const T* panel, const F& left,
+                         hn::Vec<Tag<T>> (&sums)[kVectors][kRows]) {
+  const Tag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    for (int v = 0; v < kVectors; ++v) sums[v][i] = hn::Zero(d);
+  }
+  for (int64_t l = 0; l < depth; ++l) {
+    const auto first = hn::LoadU(d, panel + l * kPanel<T>);
+    const auto second = kVectors > 1 ? hn::LoadU(d, panel + l * kPanel<T> + lanes) : first;
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const auto value = hn::Set(d, left(l, i));
+      sums[0][i] = hn::MulAdd(value, first, sums[0][i]);
+      if constexpr (kVectors > 1) sums[1][i] = hn::MulAdd(value, second, sums[1][i]);
+    }
+  }
+}
+
 template <int kRows, int kVectors, typename T>
 HWY_INLINE void multiply_tile(int64_t k, const T* a, int64_t stride_a, const T* panel,
                               const Epilogue<T>& epilogue, int64_t columns, T* y,
@@ -24,20 +47,8 @@ HWY_INLINE void multiply_tile(int64_t k, const T* a, int64_t stride_a, const T* 
   const Tag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   hn::Vec<Tag<T>> sums[kVectors][kRows];
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    for (int v = 0; v < kVectors; ++v) sums[v][i] = hn::Zero(d);
-  }
-  for (int64_t l = 0; l < k; ++l) {
-    const auto first = hn::LoadU(d, panel + l * kPanel<T>);
-    const auto second = kVectors > 1 ? hn::LoadU(d, panel + l * kPanel<T> + lanes) : first;
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      const auto value = hn::Set(d, a[i * stride_a + l]);
-      sums[0][i] = hn::MulAdd(value, first, sums[0][i]);
-      if constexpr (kVectors > 1) sums[1][i] = hn::MulAdd(value, second, sums[1][i]);
-    }
-  }
+  sum_tile<kRows, kVectors>(
+      k, panel, [&](int64_t l, int i) { return a[i * stride_a + l]; }, sums);
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
     for (int v = 0; v < kVectors; ++v) {
@@ -74,8 +85,8 @@ HWY_INLINE void prefetch_rows(const S* data, int64_t begin, int64_t end, int64_t
 }
 
 template <typename T>
-void multiply_rows(int64_t rows, int64_t k, int64_t n, const T* a, int64_t stride_a,
-                   const T* packed, const Epilogue<T>& epilogue, T* y, int64_t stride_y) {
+void multiply(int64_t rows, int64_t k, int64_t n, const T* a, int64_t stride_a, const T* packed,
+              const Epilogue<T>& epilogue, T* y, int64_t stride_y) {
   const int64_t step = 2 * static_cast<int64_t>(hn::Lanes(Tag<T>()));
   constexpr int64_t kBlock = 8 * kTileRows;  // rows whose part of a stays in L2 for all panels
   for (int64_t block = 0; block < rows; block += kBlock) {
@@ -103,16 +114,8 @@ void multiply_rows(int64_t rows, int64_t k, int64_t n, const T* a, int64_t strid
   }
 }
 
-void multiply_float(int64_t rows, int64_t k, int64_t n, const float* a, int64_t stride_a,
-                    const float* packed, const Epilogue<float>& epilogue, float* y,
-                    int64_t stride_y) {
-  multiply_rows(rows, k, n, a, stride_a, packed, epilogue, y, stride_y);
-}
-void multiply_double(int64_t rows, int64_t k, int64_t n, const double* a, int64_t stride_a,
-                     const double* packed, const Epilogue<double>& epilogue, double* y,
-                     int64_t stride_y) {
-  multiply_rows(rows, k, n, a, stride_a, packed, epilogue, y, stride_y);
-}
+MOBILEONE_KERNEL(multiply, float)
+MOBILEONE_KERNEL(multiply, double)
 
 /// Copies columns [from, from + width) of `rows` rows side by side, shifted, zeros beyond the last.
 template <typename S>
@@ -141,11 +144,6 @@ HWY_INLINE void outer_tile(int64_t rows, const T* a, const T* b, int64_t height,
                            double* c, int64_t stride_c) {
   const Tag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  hn::Vec<Tag<T>> sums[kVectors][kTileRows];
-#pragma GCC unroll 16
-  for (int i = 0; i < kTileRows; ++i) {
-    for (int v = 0; v < kVectors; ++v) sums[v][i] = hn::Zero(d);
-  }
   // A large c lies in L3 or beyond; its tile arrives while the products are summed.
   constexpr int64_t kLine = 64 / sizeof(double);
   for (int64_t i = 0; i < std::min<int64_t>(height, kTileRows); ++i) {
@@ -153,16 +151,9 @@ HWY_INLINE void outer_tile(int64_t rows, const T* a, const T* b, int64_t height,
       __builtin_prefetch(c + i * stride_c + j, 1);
     }
   }
-  for (int64_t r = 0; r < rows; ++r) {
-    const auto first = hn::LoadU(d, b + r * kPanel<T>);
-    const auto second = kVectors > 1 ? hn::LoadU(d, b + r * kPanel<T> + lanes) : first;
-#pragma GCC unroll 16
-    for (int i = 0; i < kTileRows; ++i) {
-      const auto value = hn::Set(d, a[r * kTileRows + i]);
-      sums[0][i] = hn::MulAdd(value, first, sums[0][i]);
-      if constexpr (kVectors > 1) sums[1][i] = hn::MulAdd(value, second, sums[1][i]);
-    }
-  }
+  hn::Vec<Tag<T>> sums[kVectors][kTileRows];
+  sum_tile<kTileRows, kVectors>(
+      rows, b, [&](int64_t r, int i) { return a[r * kTileRows + i]; }, sums);
 #pragma GCC unroll 16
   for (int i = 0; i < kTileRows; ++i) {
     if (i >= height) break;
@@ -173,8 +164,8 @@ HWY_INLINE void outer_tile(int64_t rows, const T* a, const T* b, int64_t height,
 }
 
 template <typename S>
-void outer(int64_t rows, const Columns<S>& a, const Columns<S>& b, int64_t diagonal, double* c,
-           int64_t stride_c) {
+void outer_product(int64_t rows, const Columns<S>& a, const Columns<S>& b, int64_t diagonal,
+                   double* c, int64_t stride_c) {
   using T = Compute<S>;
   // Sums in T over so many rows, in double beyond; a block of panels stays in L1 and L2.
   constexpr int64_t kBlock = 192;
@@ -209,18 +200,7 @@ void outer(int64_t rows, const Columns<S>& a, const Columns<S>& b, int64_t diago
   }
 }
 
-void outer_float(int64_t rows, const Columns<float>& a, const Columns<float>& b, int64_t diagonal,
-                 double* c, int64_t stride_c) {
-  outer(rows, a, b, diagonal, c, stride_c);
-}
-void outer_double(int64_t rows, const Columns<double>& a, const Columns<double>& b,
-                  int64_t diagonal, double* c, int64_t stride_c) {
-  outer(rows, a, b, diagonal, c, stride_c);
-}
-void outer_bfloat16(int64_t rows, const Columns<bfloat16>& a, const Columns<bfloat16>& b,
-                    int64_t diagonal, double* c, int64_t stride_c) {
-  outer(rows, a, b, diagonal, c, stride_c);
-}
+MOBILEONE_KERNELS(outer_product)
 
 }  // namespace HWY_NAMESPACE
 }  // namespace mobileone::kernels
@@ -244,30 +224,31 @@ template void pack(int64_t, int64_t, const double*, int64_t, int64_t, double*);
 
 HWY_EXPORT(multiply_float);
 HWY_EXPORT(multiply_double);
-HWY_EXPORT(outer_float);
-HWY_EXPORT(outer_double);
-HWY_EXPORT(outer_bfloat16);
+MOBILEONE_DISPATCH(outer_product)
 
+template <>
 void multiply(int64_t rows, int64_t k, int64_t n, const float* a, int64_t stride_a,
               const float* packed, const Epilogue<float>& epilogue, float* y, int64_t stride_y) {
-  HWY_DYNAMIC_DISPATCH(multiply_float)(rows, k, n, a, stride_a, packed, epilogue, y, stride_y);
+  HWY_DYNAMIC_DISPATCH(multiply_float)()(rows, k, n, a, stride_a, packed, epilogue, y, stride_y);
 }
+template <>
 void multiply(int64_t rows, int64_t k, int64_t n, const double* a, int64_t stride_a,
               const double* packed, const Epilogue<double>& epilogue, double* y, int64_t stride_y) {
-  HWY_DYNAMIC_DISPATCH(multiply_double)(rows, k, n, a, stride_a, packed, epilogue, y, stride_y);
+  HWY_DYNAMIC_DISPATCH(multiply_double)()(rows, k, n, a, stride_a, packed, epilogue, y, stride_y);
 }
-void outer_product(int64_t rows, const Columns<float>& a, const Columns<float>& b, int64_t diagonal,
+
+template <typename S>
+void outer_product(int64_t rows, const Columns<S>& a, const Columns<S>& b, int64_t diagonal,
                    double* c, int64_t stride_c) {
-  HWY_DYNAMIC_DISPATCH(outer_float)(rows, a, b, diagonal, c, stride_c);
+  best_outer_product<S>()(rows, a, b, diagonal, c, stride_c);
 }
-void outer_product(int64_t rows, const Columns<double>& a, const Columns<double>& b,
-                   int64_t diagonal, double* c, int64_t stride_c) {
-  HWY_DYNAMIC_DISPATCH(outer_double)(rows, a, b, diagonal, c, stride_c);
-}
-void outer_product(int64_t rows, const Columns<bfloat16>& a, const Columns<bfloat16>& b,
-                   int64_t diagonal, double* c, int64_t stride_c) {
-  HWY_DYNAMIC_DISPATCH(outer_bfloat16)(rows, a, b, diagonal, c, stride_c);
-}
+#define MOBILEONE_INSTANTIATE(S)                                                               \
+  template void outer_product(int64_t, const Columns<S>&, const Columns<S>&, int64_t, double*, \
+                              int64_t);
+MOBILEONE_INSTANTIATE(float)
+MOBILEONE_INSTANTIATE(double)
+MOBILEONE_INSTANTIATE(bfloat16)
+#undef MOBILEONE_INSTANTIATE
 
 }  // namespace mobileone::kernels
 #endif

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "rows_tables.h"
+#include "dispatch.h"
 #include "scratch.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -150,14 +150,11 @@ void normalise_backward(int64_t rows, int64_t channels, const S* y, const S* x,
   });
 }
 
-template <typename S>
-RowKernels<S> row_kernels() {
-  return {column_moments<S>, normalise<S>, relu_backward<S>, normalise_backward_sums<S>,
-          normalise_backward<S>};
-}
-RowKernels<float> rows_float() { return row_kernels<float>(); }
-RowKernels<double> rows_double() { return row_kernels<double>(); }
-RowKernels<bfloat16> rows_bfloat16() { return row_kernels<bfloat16>(); }
+MOBILEONE_KERNELS(column_moments)
+MOBILEONE_KERNELS(normalise)
+MOBILEONE_KERNELS(relu_backward)
+MOBILEONE_KERNELS(normalise_backward_sums)
+MOBILEONE_KERNELS(normalise_backward)
 
 }  // namespace HWY_NAMESPACE
 }  // namespace mobileone::kernels
@@ -165,51 +162,42 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace mobileone::kernels {
-namespace {
 
-HWY_EXPORT(rows_float);
-HWY_EXPORT(rows_double);
-HWY_EXPORT(rows_bfloat16);
-
-/// The functions of the best instruction set that this machine has.
-template <typename S>
-RowKernels<S> best() {
-  if constexpr (std::is_same_v<S, float>) return HWY_DYNAMIC_DISPATCH(rows_float)();
-  if constexpr (std::is_same_v<S, double>) return HWY_DYNAMIC_DISPATCH(rows_double)();
-  if constexpr (std::is_same_v<S, bfloat16>) return HWY_DYNAMIC_DISPATCH(rows_bfloat16)();
-}
-
-}  // namespace
+MOBILEONE_DISPATCH(column_moments)
+MOBILEONE_DISPATCH(normalise)
+MOBILEONE_DISPATCH(relu_backward)
+MOBILEONE_DISPATCH(normalise_backward_sums)
+MOBILEONE_DISPATCH(normalise_backward)
 
 template <typename S>
 void column_moments(int64_t rows, int64_t channels, const S* x, const Compute<S>* shift,
                     double* sums) {
-  best<S>().column_moments(rows, channels, x, shift, sums);
+  best_column_moments<S>()(rows, channels, x, shift, sums);
 }
 
 template <typename S>
 void normalise(int64_t rows, int64_t channels, const S* y, const S* x,
                const Affine<Compute<S>>& affine, bool relu, S* out) {
-  best<S>().normalise(rows, channels, y, x, affine, relu, out);
+  best_normalise<S>()(rows, channels, y, x, affine, relu, out);
 }
 
 template <typename S>
 void relu_backward(int64_t rows, int64_t channels, const S* y, S* g, double* sums) {
-  best<S>().relu_backward(rows, channels, y, g, sums);
+  best_relu_backward<S>()(rows, channels, y, g, sums);
 }
 
 template <typename S>
 void normalise_backward_sums(int64_t rows, int64_t channels, const S* y, const S* x,
                              const Affine<Compute<S>>& affine, bool relu, const Compute<S>* shift,
                              const Compute<S>* shift_skip, S* g, double* sums) {
-  best<S>().normalise_backward_sums(rows, channels, y, x, affine, relu, shift, shift_skip, g, sums);
+  best_normalise_backward_sums<S>()(rows, channels, y, x, affine, relu, shift, shift_skip, g, sums);
 }
 
 template <typename S>
 void normalise_backward(int64_t rows, int64_t channels, const S* y, const S* x,
                         const NormGradient<Compute<S>>& main, const NormGradient<Compute<S>>& skip,
                         S* g, S* dx) {
-  best<S>().normalise_backward(rows, channels, y, x, main, skip, g, dx);
+  best_normalise_backward<S>()(rows, channels, y, x, main, skip, g, dx);
 }
 
 #define MOBILEONE_INSTANTIATE(S)                                                                 \

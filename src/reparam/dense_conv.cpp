@@ -70,15 +70,19 @@ PatchMoments CpuBackend::dense_moments(const Tensor& x, const ConvShape& shape) 
     using T = Compute<S>;
     const auto shift = sample.mean.to(at::CppTypeToScalarType<T>::value);
     const T* shifts = data_of<T>(shift);
-    // Column sums, column squares, then the upper half of the second moments.
-    auto sums = product_sums(rows.size(0), (2 + patch) * patch,
-                             [&](int64_t begin, int64_t end, double* partial) {
-                               const S* data = data_of<const S>(rows) + begin * patch;
-                               kernels::column_moments(end - begin, patch, data, shifts, partial);
-                               const kernels::Columns<S> columns{data, patch, patch, shifts};
-                               kernels::outer_product(end - begin, columns, columns, /*diagonal=*/0,
-                                                      partial + 2 * patch, patch);
-                             });
+    // An error here is one of a whole channel, where others average out: sums in double after fewer
+    // rows. Column sums, column squares, then the upper half of the second moments.
+    constexpr int64_t kBlock = 64;
+    auto sums = product_sums(
+        rows.size(0), (2 + patch) * patch,
+        [&](int64_t begin, int64_t end, double* partial) {
+          const S* data = data_of<const S>(rows) + begin * patch;
+          kernels::column_moments(end - begin, patch, data, shifts, partial);
+          const kernels::Columns<S> columns{data, patch, patch, shifts};
+          kernels::outer_product(end - begin, columns, columns, /*diagonal=*/0, partial + 2 * patch,
+                                 patch);
+        },
+        kBlock);
     const double n = static_cast<double>(rows.size(0));
     PatchMoments result{at::empty({1, patch}, at::kDouble),
                         at::empty({1, patch, patch}, at::kDouble)};

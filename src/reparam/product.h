@@ -28,15 +28,15 @@ void multiply_rows(const std::vector<Product>& products, const ProductOptions& o
                    const at::Tensor& y);
 
 /// parallel_sums over rows in blocks that stay in a core's L2 cache, with at most a few hundred MiB
-/// for all threads' sums.
+/// for all threads' sums. Kernels sum in the activations' precision within a block.
 template <typename F>
-at::Tensor product_sums(int64_t rows, int64_t size, const F& f) {
-  constexpr int64_t kRows = 192, kMostBytes = int64_t{512} << 20;
+at::Tensor product_sums(int64_t rows, int64_t size, const F& f, int64_t block = 192) {
+  constexpr int64_t kMostBytes = int64_t{512} << 20;
   const int64_t workers = std::clamp<int64_t>(kMostBytes / (8 * size), 1, at::get_num_threads());
   return parallel_sums((rows + workers - 1) / workers, rows, size,
                        [&](int64_t begin, int64_t end, double* sums) {
-                         for (int64_t row = begin; row < end; row += kRows) {
-                           f(row, std::min(row + kRows, end), sums);
+                         for (int64_t row = begin; row < end; row += block) {
+                           f(row, std::min(row + block, end), sums);
                          }
                        });
 }

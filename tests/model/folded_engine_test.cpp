@@ -6,6 +6,8 @@
 #include <torch/utils.h>
 
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "devices.h"
 #include "mobileone/model/method.h"
@@ -183,6 +185,35 @@ std::vector<Case> cases() {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, FoldedUnits, testing::ValuesIn(cases()));
 
+/// The relative error of all tensors together.
+double relative_error(const std::vector<Tensor>& actual, const std::vector<Tensor>& expected) {
+  double error = 0, norm = 0;
+  for (size_t i = 0; i < actual.size(); ++i) {
+    const auto e = expected[i].to(torch::kFloat64);
+    error += (actual[i].to(torch::kFloat64) - e).square().sum().item<double>();
+    norm += e.square().sum().item<double>();
+  }
+  return std::sqrt(error / norm);
+}
+
+TEST(FoldedUnit, GradientsInFloatAreAsExactAsThoseOfBranches) {
+  double log_ratio = 0, count = 0;
+  for (const auto& c : cases()) {
+    if (c.batch * c.height * c.width < 100) continue;  // too few sums to speak of a mean
+    torch::manual_seed(0);
+    const auto x =
+        torch::randn({c.batch, c.units[0].in_channels, c.height, c.width}, torch::kFloat64) + 0.3;
+    const auto exact = run_units(make_units(c.units, torch::kFloat64), x, false).gradients;
+    const auto error = [&](bool folded) {
+      const auto units = make_units(c.units, torch::kFloat32);
+      return relative_error(run_units(units, x.to(torch::kFloat32), folded).gradients, exact);
+    };
+    log_ratio += std::log(error(true) / error(false));
+    ++count;
+  }
+  EXPECT_LE(std::exp(log_ratio / count), 1.5);
+}
+
 TEST(FoldedUnit, StaysExactWhereMeansAreAHundredDeviations) {
   for (const auto& options :
        {unit(20, 20, 3, 1, 3, true), unit(20, 24, 1, 1, 3, false), unit(20, 20, 1, 1, 1, false)}) {
@@ -335,6 +366,33 @@ TEST(Network, EveryVariantTrainsAsItsBranchesDo) {
       expect_close(run(Engine::kFolded, device), run(Engine::kBranches, device), 1e-9);
     }
   }
+}
+
+// Gradients of deep networks of random weights differ by the ReLUs that rounding flips, which hides
+// the engines' own errors; units have few.
+TEST(Network, FloatIsAsExactAsItsBranches) {
+  double log_ratio = 0, count = 0;
+  for (const auto& entry : enum_names(Variant{})) {
+    for (int seed = 0; seed < 2; ++seed) {
+      const auto run = [&](Engine engine, torch::ScalarType dtype) {
+        torch::NoGradGuard no_grad;
+        torch::manual_seed(seed);
+        MobileOne network(network_options(entry.value, 5));
+        const auto x = torch::randn({8, 3, 64, 64});
+        network->to(dtype);
+        network->engine = engine;
+        network->train();
+        auto results = network->buffers();
+        results.push_back(network->forward(x.to(dtype)));
+        return results;
+      };
+      const auto exact = run(Engine::kBranches, torch::kFloat64);
+      log_ratio += std::log(relative_error(run(Engine::kFolded, torch::kFloat32), exact) /
+                            relative_error(run(Engine::kBranches, torch::kFloat32), exact));
+      ++count;
+    }
+  }
+  EXPECT_LE(std::exp(log_ratio / count), 1.5);
 }
 
 TEST(Network, BranchesEngineMayTakeOverInMidRun) {

@@ -33,10 +33,9 @@ struct Epilogue {
 
 /// y [rows,n] = a [rows,k] · b [k,n], with an epilogue; b is packed, rows of a and y lie `stride_a`
 /// and `stride_y` elements apart.
-void multiply(int64_t rows, int64_t k, int64_t n, const float* a, int64_t stride_a,
-              const float* packed, const Epilogue<float>& epilogue, float* y, int64_t stride_y);
-void multiply(int64_t rows, int64_t k, int64_t n, const double* a, int64_t stride_a,
-              const double* packed, const Epilogue<double>& epilogue, double* y, int64_t stride_y);
+template <typename T>
+void multiply(int64_t rows, int64_t k, int64_t n, const T* a, int64_t stride_a, const T* packed,
+              const Epilogue<T>& epilogue, T* y, int64_t stride_y);
 
 /// Columns of a matrix of `rows` rows: element (r,i) is data[r * stride + i] − shift[i].
 template <typename S>
@@ -50,11 +49,8 @@ struct Columns {
 /// c [a.count, b.count] += aᵀ b, summed over `rows` rows: in blocks in the operands' precision,
 /// over blocks in double. Only elements (i,j) with i < j + diagonal need be right: 0 and a = b
 /// give the upper half of a symmetric product; a.count gives all.
-void outer_product(int64_t rows, const Columns<float>& a, const Columns<float>& b, int64_t diagonal,
+template <typename S>
+void outer_product(int64_t rows, const Columns<S>& a, const Columns<S>& b, int64_t diagonal,
                    double* c, int64_t stride_c);
-void outer_product(int64_t rows, const Columns<double>& a, const Columns<double>& b,
-                   int64_t diagonal, double* c, int64_t stride_c);
-void outer_product(int64_t rows, const Columns<bfloat16>& a, const Columns<bfloat16>& b,
-                   int64_t diagonal, double* c, int64_t stride_c);
 
 }  // namespace mobileone::kernels

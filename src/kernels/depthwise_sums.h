@@ -1,17 +1,6 @@
 #pragma once
 
-#include "mobileone/kernels/depthwise.h"
-
 namespace mobileone::kernels {
-
-/// The functions of depthwise.h that are compiled for each instruction set.
-template <typename S>
-struct DepthwiseKernels {
-  decltype(&moments<S>) moments;
-  decltype(&convolve<S>) convolve;
-  decltype(&backward_weight<S>) backward_weight;
-  decltype(&backward_input<S>) backward_input;
-};
 
 /// The fast way's sums: of products x[q] x[q + offset] by offset over the whole map and over its
 /// edges, of which the products of two taps are differences.

@@ -1,0 +1,326 @@
+#include "depthwise_by_offset.h"
+#include "dispatch.h"
+#include "mobileone/kernels/depthwise.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "depthwise_input.cpp"
+#include <hwy/foreach_target.h>
+// The order matters: Highway compiles what follows once for each instruction set.
+#include "depthwise-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace mobileone::kernels {
+namespace HWY_NAMESPACE {
+
+/// 3×3 without dilation: a correlation of x by offset and one of g with the turned kernel. With
+/// stride 2 a pixel's parity says which taps see it, and pixels of a row two apart are alike.
+template <typename S, int kStride>
+class FastInputGradient {
+ public:
+  using T = Compute<S>;
+
+  static size_t size(const Depthwise& shape) {
+    return 9 * hn::Lanes(Tag<T>()) + Window<S>::size(5, shape.width, 2) +
+           Window<S>::size(3, shape.out_width(), 1);
+  }
+
+  FastInputGradient(const Depthwise& shape, const Strip& strip, const S* x, const S* g,
+                    const InputGradient<T>& gradient, S* dx, T* memory)
+      : shape_(shape),
+        strip_(strip),
+        by_offset_(gradient.by_offset),
+        turned_(memory),
+        window_(memory + 9 * hn::Lanes(Tag<T>()), 5, 2, x, shape, strip, nullptr),
+        gradients_(memory + 9 * hn::Lanes(Tag<T>()) + Window<S>::size(5, shape.width, 2), 3, 1, g,
+                   output_of(shape), strip, nullptr),
+        out_(dx + strip.image * shape.height * shape.width * shape.channels + strip.channel) {
+    for (int64_t i = 0; i < 9; ++i) {
+      gather(gradient.weight + (8 - i) * shape.channels, 1, shape.channels, strip,
+             turned_ + i * static_cast<int64_t>(hn::Lanes(Tag<T>())));
+    }
+  }
+
+  HWY_INLINE void row(int64_t y) {
+    const int64_t last = shape_.width - 1;
+    window_.advance(-2, y + 2);
+    gradients_.advance(-1, (y + 1) / kStride);
+    const int rows = tap_mask(y, shape_.out_height(), kStride);
+    const auto one = std::integral_constant<int, 1>();
+    if constexpr (kStride == 1) {
+      pixels<5, 5>(one, y, 0, rows);
+      for_runs(1, last, 1, [&](auto run, int64_t x) { pixels<5, 5>(run, y, x, rows); });
+      if (last > 0) pixels<5, 5>(one, y, last, rows);
+    } else if (y % 2 == 0) {
+      for_runs(0, last + 1, 2, [&](auto run, int64_t x) { pixels<3, 3>(run, y, x, rows); });
+      for_runs(1, last, 2, [&](auto run, int64_t x) { pixels<3, 5>(run, y, x, rows); });
+      if (last % 2 == 1) pixels<3, 5>(one, y, last, rows);
+    } else {
+      for_runs(0, last + 1, 2, [&](auto run, int64_t x) { pixels<5, 3>(run, y, x, rows); });
+      for_runs(1, last, 2, [&](auto run, int64_t x) { pixels<5, 5>(run, y, x, rows); });
+      if (last % 2 == 1) pixels<5, 5>(one, y, last, rows);
+    }
+  }
+
+  void finish() {}
+
+ private:
+  static Depthwise output_of(const Depthwise& shape) {
+    Depthwise output = shape;
+    output.height = shape.out_height(), output.width = shape.out_width();
+    return output;
+  }
+
+  /// A run of pixels kStride apart from (y,x), all of one kind, whose patches reach over kRows rows
+  /// and kColumns columns of x.
+  template <int kRows, int kColumns, typename Run>
+  HWY_INLINE void pixels(Run, int64_t y, int64_t x, int row_mask) const {
+    constexpr int kRun = Run::value;
+    // Rows and columns of g that see a pixel, and where in the turned kernel they begin.
+    constexpr bool kOddRow = kStride == 2 && kRows == 5, kOddColumn = kStride == 2 && kColumns == 5;
+    constexpr int kGradientRows = kStride == 1 ? 3
+                                  : kOddRow    ? 2
+                                               : 1,
+                  kGradientColumns = kStride == 1 ? 3
+                                     : kOddColumn ? 2
+                                                  : 1,
+                  kFirstRow = kStride == 1 || kOddRow ? 0 : 1,
+                  kFirstColumn = kStride == 1 || kOddColumn ? 0 : 1;
+    const Tag<T> d;
+    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+    constexpr int64_t kBlock = Depthwise::kBlock;
+    const int column_mask = tap_mask(x, shape_.out_width(), kStride);
+    const T* factors =
+        by_offset_ + factors_at(strip_.channel, kind_of_pixel(row_mask, column_mask));
+    hn::Vec<Tag<T>> sums[kRun], more[kRun];
+    const auto constant = hn::LoadU(d, factors + 25 * kBlock);
+#pragma GCC unroll 8
+    for (int b = 0; b < kRun; ++b) sums[b] = constant, more[b] = hn::Zero(d);
+#pragma GCC unroll 8
+    for (int k = 0; k < kRows; ++k) {
+      const int from = k + (5 - kRows) / 2, first = (5 - kColumns) / 2;
+      // Short runs would wait for one chain of sums.
+      correlate<kRun, kColumns, kStride>(window_.row(y + from - 2) + (x + first - 2) * lanes,
+                                         factors + (5 * from + first) * kBlock, kBlock,
+                                         kRun < 8 && k % 2 == 1 ? more : sums);
+    }
+#pragma GCC unroll 8
+    for (int k = 0; k < kGradientRows; ++k) {
+      const int64_t row = kStride == 1 ? y + k - 1 : (y - (kOddRow ? 1 : 0)) / 2 + k,
+                    column = kStride == 1 ? x - 1 : (x - (kOddColumn ? 1 : 0)) / 2;
+      correlate<kRun, kGradientColumns>(
+          gradients_.row(row) + column * lanes,
+          turned_ + (3 * (kFirstRow + kStride * k) + kFirstColumn) * lanes, kStride * lanes,
+          kRun < 8 ? more : sums);
+    }
+    S* out = out_ + (y * shape_.width + x) * shape_.channels;
+#pragma GCC unroll 8
+    for (int b = 0; b < kRun; ++b) {
+      if constexpr (kRun < 8) sums[b] = hn::Add(sums[b], more[b]);
+      store(sums[b], out + b * kStride * shape_.channels, strip_.count);
+    }
+  }
+
+  const Depthwise& shape_;
+  Strip strip_;
+  const T* by_offset_;
+  T* turned_;
+  Window<S> window_, gradients_;
+  S* out_;
+};
+
+/// Any stride, kernel and dilation: for each pixel, the patches that see it. Pixels of a row that
+/// lie a stride apart are seen by the same taps; a run of them shares their factors.
+template <typename S>
+class GeneralInputGradient {
+ public:
+  using T = Compute<S>;
+
+  static size_t size(const Depthwise& shape) {
+    return static_cast<size_t>((2 + shape.taps()) * shape.taps()) * hn::Lanes(Tag<T>()) +
+           Window<S>::size(4 * shape.padding() + 1, shape.width, shape.padding());
+  }
+
+  GeneralInputGradient(const Depthwise& shape, const Strip& strip, const S* x, const S* g,
+                       const InputGradient<T>& gradient, S* dx, T* memory)
+      : shape_(shape),
+        strip_(strip),
+        weight_(memory),
+        constant_(weight_ + shape.taps() * hn::Lanes(Tag<T>())),
+        product_(constant_ + shape.taps() * hn::Lanes(Tag<T>())),
+        window_(product_ + shape.taps() * shape.taps() * hn::Lanes(Tag<T>()),
+                4 * shape.padding() + 1, shape.padding(), x, shape, strip, nullptr),
+        gradients_(g + strip.image * shape.out_height() * shape.out_width() * shape.channels +
+                   strip.channel),
+        out_(dx + strip.image * shape.height * shape.width * shape.channels + strip.channel) {
+    gather(gradient.weight, shape.taps(), shape.channels, strip, weight_);
+    gather(gradient.e, shape.taps(), shape.channels, strip, constant_);
+    gather(gradient.d, shape.taps() * shape.taps(), shape.channels, strip, product_);
+  }
+
+  HWY_INLINE void row(int64_t y) {
+    window_.advance(-shape_.padding(),
+                    std::min(y + 2 * shape_.padding(), shape_.height - 1 + shape_.padding()));
+    for (int64_t first = 0; first < std::min(shape_.stride, shape_.width); ++first) {
+      const int64_t count = (shape_.width - first + shape_.stride - 1) / shape_.stride;
+      constexpr int kRun = 8;
+      int64_t i = 0;
+      while (i < count) {
+        const int64_t x = first + i * shape_.stride;
+        if (i + kRun <= count && same_taps(x, kRun)) {
+          pixels<kRun>(y, x);
+          i += kRun;
+        } else {
+          pixels<1>(y, x);
+          ++i;
+        }
+      }
+    }
+  }
+
+  void finish() {}
+
+ private:
+  /// The column of the patch of which column x is tap kx: whether it is an output at all for a
+  /// stride (`on_grid`), and which.
+  struct PatchColumn {
+    bool on_grid;
+    int64_t index;
+  };
+  HWY_INLINE PatchColumn patch_of(int64_t x, int64_t tap) const {
+    const int64_t left = x - tap * shape_.dilation + shape_.padding();
+    const int64_t index =
+        left >= 0 ? left / shape_.stride : -((-left + shape_.stride - 1) / shape_.stride);
+    return {index * shape_.stride == left, index};
+  }
+  HWY_INLINE bool is_output(const PatchColumn& patch, int64_t size) const {
+    return patch.on_grid && patch.index >= 0 && patch.index < size;
+  }
+
+  /// Whether each tap that sees column x sees all `run` columns a stride apart, or none of them.
+  HWY_INLINE bool same_taps(int64_t x, int64_t run) const {
+    for (int64_t kx = 0; kx < shape_.kernel; ++kx) {
+      const PatchColumn patch = patch_of(x, kx);
+      if (!patch.on_grid) continue;
+      const bool first = patch.index >= 0 && patch.index < shape_.out_width();
+      const int64_t end = patch.index + run - 1;
+      const bool last = end >= 0 && end < shape_.out_width();
+      if (first != last) return false;
+    }
+    return true;
+  }
+
+  template <int kRun>
+  HWY_INLINE void pixels(int64_t y, int64_t x) const {
+    const Tag<T> d;
+    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), kernel = shape_.kernel,
+                  stride = shape_.stride, dilation = shape_.dilation;
+    hn::Vec<Tag<T>> sums[kRun];
+#pragma GCC unroll 8
+    for (int b = 0; b < kRun; ++b) sums[b] = hn::Zero(d);
+    for (int64_t ky = 0; ky < kernel; ++ky) {
+      const PatchColumn patch_row = patch_of(y, ky);
+      if (!is_output(patch_row, shape_.out_height())) continue;
+      for (int64_t kx = 0; kx < kernel; ++kx) {
+        const PatchColumn patch = patch_of(x, kx);
+        if (!is_output(patch, shape_.out_width())) continue;
+        const int64_t tap = ky * kernel + kx, top = y - ky * dilation, left = x - kx * dilation;
+        const auto constant = hn::Load(d, constant_ + tap * lanes),
+                   weight = hn::Load(d, weight_ + tap * lanes);
+        const S* g =
+            gradients_ + (patch_row.index * shape_.out_width() + patch.index) * shape_.channels;
+#pragma GCC unroll 8
+        for (int b = 0; b < kRun; ++b) {
+          sums[b] = hn::Add(sums[b], constant);
+          sums[b] = hn::MulAdd(load(g + b * shape_.channels, strip_.count), weight, sums[b]);
+        }
+        const T* factor = product_ + tap * shape_.taps() * lanes;
+        for (int64_t jy = 0; jy < kernel; ++jy) {
+          const T* row = window_.row(top + jy * dilation) + left * lanes;
+          for (int64_t jx = 0; jx < kernel; ++jx, factor += lanes) {
+            const auto f = hn::Load(d, factor);
+            const T* pixel = row + jx * dilation * lanes;
+#pragma GCC unroll 8
+            for (int b = 0; b < kRun; ++b) {
+              sums[b] = hn::MulAdd(hn::Load(d, pixel + b * stride * lanes), f, sums[b]);
+            }
+          }
+        }
+      }
+    }
+    S* out = out_ + (y * shape_.width + x) * shape_.channels;
+#pragma GCC unroll 8
+    for (int b = 0; b < kRun; ++b) {
+      store(sums[b], out + b * stride * shape_.channels, strip_.count);
+    }
+  }
+
+  const Depthwise& shape_;
+  Strip strip_;
+  T *weight_, *constant_, *product_;
+  Window<S> window_;
+  const S* gradients_;
+  S* out_;
+};
+
+template <typename S>
+void backward_input(const Depthwise& shape, int64_t begin, int64_t end, const S* x, const S* g,
+                    const InputGradient<Compute<S>>& gradient, S* dx) {
+  using T = Compute<S>;
+  const auto run = [&](auto worker) {
+    using Worker = typename decltype(worker)::type;
+    run_tasks<T, Worker>(shape, begin, end, shape.height, Worker::size(shape),
+                         [&](const Strip& strip, T* memory) {
+                           return Worker(shape, strip, x, g, gradient, dx, memory);
+                         });
+  };
+  if (gradient.by_offset != nullptr && shape.stride == 1) {
+    run(std::common_type<FastInputGradient<S, 1>>());
+  } else if (gradient.by_offset != nullptr) {
+    run(std::common_type<FastInputGradient<S, 2>>());
+  } else {
+    run(std::common_type<GeneralInputGradient<S>>());
+  }
+}
+
+MOBILEONE_KERNELS(backward_input)
+
+}  // namespace HWY_NAMESPACE
+}  // namespace mobileone::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace mobileone::kernels {
+
+MOBILEONE_DISPATCH(backward_input)
+
+template <typename S>
+void backward_input(const Depthwise& shape, int64_t begin, int64_t end, const S* x, const S* g,
+                    const InputGradient<Compute<S>>& gradient, S* dx) {
+  best_backward_input<S>()(shape, begin, end, x, g, gradient, dx);
+}
+
+template <typename T>
+void sum_by_offset(const Depthwise& shape, int64_t begin, int64_t end, const T* d, const T* e,
+                   T* by_offset) {
+  for (int64_t block = begin; block < end; ++block) {
+    const int64_t channel = block * Depthwise::kBlock,
+                  count = std::min(Depthwise::kBlock, shape.channels - channel);
+    for (int64_t kind = 0; kind < Depthwise::kPixelKinds; ++kind) {
+      sum_factors(shape, channel, count, kind, d, e, by_offset);
+    }
+  }
+}
+
+#define MOBILEONE_INSTANTIATE(S)                                                       \
+  template void backward_input(const Depthwise&, int64_t, int64_t, const S*, const S*, \
+                               const InputGradient<Compute<S>>&, S*);
+MOBILEONE_INSTANTIATE(float)
+MOBILEONE_INSTANTIATE(double)
+MOBILEONE_INSTANTIATE(bfloat16)
+#undef MOBILEONE_INSTANTIATE
+template void sum_by_offset(const Depthwise&, int64_t, int64_t, const float*, const float*, float*);
+template void sum_by_offset(const Depthwise&, int64_t, int64_t, const double*, const double*,
+                            double*);
+
+}  // namespace mobileone::kernels
+#endif
