@@ -18,6 +18,15 @@ namespace HWY_NAMESPACE {
 /// Rows of a tile. A tile holds two vectors a row in registers.
 inline constexpr int kTileRows = kManyRegisters ? 12 : 6;
 
+/// Asks for a tile that will be written once its products are summed.
+template <typename T>
+HWY_INLINE void prefetch_tile(const T* tile, int64_t rows, int64_t columns, int64_t stride) {
+  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; j += kLine) __builtin_prefetch(tile + i * stride + j, 1);
+  }
+}
+
 /// sums[v][i] = Σ_l left(l, i) · vector v of row l of a panel.
 template <int kRows, int kVectors, typename T, typename F>
 HWY_INLINE void sum_tile(int64_t depth, const T* panel, const F& left,
@@ -46,6 +55,7 @@ HWY_INLINE void multiply_tile(int64_t k, const T* a, int64_t stride_a, const T* 
                               int64_t stride_y) {
   const Tag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  prefetch_tile(y, kRows, std::min(columns, kVectors * lanes), stride_y);
   hn::Vec<Tag<T>> sums[kVectors][kRows];
   sum_tile<kRows, kVectors>(
       k, panel, [&](int64_t l, int i) { return a[i * stride_a + l]; }, sums);
@@ -144,13 +154,8 @@ HWY_INLINE void outer_tile(int64_t rows, const T* a, const T* b, int64_t height,
                            double* c, int64_t stride_c) {
   const Tag<T> d;
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  // A large c lies in L3 or beyond; its tile arrives while the products are summed.
-  constexpr int64_t kLine = 64 / sizeof(double);
-  for (int64_t i = 0; i < std::min<int64_t>(height, kTileRows); ++i) {
-    for (int64_t j = 0; j < std::min(columns, kVectors * lanes); j += kLine) {
-      __builtin_prefetch(c + i * stride_c + j, 1);
-    }
-  }
+  prefetch_tile(c, std::min<int64_t>(height, kTileRows), std::min(columns, kVectors * lanes),
+                stride_c);
   hn::Vec<Tag<T>> sums[kVectors][kTileRows];
   sum_tile<kTileRows, kVectors>(
       rows, b, [&](int64_t r, int i) { return a[r * kTileRows + i]; }, sums);

@@ -6,6 +6,10 @@
 #include <torch/cuda.h>
 #include <torch/utils.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <algorithm>
 #include <thread>
 
@@ -29,6 +33,12 @@ void set_threads(int64_t threads) {
 }
 
 void prepare_training(const RuntimeConfig& config) {
+#ifdef __GLIBC__
+  // Every step frees what the next one allocates again. Given back to the system in between, as
+  // large blocks are, each page would cost a fault and be cleared each time.
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+#endif
   set_threads(config.threads);
   at::globalContext().setFlushDenormal(true);
   torch::manual_seed(static_cast<uint64_t>(config.seed));
