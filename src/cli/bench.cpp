@@ -1,3 +1,5 @@
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -76,7 +78,7 @@ void bench_train(const TrainOptions& options) {
   fmt::print("{} with the engine '{}' in {}, batch {}, {}x{} px, {} thread(s)\n",
              to_string(config.model.variant), to_string(config.runtime.engine),
              to_string(config.runtime.precision), config.schedule.batch_size, options.size,
-             options.size, config.runtime.threads);
+             options.size, at::get_num_threads());
   fmt::print("step: {:.1f} ms at best, {:.1f} ms median of {}; {:.1f} img/s\n", 1e3 * best,
              1e3 * median, seconds.size(), batch / best);
   fmt::print("memory: {:.0f} MiB at its peak, {:.0f} MiB before the first step\n\n",
