@@ -8,6 +8,7 @@
 
 #include "mobileone/bench/training.h"
 #include "mobileone/config/config.h"
+#include "mobileone/optim/runtime.h"
 
 namespace {
 using namespace mobileone;
@@ -17,11 +18,11 @@ void measure(Config config, int64_t size, int64_t steps) {
   std::sort(cost.seconds.begin(), cost.seconds.end());
   const double median = cost.seconds[cost.seconds.size() / 2];
   fmt::print(
-      "{{\"variant\":\"{}\",\"engine\":\"{}\",\"precision\":\"{}\",\"batch\":{},"
+      "{{\"device\":\"{}\",\"variant\":\"{}\",\"engine\":\"{}\",\"precision\":\"{}\",\"batch\":{},"
       "\"seconds_per_step\":{:.6f},\"images_per_second\":{:.1f}}}\n",
-      to_string(config.model.variant), to_string(config.runtime.engine),
-      to_string(config.runtime.precision), config.schedule.batch_size, median,
-      static_cast<double>(config.schedule.batch_size) / median);
+      choose_device(config.runtime.device).str(), to_string(config.model.variant),
+      to_string(config.runtime.engine), to_string(config.runtime.precision),
+      config.schedule.batch_size, median, static_cast<double>(config.schedule.batch_size) / median);
   std::fflush(stdout);
 }
 

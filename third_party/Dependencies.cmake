@@ -74,11 +74,12 @@ add_library(mobileone_fmt INTERFACE)
 target_compile_definitions(mobileone_fmt INTERFACE FMT_HEADER_ONLY=1)
 
 # The instruction sets that the kernels are compiled for: AVX2, AVX-512 and a portable one on
-# x86-64, NEON on ARM. The older ones would only lengthen the build.
+# x86-64, NEON on ARM. Older ones would only lengthen the build, and vectors of unknown length (SVE)
+# cannot be kept in arrays, as the kernels do.
 add_library(mobileone_highway INTERFACE)
 target_link_libraries(mobileone_highway INTERFACE hwy::hwy)
 target_compile_definitions(mobileone_highway INTERFACE
-  "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL)")
+  "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")
 
 # at::parallel_for is a template that runs serially unless it is compiled for OpenMP, and must find
 # the very OpenMP library that LibTorch runs on: a second one would have threads of its own.
