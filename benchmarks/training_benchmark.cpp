@@ -9,6 +9,7 @@
 #include "mobileone/bench/training.h"
 #include "mobileone/config/config.h"
 #include "mobileone/optim/runtime.h"
+#include "mobileone/util/error.h"
 
 namespace {
 using namespace mobileone;
@@ -38,18 +39,25 @@ int main(int argc, char** argv) {
   app.add_option("--batch", config.schedule.batch_size, "Images per step")->capture_default_str();
   app.add_option("--size", size, "Image size, px")->capture_default_str();
   app.add_option("--steps", steps, "Steps to time, after one to warm up")->capture_default_str();
+  app.add_flag_callback(
+      "--cuda", [&] { config.runtime.device = DeviceChoice::kCuda; }, "Fail where there is no GPU");
   app.add_flag("--tf32", tf32, "Let float32 products of a GPU round to TF32");
   CLI11_PARSE(app, argc, argv);
   at::globalContext().setAllowTF32CuBLAS(tf32);
   at::globalContext().setAllowTF32CuDNN(tf32);
-  for (const auto& variant : enum_names(Variant{})) {
-    for (const auto& precision : enum_names(Precision{})) {
-      for (const auto& engine : enum_names(Engine{})) {
-        config.model.variant = variant.value;
-        config.runtime.precision = precision.value;
-        config.runtime.engine = engine.value;
-        measure(config, size, steps);
+  try {
+    for (const auto& variant : enum_names(Variant{})) {
+      for (const auto& precision : enum_names(Precision{})) {
+        for (const auto& engine : enum_names(Engine{})) {
+          config.model.variant = variant.value;
+          config.runtime.precision = precision.value;
+          config.runtime.engine = engine.value;
+          measure(config, size, steps);
+        }
       }
     }
+  } catch (const Error& error) {
+    fmt::print(stderr, "training_benchmark: {}\n", error.what());
+    return 2;
   }
 }

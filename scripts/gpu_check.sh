@@ -37,4 +37,4 @@ grep -q 'torch_cuda' build-gpu/build.ninja || { say "the LibTorch in $torch has 
 cmake --build build-gpu
 export LD_LIBRARY_PATH=$packages/usr/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 ctest --test-dir build-gpu --output-on-failure -j 2
-build-gpu/training_benchmark "$@"
+build-gpu/training_benchmark --cuda "$@"
