@@ -18,8 +18,8 @@ double time_call(const TimedModel& model, const torch::Tensor& input) {
 
 }  // namespace
 
-std::vector<Latency> measure_latency(const std::vector<TimedModel>& models, int64_t batch, int64_t size,
-                                     int64_t rounds, int64_t runs) {
+std::vector<Latency> measure_latency(const std::vector<TimedModel>& models, int64_t batch,
+                                     int64_t size, int64_t rounds, int64_t runs) {
   torch::NoGradGuard no_grad;
   std::vector<std::vector<double>> times(models.size());
   const auto input = torch::randn({batch, 3, size, size});

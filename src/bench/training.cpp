@@ -8,8 +8,8 @@
 #include <memory>
 
 #include "mobileone/model/mobileone.h"
-#include "mobileone/optim/loss.h"
 #include "mobileone/optim/flat_state.h"
+#include "mobileone/optim/loss.h"
 #include "mobileone/optim/optimizer.h"
 #include "mobileone/optim/runtime.h"
 

@@ -9,7 +9,6 @@
 #include <torch/utils.h>
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <utility>
@@ -23,6 +22,10 @@ namespace {
 
 using torch::Tensor;
 using torch::autograd::variable_list;
+
+void append(const std::vector<Tensor>& from, std::vector<Tensor>& to) {
+  to.insert(to.end(), from.begin(), from.end());
+}
 
 /// The steps of a chain of units between its forward and its backward pass, shared by its nodes.
 class Chain : public torch::CustomClassHolder {
@@ -78,10 +81,6 @@ class Chain : public torch::CustomClassHolder {
     return inputs_[i] = before.output(before.output_needs_input() ? input(i - 1) : Tensor());
   }
 
-  static void append(const std::vector<Tensor>& from, std::vector<Tensor>& to) {
-    to.insert(to.end(), from.begin(), from.end());
-  }
-
   std::vector<std::unique_ptr<UnitStep>> steps_;
   std::map<size_t, Tensor> inputs_;
   Tensor first_input_;
@@ -112,9 +111,8 @@ class UnitFunction : public torch::autograd::Function<UnitFunction> {
                        ? from_outside.clone(torch::MemoryFormat::ChannelsLast)
                        : from_outside;
     variable_list gradients(4);  // none of the unit, chain, index and exposure
-    auto own = chain->backward(static_cast<size_t>(context->saved_data["index"].toInt()), g,
-                               context->needs_input_grad(0));
-    std::move(own.begin(), own.end(), std::back_inserter(gradients));
+    const auto index = static_cast<size_t>(context->saved_data["index"].toInt());
+    append(chain->backward(index, g, context->needs_input_grad(0)), gradients);
     return gradients;
   }
 };
@@ -124,11 +122,9 @@ variable_list parameters_of(const Unit& unit) {
   const BranchTensors tensors = unit->branch_tensors();
   variable_list parameters;
   for (const auto* group : {&tensors.weights, &tensors.gammas, &tensors.betas}) {
-    parameters.insert(parameters.end(), group->begin(), group->end());
+    append(*group, parameters);
   }
-  if (const auto se = unit->squeeze_excite()) {
-    for (const auto& parameter : se->parameters()) parameters.push_back(parameter);
-  }
+  if (const auto se = unit->squeeze_excite()) append(se->parameters(), parameters);
   return parameters;
 }
 

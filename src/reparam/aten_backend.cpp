@@ -5,16 +5,12 @@
 #include "direct.h"
 #include "mobileone/util/profile.h"
 #include "patches.h"
+#include "storage.h"
 
 namespace mobileone {
 namespace {
 
 using at::Tensor;
-
-/// In which sums are taken of activations of a dtype.
-at::ScalarType compute_type(const Tensor& x) {
-  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-}
 
 /// Every patch of a dense convolution as a row, [n,P].
 Tensor im2col_rows(const Tensor& x, const ConvShape& shape) {

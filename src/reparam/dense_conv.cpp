@@ -68,7 +68,7 @@ PatchMoments CpuBackend::dense_moments(const Tensor& x, const ConvShape& shape) 
   return with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
     using T = Compute<S>;
-    const auto shift = sample.mean.to(at::CppTypeToScalarType<T>::value);
+    const auto shift = sample.mean.to(kComputeType<S>);
     const T* shifts = data_of<T>(shift);
     // An error here is one of a whole channel, where others average out: sums in double after fewer
     // rows. Column sums, column squares, then the upper half of the second moments.

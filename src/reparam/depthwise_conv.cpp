@@ -110,20 +110,16 @@ Tensor CpuBackend::depthwise_input(const Tensor& x, const Tensor& gradient, cons
   with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
     using T = Compute<S>;
-    const auto w = channels_to_end<S>(weight), d = channels_to_end<S>(factors.d),
-               e = channels_to_end<S>(factors.e);
-    kernels::InputGradient<T> terms{data_of<T>(w), data_of<T>(d), data_of<T>(e)};
-    Tensor by_offset;
-    if (g.has_fast_input()) {
-      by_offset = at::empty({g.by_offset_size()}, w.options());
+    const bool fast = g.has_fast_input();
+    const InputFactors<S> own(weight, factors, fast ? g.by_offset_size() : 0);
+    if (fast) {
       at::parallel_for(0, g.blocks(), 1, [&](int64_t begin, int64_t end) {
-        kernels::sum_by_offset(g, begin, end, terms.d, terms.e, data_of<T>(by_offset));
+        kernels::sum_by_offset(g, begin, end, own.terms.d, own.terms.e, data_of<T>(own.by_offset));
       });
-      terms.by_offset = data_of<T>(by_offset);
     }
     at::parallel_for(0, g.tasks(), 1, [&](int64_t begin, int64_t end) {
-      kernels::backward_input(g, begin, end, data_of<const S>(x), data_of<const S>(gradient), terms,
-                              data_of<S>(dx));
+      kernels::backward_input(g, begin, end, data_of<const S>(x), data_of<const S>(gradient),
+                              own.terms, data_of<S>(dx));
     });
   });
   return dx;

@@ -26,4 +26,22 @@ inline at::Tensor empty_image(const at::Tensor& like, int64_t height, int64_t wi
                    at::MemoryFormat::ChannelsLast);
 }
 
+/// The coefficients of the gradient of an input, and the memory that they lie in; `by_offset` is
+/// still to be filled, if there is one.
+template <typename S>
+struct InputFactors {
+  using T = kernels::Compute<S>;
+
+  InputFactors(const at::Tensor& of_weight, const MomentFactors& factors, int64_t by_offset_size)
+      : weight(channels_to_end<S>(of_weight)),
+        d(channels_to_end<S>(factors.d)),
+        e(channels_to_end<S>(factors.e)),
+        by_offset(at::empty({by_offset_size}, weight.options())),
+        terms{data_of<T>(weight), data_of<T>(d), data_of<T>(e),
+              by_offset_size > 0 ? data_of<T>(by_offset) : nullptr} {}
+
+  at::Tensor weight, d, e, by_offset;
+  kernels::InputGradient<T> terms;
+};
+
 }  // namespace mobileone

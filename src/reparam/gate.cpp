@@ -25,7 +25,7 @@ void for_images(const Tensor& z, const F& f) {
 
 /// In the dtype in which kernels compute on z.
 Tensor for_kernels(const Tensor& values, const Tensor& z) {
-  return values.to(z.scalar_type() == at::kDouble ? at::kDouble : at::kFloat).contiguous();
+  return values.to(compute_type(z)).contiguous();
 }
 
 }  // namespace

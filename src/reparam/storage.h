@@ -16,6 +16,11 @@ S* data_of(const at::Tensor& tensor) {
 template <typename S>
 inline constexpr at::ScalarType kComputeType = at::CppTypeToScalarType<kernels::Compute<S>>::value;
 
+/// The same, of a tensor of activations.
+inline at::ScalarType compute_type(const at::Tensor& x) {
+  return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+}
+
 /// Calls f with a value of the type in which the activations are stored.
 template <typename F>
 auto with_storage(at::ScalarType type, const F& f) {

@@ -25,7 +25,7 @@ struct Latency {
 
 /// Times models in turn, so that a drift of the machine's speed hits all alike: `rounds` rounds of
 /// `runs` calls each, after warming up, on random input [batch,3,size,size].
-std::vector<Latency> measure_latency(const std::vector<TimedModel>& models, int64_t batch, int64_t size,
-                                     int64_t rounds = 8, int64_t runs = 10);
+std::vector<Latency> measure_latency(const std::vector<TimedModel>& models, int64_t batch,
+                                     int64_t size, int64_t rounds = 8, int64_t runs = 10);
 
 }  // namespace mobileone

@@ -12,8 +12,8 @@ torch::Device choose_device(DeviceChoice choice);
 /// Sets the number of threads that LibTorch computes with; 0: one per core.
 void set_threads(int64_t threads);
 
-/// Readies the process for training: threads, seed, numbers too small to matter flushed to zero, and
-/// (with glibc) freed memory kept for the next step.
+/// Readies the process for training: threads, seed, numbers too small to matter flushed to zero,
+/// and (with glibc) freed memory kept for the next step.
 void prepare_training(const RuntimeConfig& config);
 
 /// While it lives, convolutions and linear layers of this thread compute in `precision`; weights,

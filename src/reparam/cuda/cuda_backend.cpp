@@ -27,9 +27,8 @@ void on_device(const Tensor& x, const F& f) {
 }
 
 Tensor empty_parts(const Tensor& x, const Depthwise& geometry, int64_t rows) {
-  const auto dtype = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   return at::empty({kernels::cuda::strip_count(geometry), rows, geometry.channels},
-                   x.options().dtype(dtype));
+                   x.options().dtype(compute_type(x)));
 }
 
 }  // namespace
@@ -99,18 +98,14 @@ Tensor CudaBackend::depthwise_input(const Tensor& x, const Tensor& gradient, con
   on_device(x, [&](auto tag, cudaStream_t stream) {
     using S = decltype(tag);
     using T = Compute<S>;
-    const auto w = channels_to_end<S>(weight), d = channels_to_end<S>(factors.d),
-               e = channels_to_end<S>(factors.e);
-    kernels::InputGradient<T> terms{data_of<T>(w), data_of<T>(d), data_of<T>(e)};
-    Tensor by_offset;
-    if (g.has_fast_path()) {
-      by_offset = at::empty({g.by_offset_size()}, w.options());
-      C10_CUDA_CHECK(
-          kernels::cuda::sum_by_offset(g, terms.d, terms.e, data_of<T>(by_offset), stream));
-      terms.by_offset = data_of<T>(by_offset);
+    const bool fast = g.has_fast_path();
+    const InputFactors<S> own(weight, factors, fast ? g.by_offset_size() : 0);
+    if (fast) {
+      C10_CUDA_CHECK(kernels::cuda::sum_by_offset(g, own.terms.d, own.terms.e,
+                                                  data_of<T>(own.by_offset), stream));
     }
-    return kernels::cuda::backward_input(g, data_of<const S>(x), data_of<const S>(gradient), terms,
-                                         data_of<S>(dx), stream);
+    return kernels::cuda::backward_input(g, data_of<const S>(x), data_of<const S>(gradient),
+                                         own.terms, data_of<S>(dx), stream);
   });
   return dx;
 }
