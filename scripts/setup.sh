@@ -13,7 +13,7 @@ TORCH_VERSION=2.13.0
 PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
           libopencv-core-dev libopencv-imgcodecs-dev libjpeg-dev
           libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
-          libhwy-dev libbenchmark-dev)
+          libhwy-dev libbenchmark-dev libprotozero-dev)
 
 say() { printf 'setup: %s\n' "$*"; }
 

@@ -22,11 +22,9 @@ struct ReparamOptions {
 
 /// Up to 64 images of the set, as the network sees them in evaluation.
 torch::Tensor real_images(const std::string& path, const DataConfig& data) {
-  LoaderOptions loading;
+  LoaderOptions loading = loader_options(data);
   loading.batch_size = 64;
   loading.shuffle = true;
-  loading.mean = data.mean;
-  loading.std = data.std;
   Loader loader(read_image_list(path), loading);
   loader.start_epoch(0, eval_transform(data.eval_resize, data.eval_crop));
   auto batch = loader.next();

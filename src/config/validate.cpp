@@ -59,6 +59,9 @@ void check_images(const Config& config, Contradictions& found) {
   };
   ordered("augment.crop_area", config.augment.crop_area);
   ordered("augment.crop_ratio", config.augment.crop_ratio);
+  const double hue = config.augment.color_jitter[3];
+  found.expect(hue <= 0.5, {"augment.color_jitter"},
+               "expected a hue (the fourth number) of at most 0.5, got {}", hue);
 }
 
 void check_training(const OptimizerConfig& optimizer, const ScheduleConfig& schedule,

@@ -27,6 +27,15 @@ void stay_single_threaded() {
 
 }  // namespace
 
+LoaderOptions loader_options(const DataConfig& data) {
+  LoaderOptions options;
+  options.workers = data.workers;
+  options.prefetch = data.prefetch;
+  options.mean = data.mean;
+  options.std = data.std;
+  return options;
+}
+
 Loader::Loader(ImageList list, const LoaderOptions& options)
     : list_(std::move(list)), options_(options), levels_(level_table(options.mean, options.std)) {
   TORCH_CHECK(options.workers > 0 && options.prefetch > 0, "a loader needs workers and prefetch");

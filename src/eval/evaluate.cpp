@@ -35,12 +35,9 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
   require_labels_below(list, classes);
   require_same_classes(model.class_names, model.origin, list);
   const DataConfig& data = model.config.data;
-  LoaderOptions loading;
+  LoaderOptions loading = loader_options(data);
   loading.batch_size = options.batch_size;
   loading.workers = options.workers;
-  loading.prefetch = 4;
-  loading.mean = data.mean;
-  loading.std = data.std;
   Loader loader(list, loading);
 
   Evaluation result;

@@ -35,15 +35,11 @@ struct EpochSummary {
   double weight_decay = 0;
 };
 
-LoaderOptions loader_options(const Config& config, bool training) {
-  LoaderOptions options;
+LoaderOptions run_options(const Config& config, bool training) {
+  LoaderOptions options = loader_options(config.data);
   options.batch_size = config.schedule.batch_size;
-  options.workers = config.data.workers;
-  options.prefetch = config.data.prefetch;
   options.seed = static_cast<uint64_t>(config.runtime.seed);
   options.shuffle = options.drop_last = training;
-  options.mean = config.data.mean;
-  options.std = config.data.std;
   return options;
 }
 
@@ -121,7 +117,7 @@ int64_t count_classes(const ImageList& list) {
 Trainer::Trainer(Config config)
     : config_(std::move(config)),
       device_(choose_device(config_.runtime.device)),
-      train_data_(training_list(config_), loader_options(config_, /*training=*/true)) {
+      train_data_(training_list(config_), run_options(config_, /*training=*/true)) {
   require_trainable(config_);
   const ImageList& list = train_data_.list();
   if (config_.model.num_classes == 0) config_.model.num_classes = count_classes(list);
@@ -130,8 +126,7 @@ Trainer::Trainer(Config config)
     ImageList val = read_image_list(config_.data.val);
     require_labels_below(val, config_.model.num_classes);
     require_same_classes(list.class_names, list.origin, val);
-    val_data_ =
-        std::make_unique<Loader>(std::move(val), loader_options(config_, /*training=*/false));
+    val_data_ = std::make_unique<Loader>(std::move(val), run_options(config_, /*training=*/false));
   }
   prepare_training(config_.runtime);
   network_ = MobileOne(network_options(config_.model));

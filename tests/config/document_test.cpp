@@ -96,19 +96,24 @@ TEST(Document, RefusesValues) {
       {{"optimizer:\n  lr: fast",
         "cfg.yaml:2: optimizer.lr: expected a number from 0 to 1000, got 'fast'"},
        {"ema: {decay: '0.9'}",
-        "cfg.yaml:1: ema.decay: expected a number from 0 to 1, got the text '0.9'"},
+        "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got the text '0.9'"},
        {"ema: {decay: !!str 0.9}",
-        "cfg.yaml:1: ema.decay: expected a number from 0 to 1, got the text '0.9'"},
-       {"ema: {decay: .nan}", "cfg.yaml:1: ema.decay: expected a number from 0 to 1, got '.nan'"},
-       {"ema: {decay: nan}", "cfg.yaml:1: ema.decay: expected a number from 0 to 1, got 'nan'"},
+        "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got the text '0.9'"},
+       {"ema: {decay: .nan}",
+        "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got '.nan'"},
+       {"ema: {decay: nan}",
+        "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got 'nan'"},
        {"data: {mean: [0, inf, 0]}", "cfg.yaml:1: data.mean[1]: expected a number, got 'inf'"},
        {"data: {mean: [0, 1e999, 0]}", "cfg.yaml:1: data.mean[1]: expected a number, got '1e999'"},
-       {"ema: {decay: 1.01}", "cfg.yaml:1: ema.decay: expected a number from 0 to 1, got '1.01'"},
-       {"ema: {decay: -0.5}", "cfg.yaml:1: ema.decay: expected a number from 0 to 1, got '-0.5'"},
+       {"ema: {decay: 1.01}",
+        "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got '1.01'"},
+       {"ema: {decay: -0.5}",
+        "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got '-0.5'"},
        {"ema: {decay: 0,9}", "cfg.yaml:1: ema.9: unknown key (known: decay)"},
-       {"ema: {decay: }", "cfg.yaml:1: ema.decay: expected a number from 0 to 1, got nothing"},
+       {"ema: {decay: }",
+        "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got nothing"},
        {"ema:\n  decay:\n    start: 1",
-        "cfg.yaml:2: ema.decay: expected a number from 0 to 1, got a map"},
+        "cfg.yaml:2: ema.decay: expected a number from 0 to 0.999999, got a map"},
        {"schedule: {epochs: 1.5}",
         "cfg.yaml:1: schedule.epochs: expected an integer from 1 to 1000000 epochs, got '1.5'"},
        {"schedule: {epochs: 1e2}",
@@ -152,9 +157,9 @@ TEST(Document, RefusesValues) {
         "cfg.yaml:1: curriculum.stages[0]: expected a map with the keys epoch, size, "
         "strength, got '160'"},
        {"ema: {decay: \"a\\nb\"}",
-        "cfg.yaml:1: ema.decay: expected a number from 0 to 1, got the text 'a b'"},
+        "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got the text 'a b'"},
        {"ema: {decay: 12345678901234567890123456789012345678901234567890123456789éx}",
-        "cfg.yaml:1: ema.decay: expected a number from 0 to 1, got "
+        "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got "
         "'12345678901234567890123456789012345678901234567890123456789...'"}});
 }
 
@@ -183,7 +188,7 @@ TEST(Document, ReportsEveryFaultInTheOrderOfTheFile) {
                      "  epochs: 0\n"
                      "  warmup_epochs: 400\n"
                      "losses: {}\n"),
-            "cfg.yaml:1: ema.decay: expected a number from 0 to 1, got '2'\n"
+            "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got '2'\n"
             "cfg.yaml:4: schedule.epochs: expected an integer from 1 to 1000000 epochs, got '0'\n"
             "cfg.yaml:6: losses: unknown section; did you mean 'loss'? (known: model, data, "
             "augment, optimizer, schedule, loss, ema, curriculum, runtime, output)\n"

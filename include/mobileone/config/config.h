@@ -16,6 +16,9 @@ namespace mobileone {
 
 inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 
+/// The upper end of what must stay below 1.
+inline constexpr double kBelowOne = 0.999999;
+
 /// What a field means. `min` and `max` are inclusive and hold for each element of a list.
 struct FieldInfo {
   std::string_view doc;
@@ -26,6 +29,8 @@ struct FieldInfo {
 
 enum class Variant { kS0, kS1, kS2, kS3, kS4 };
 enum class Policy { kNone, kAutoAugment };
+enum class Interpolation { kBilinear, kBicubic };
+enum class OnNonfinite { kStop, kSkip };
 enum class DeviceChoice { kAuto, kCpu, kCuda };
 enum class Precision { kFloat32, kBfloat16 };
 enum class Engine { kFolded, kBranches };
@@ -46,6 +51,14 @@ inline constexpr auto enum_names(Variant) {
 inline constexpr auto enum_names(Policy) {
   return std::array<EnumName<Policy>, 2>{
       {{Policy::kNone, "none"}, {Policy::kAutoAugment, "autoaugment"}}};
+}
+inline constexpr auto enum_names(Interpolation) {
+  return std::array<EnumName<Interpolation>, 2>{
+      {{Interpolation::kBilinear, "bilinear"}, {Interpolation::kBicubic, "bicubic"}}};
+}
+inline constexpr auto enum_names(OnNonfinite) {
+  return std::array<EnumName<OnNonfinite>, 2>{
+      {{OnNonfinite::kStop, "stop"}, {OnNonfinite::kSkip, "skip"}}};
 }
 inline constexpr auto enum_names(DeviceChoice) {
   return std::array<EnumName<DeviceChoice>, 3>{
@@ -127,6 +140,8 @@ struct DataConfig {
   int64_t eval_crop = 224;
   std::array<double, 3> mean = {0.485, 0.456, 0.406};
   std::array<double, 3> std = {0.229, 0.224, 0.225};
+  Interpolation interpolation = Interpolation::kBilinear;
+  bool exif_orientation = false;
   int64_t workers = 2;
   int64_t prefetch = 4;
 
@@ -142,6 +157,11 @@ struct DataConfig {
     v("eval_crop", eval_crop, {"Evaluation: side of the centre crop.", "px", 8, 4096});
     v("mean", mean, {"Subtracted from each RGB channel in [0, 1]."});
     v("std", std, {"Each RGB channel is divided by this.", "", 1e-6, kUnbounded});
+    v("interpolation", interpolation,
+      {"How images are resized, in training and evaluation, always with antialiasing."});
+    v("exif_orientation", exif_orientation,
+      {"Whether JPEG files are turned upright as their EXIF orientation says; published accuracies "
+       "were measured without."});
     v("workers", workers, {"Threads that read and augment images.", "threads", 1, 1024});
     v("prefetch", prefetch, {"Batches held ready, at most.", "batches", 1, 1024});
   }
@@ -151,6 +171,7 @@ struct AugmentConfig {
   std::array<double, 2> crop_area = {0.08, 1.0};
   std::array<double, 2> crop_ratio = {3.0 / 4, 4.0 / 3};
   double flip = 0.5;
+  std::array<double, 4> color_jitter = {0, 0, 0, 0};
   Policy policy = Policy::kNone;
   double strength = 1.0;
 
@@ -163,6 +184,11 @@ struct AugmentConfig {
     v("crop_ratio", crop_ratio,
       {"RandomResizedCrop: smallest and largest ratio of width to height.", "", 0.01, 100});
     v("flip", flip, {"Probability of a horizontal flip.", "", 0, 1});
+    v("color_jitter", color_jitter,
+      {"ColorJitter, in random order: brightness, contrast and saturation change by a random "
+       "factor "
+       "of 1 - x to 1 + x, the hue by -x to x of its circle (x at most 0.5); 0: not at all.",
+       "", 0, 1});
     v("policy", policy,
       {"Further augmentation: AutoAugment's ImageNet policy (the paper: S2-S4)."});
     v("strength", strength,
@@ -186,7 +212,7 @@ struct OptimizerConfig {
   template <typename Visitor>
   void visit(Visitor&& v) {
     v("lr", lr, {"Peak learning rate of SGD.", "", 0, 1e3});
-    v("momentum", momentum, {"SGD momentum.", "", 0, 1});
+    v("momentum", momentum, {"SGD momentum.", "", 0, kBelowOne});
     v("nesterov", nesterov, {"Nesterov's momentum."});
     v("weight_decay", weight_decay, {"Weight decay at the first step.", "", 0, 1});
     v("weight_decay_end", weight_decay_end,
@@ -239,7 +265,8 @@ struct EmaConfig {
   template <typename Visitor>
   void visit(Visitor&& v) {
     v("decay", decay,
-      {"Per-step decay of the moving average of parameters and buffers; 0: no average.", "", 0, 1});
+      {"Per-step decay of the moving average of parameters and buffers; 0: no average.", "", 0,
+       kBelowOne});
   }
 };
 
@@ -279,6 +306,7 @@ struct RuntimeConfig {
   bool channels_last = true;
   int64_t threads = 0;
   int64_t seed = 0;
+  OnNonfinite on_nonfinite = OnNonfinite::kStop;
 
   bool operator==(const RuntimeConfig&) const = default;
 
@@ -292,17 +320,47 @@ struct RuntimeConfig {
     v("channels_last", channels_last, {"Memory layout of images and activations."});
     v("threads", threads, {"Threads of computation; 0: one per core.", "threads", 0, 1024});
     v("seed", seed, {"Seed of initialisation, order and augmentation.", "", 0, 9007199254740992.0});
+    v("on_nonfinite", on_nonfinite,
+      {"A batch whose loss or gradient is not finite ends the run, or is left out; more than 20 in "
+       "a "
+       "row always end it."});
+  }
+};
+
+struct CheckpointsConfig {
+  int64_t keep = 2;
+  double every_minutes = 10;
+
+  bool operator==(const CheckpointsConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("keep", keep,
+      {"Newest checkpoints to keep: last.pth and, before it, last-1.pth, last-2.pth, ... (best.pth "
+       "is kept beside them).",
+       "files", 1, 1000});
+    v("every_minutes", every_minutes,
+      {"A checkpoint is written so often in mid-epoch, besides the one at each epoch's end; 0: "
+       "only "
+       "that one.",
+       "minutes", 0, 1e6});
   }
 };
 
 struct OutputConfig {
   std::string dir = "runs/default";
+  int64_t log_every = 50;
+  bool json_log = false;
 
   bool operator==(const OutputConfig&) const = default;
 
   template <typename Visitor>
   void visit(Visitor&& v) {
-    v("dir", dir, {"Folder of checkpoints, metrics.csv, config.yaml and classes.txt."});
+    v("dir", dir, {"Folder of checkpoints, metrics and logs."});
+    v("log_every", log_every,
+      {"Loss, learning rate and speed go to the TensorBoard events (and log.jsonl) so often.",
+       "steps", 1, 1e9});
+    v("json_log", json_log, {"Whether log.jsonl is written: one JSON object a line."});
   }
 };
 
@@ -316,6 +374,7 @@ struct Config {
   EmaConfig ema;
   CurriculumConfig curriculum;
   RuntimeConfig runtime;
+  CheckpointsConfig checkpoints;
   OutputConfig output;
 
   bool operator==(const Config&) const = default;
@@ -331,6 +390,7 @@ struct Config {
     v("ema", ema, {"Exponential moving average of the weights."});
     v("curriculum", curriculum, {"Progressive sizes and augmentation."});
     v("runtime", runtime, {"Machine and arithmetic."});
+    v("checkpoints", checkpoints, {"What a run can be resumed from."});
     v("output", output, {"What a run leaves behind."});
   }
 };

@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "mobileone/config/config.h"
 #include "mobileone/data/image_list.h"
 #include "mobileone/data/transforms.h"
 
@@ -36,6 +37,9 @@ struct LoaderOptions {
   std::array<double, 3> mean = {0, 0, 0};  ///< of channels in [0, 1]
   std::array<double, 3> std = {1, 1, 1};
 };
+
+/// Options as `data` gives them; batch size, seed and order are the caller's.
+LoaderOptions loader_options(const DataConfig& data);
 
 /// Reads, transforms and batches the images of a list in worker threads of its own, which live as
 /// long as it does. An epoch's order is drawn from (seed, epoch), a sample's augmentation from
