@@ -6,7 +6,6 @@
 add_library(mobileone_flags INTERFACE)
 target_include_directories(mobileone_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
 target_link_libraries(mobileone_flags INTERFACE mobileone_fmt Threads::Threads)
-target_compile_definitions(mobileone_flags INTERFACE MOBILEONE_VERSION="${PROJECT_VERSION}")
 
 add_library(mobileone_warnings INTERFACE)
 target_compile_options(mobileone_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow

@@ -27,6 +27,15 @@ if(MOBILEONE_BUILD_PROGRAM)
   mobileone_require(OpenCV "libopencv-core-dev, -imgcodecs-dev"
                     COMPONENTS core imgcodecs)
 endif()
+# Protobuf messages, without protobuf: headers only, and no CMake files.
+find_path(PROTOZERO_INCLUDE_DIR protozero/pbf_writer.hpp)
+if(MOBILEONE_BUILD_PROGRAM AND NOT PROTOZERO_INCLUDE_DIR)
+  message(FATAL_ERROR "protozero was not found (Debian package libprotozero-dev): run "
+                      "scripts/setup.sh, or name its folder in CMAKE_PREFIX_PATH.")
+endif()
+add_library(mobileone_protozero INTERFACE)
+target_include_directories(mobileone_protozero SYSTEM INTERFACE ${PROTOZERO_INCLUDE_DIR})
+
 if(MOBILEONE_BUILD_TESTS)
   mobileone_require(GTest libgtest-dev)
 endif()

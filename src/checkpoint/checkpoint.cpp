@@ -10,18 +10,44 @@ namespace mobileone {
 namespace {
 
 constexpr const char* kFormat = "mobileone";
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 
 void require_ours(const Value& file, const std::string& path) {
   if (file.kind() != Value::Kind::kDict || !file.find("format")) {
     throw Error("{}: is a torch file but no mobileone checkpoint (it has no entry 'format')", path);
   }
   const int64_t version = file.at("version").as_int();
-  if (file.at("format").as_string() != kFormat || version != kVersion) {
+  if (file.at("format").as_string() != kFormat || version < 1 || version > kVersion) {
     throw Error(
-        "{}: has checkpoint version {} of format '{}'; this program reads version {} of '{}'", path,
-        version, file.at("format").as_string(), kVersion, kFormat);
+        "{}: has checkpoint version {} of format '{}'; this program reads versions 1 to {} of '{}'",
+        path, version, file.at("format").as_string(), kVersion, kFormat);
   }
+}
+
+Value to_value(const TrainingState& training) {
+  Value::Dict files;
+  for (const auto& [name, length] : training.files) files.insert(name, length);
+  return Value::Dict{
+      {"step", training.step},       {"epoch", training.epoch},   {"best", training.best},
+      {"batches", training.batches}, {"images", training.images}, {"loss_sum", training.loss_sum},
+      {"seconds", training.seconds}, {"data", training.data},     {"files", files}};
+}
+
+TrainingState to_training_state(const Value& value, const Value& momentum) {
+  TrainingState training;
+  training.momentum = momentum.as_tensors();
+  training.step = value.at("step").as_int();
+  training.epoch = value.at("epoch").as_int();
+  training.best = value.at("best").as_double();
+  training.batches = value.at("batches").as_int();
+  training.images = value.at("images").as_int();
+  training.loss_sum = value.at("loss_sum").as_double();
+  training.seconds = value.at("seconds").as_double();
+  training.data = value.at("data").as_string();
+  for (const auto& item : value.at("files").as_dict()) {
+    training.files.emplace(item.key(), item.value().as_int());
+  }
+  return training;
 }
 
 }  // namespace
@@ -41,9 +67,7 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
   if (!checkpoint.ema.is_empty()) file.insert("ema", checkpoint.ema);
   if (checkpoint.training) {
     file.insert("optimizer", Value::Dict{{"momentum", checkpoint.training->momentum}});
-    file.insert("step", checkpoint.training->step);
-    file.insert("epoch", checkpoint.training->epoch);
-    file.insert("best", checkpoint.training->best);
+    file.insert("training", to_value(*checkpoint.training));
   }
   write_torch_file(path, file);
 }
@@ -61,10 +85,8 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
     checkpoint.metrics.emplace_back(item.key(), item.value().as_double());
   }
   if (const auto ema = file.find("ema")) checkpoint.ema = ema->as_tensors();
-  if (const auto optimizer = file.find("optimizer")) {
-    checkpoint.training =
-        TrainingState{optimizer->at("momentum").as_tensors(), file.at("step").as_int(),
-                      file.at("epoch").as_int(), file.at("best").as_double()};
+  if (const auto training = file.find("training")) {
+    checkpoint.training = to_training_state(*training, file.at("optimizer").at("momentum"));
   }
   return checkpoint;
 }

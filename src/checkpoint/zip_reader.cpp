@@ -1,9 +1,9 @@
 #include "mobileone/checkpoint/zip_reader.h"
 
 #include <algorithm>
-#include <array>
 
 #include "byte_cursor.h"
+#include "mobileone/util/crc32.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -16,23 +16,6 @@ constexpr uint64_t kLocalSize = 30, kEndSize = 22, kEnd64Size = 56, kLocatorSize
 constexpr uint64_t kMaxComment = 0xffff;
 constexpr uint32_t kIn64 = 0xffffffff;  // the 32-bit field's way to say: see the 64-bit one
 constexpr uint16_t kZip64Extra = 1;
-
-constexpr auto kCrcTable = [] {
-  std::array<uint32_t, 256> table{};
-  for (uint32_t i = 0; i < table.size(); ++i) {
-    table[i] = i;
-    for (int bit = 0; bit < 8; ++bit) table[i] = (table[i] >> 1) ^ (table[i] & 1 ? 0xedb88320 : 0);
-  }
-  return table;
-}();
-
-uint32_t crc32(const char* data, uint64_t size) {
-  uint32_t crc = ~0u;
-  for (const char* end = data + size; data != end; ++data) {
-    crc = (crc >> 8) ^ kCrcTable[(crc ^ static_cast<uint8_t>(*data)) & 0xff];
-  }
-  return ~crc;
-}
 
 void expect_signature(ByteCursor& bytes, uint32_t signature, const char* what) {
   if (bytes.take<uint32_t>() != signature)
@@ -97,7 +80,7 @@ void ZipReader::read(const std::string& name, char* out) {
   bytes.take(22);  // up to the lengths; the directory, not this header, says the sizes
   const uint64_t name_size = bytes.take<uint16_t>(), extra_size = bytes.take<uint16_t>();
   read_at(record.offset + kLocalSize + name_size + extra_size, record.size, out);
-  if (record.crc != 0 && crc32(out, record.size) != record.crc) {
+  if (record.crc != 0 && crc32({out, record.size}) != record.crc) {
     throw Error("is damaged: record '{}' differs from its checksum", printable(name));
   }
 }

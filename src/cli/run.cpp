@@ -13,6 +13,7 @@
 #include "mobileone/config/nearest.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/progress.h"
+#include "mobileone/util/version.h"
 
 namespace mobileone::cli {
 namespace {
@@ -44,7 +45,7 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 int run(int argc, char** argv) {
   CLI::App app{"Train MobileOne networks, fold their branches and ship them."};
   app.name("mobileone");
-  app.set_version_flag("--version", "mobileone " MOBILEONE_VERSION);
+  app.set_version_flag("--version", fmt::format("mobileone {} ({})", version(), revision()));
   app.require_subcommand(1);
   add_train(app);
   add_reparam(app);
@@ -59,6 +60,8 @@ int run(int argc, char** argv) {
     require_command(app, argc, argv);
     app.parse(argc, argv);
     return 0;
+  } catch (const CLI::RuntimeError& ended) {
+    return ended.get_exit_code();  // a command's own: it has said why
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     return report(first_line(error.what()) + "; see --help", 2);

@@ -12,15 +12,19 @@ void add_train(CLI::App& app) {
   struct Options {
     std::string config;
     std::vector<std::string> overrides;
-    bool resume = false;
+    TrainingStart start;
   };
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("train", "Train the network that a YAML file describes");
   command->add_option("config", options->config, "YAML configuration")->required();
   command->add_option("overrides", options->overrides, "section.key=value, e.g. optimizer.lr=0.05");
-  command->add_flag("--resume", options->resume, "Go on from last.pth in output.dir");
-  command->callback(
-      [options] { train(load_config(options->config, options->overrides), options->resume); });
+  command->add_flag("--resume", options->start.resume, "Go on from last.pth in output.dir");
+  command->add_option("--resume-from", options->start.from,
+                      "Go on from this checkpoint of the run, for instance its last-1.pth");
+  command->callback([options] {
+    const int signal = train(load_config(options->config, options->overrides), options->start);
+    if (signal != 0) throw CLI::RuntimeError(128 + signal);
+  });
 }
 
 }  // namespace mobileone::cli

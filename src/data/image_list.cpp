@@ -1,5 +1,6 @@
 #include "mobileone/data/image_list.h"
 
+#include <c10/util/hash.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -170,6 +171,19 @@ ImageList read_image_list(const std::string& path) {
     throw Error("{}: expected a folder of class folders, or a CSV list (.csv) of images", path);
   }
   return read_csv(path);
+}
+
+std::string fingerprint(const ImageList& list) {
+  const fs::path origin = list.origin;
+  const fs::path root = fs::is_directory(origin) ? origin : origin.parent_path();
+  const std::string prefix = (root / "").string();
+  std::string text;
+  for (const Sample& sample : list.samples) {
+    std::string_view path = sample.path;
+    if (path.starts_with(prefix)) path.remove_prefix(prefix.size());
+    text += fmt::format("{} {}\n", sample.label, path);
+  }
+  return c10::sha1(text).str();
 }
 
 void require_labels_below(const ImageList& list, int64_t num_classes) {

@@ -125,6 +125,7 @@ Batch Loader::make_batch(const Epoch& epoch, int64_t batch_number) {
   const int64_t end =
       std::min(begin + options_.batch_size, static_cast<int64_t>(epoch.order.size()));
   Batch batch;
+  batch.number = batch_number;
   std::vector<int64_t> labels;
   for (int64_t i = begin; i < end && !epoch.abandoned.stop_requested(); ++i) {
     const int64_t index = epoch.order[i];

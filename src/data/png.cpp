@@ -1,9 +1,9 @@
 #include "mobileone/data/png.h"
 
-#include <array>
 #include <cstdint>
 
 #include "mobileone/data/image.h"
+#include "mobileone/util/crc32.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -12,22 +12,6 @@ namespace {
 constexpr std::string_view kSignature = "\x89PNG\r\n\x1a\n";
 constexpr size_t kChunkFrame = 12;  // length, type and check sum, four bytes each
 constexpr size_t kHeaderData = 13;
-
-constexpr auto kCrcTable = [] {
-  std::array<uint32_t, 256> table{};
-  for (uint32_t i = 0; i < 256; ++i) {
-    uint32_t value = i;
-    for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ (value & 1 ? 0xedb88320u : 0u);
-    table[i] = value;
-  }
-  return table;
-}();
-
-uint32_t crc32(std::string_view bytes) {
-  uint32_t crc = ~0u;
-  for (unsigned char byte : bytes) crc = kCrcTable[(crc ^ byte) & 0xff] ^ (crc >> 8);
-  return ~crc;
-}
 
 uint32_t big_endian(std::string_view bytes, size_t offset) {
   uint32_t value = 0;

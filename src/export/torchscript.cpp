@@ -18,6 +18,7 @@
 #include "mobileone/model/counts.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/version.h"
 
 namespace mobileone {
 namespace jit = torch::jit;
@@ -102,7 +103,7 @@ std::string description(const MobileOne& folded, const Checkpoint& checkpoint,
   json["metrics"] = nlohmann::ordered_json::object();
   for (const auto& [name, value] : checkpoint.metrics) json["metrics"][name] = value;
   json["source"] = source;
-  json["program"] = "mobileone " MOBILEONE_VERSION;
+  json["program"] = fmt::format("mobileone {}", version());
   return json.dump(2);
 }
 

@@ -1,269 +1,286 @@
 #include "mobileone/train/trainer.h"
 
-#include <torch/utils.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
+#include <csignal>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 
+#include "mobileone/config/difference.h"
 #include "mobileone/config/writer.h"
-#include "mobileone/data/loader.h"
-#include "mobileone/optim/loss.h"
-#include "mobileone/optim/optimizer.h"
-#include "mobileone/optim/runtime.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/train/classification.h"
-#include "mobileone/train/metrics_file.h"
+#include "mobileone/train/environment.h"
+#include "mobileone/train/learner.h"
+#include "mobileone/train/run_folder.h"
+#include "mobileone/train/run_log.h"
+#include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
 #include "mobileone/util/progress.h"
+#include "mobileone/util/signals.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;
 namespace {
 
-/// What one epoch of training amounted to.
-struct EpochSummary {
-  double loss = 0;  ///< mean over the images
-  double seconds = 0;
-  double images_per_second = 0;
-  double lr = 0;  ///< of the last step
-  double weight_decay = 0;
+using Clock = Progress::Clock;
+
+/// More batches in a row that are not finite end a run whatever runtime.on_nonfinite says.
+constexpr int64_t kMostLeftOut = 20;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// The moving average in the network's place, for as long as this lives.
+class AverageInPlace {
+ public:
+  explicit AverageInPlace(Ema& ema) : ema_(ema) { ema_.swap(); }
+  ~AverageInPlace() { ema_.swap(); }
+  AverageInPlace(const AverageInPlace&) = delete;
+  AverageInPlace& operator=(const AverageInPlace&) = delete;
+
+ private:
+  Ema& ema_;
 };
 
-LoaderOptions run_options(const Config& config, bool training) {
-  LoaderOptions options = loader_options(config.data);
-  options.batch_size = config.schedule.batch_size;
-  options.seed = static_cast<uint64_t>(config.runtime.seed);
-  options.shuffle = options.drop_last = training;
-  return options;
-}
+/// Thrown out of a validation that a signal cuts short.
+struct Interrupted {};
 
 class Trainer {
  public:
-  explicit Trainer(Config config);
+  Trainer(const Config& config, TrainingData data, RunFolder& folder);
 
-  void resume(const fs::path& path);
-  Metrics run();
+  void resume(const Checkpoint& checkpoint, const std::string& origin);
+  /// 0, or the signal that stopped it.
+  int run();
 
  private:
-  EpochSummary train_epoch();
-  double forward_backward(const Batch& batch);
-  void require_finite(double loss, double lr) const;
+  void begin();
+  bool train_epoch();
+  void train_step(const Batch& batch);
+  void leave_out(const Batch& batch, double loss);
   Metrics validate();
-  void report(const EpochSummary& epoch, const Metrics& validation);
-  void save(const Metrics& validation);
-  torch::Tensor to_device(const torch::Tensor& images) const;
-  torch::Tensor forward(MobileOne& network, const torch::Tensor& images) const;
+  void measure(const std::string& prefix, Metrics& metrics);
+  void finish_epoch();
+  void report_epoch(const Metrics& row) const;
+  void save_if_due();
+  void save(bool is_best);
+  int stop();
+  double mean_loss() const;
+  double lr_at(int64_t step) const { return learning_rate(config_, step, total_steps()); }
+  double weight_decay_at(int64_t step) const { return weight_decay(config_, step, total_steps()); }
+  int64_t total_steps() const { return train_data_.batches_per_epoch() * config_.schedule.epochs; }
 
-  Config config_;
-  torch::Device device_;
+  const Config config_;
+  RunFolder& folder_;
+  SignalWatch signals_;
   Loader train_data_;
   std::unique_ptr<Loader> val_data_;
-  MobileOne network_{nullptr};
-  std::unique_ptr<FlatState> state_;
-  std::unique_ptr<Sgd> optimizer_;
-  std::unique_ptr<Ema> ema_;
-  std::unique_ptr<MetricsFile> metrics_;
-  Metrics last_row_;
-  int64_t epoch_ = 0, step_ = 0;
-  double best_ = -1;
+  Learner learner_;
+  std::optional<RunLog> log_;
+
+  TrainingState state_;   // momentum and file lengths are filled in when it is saved
+  Metrics validation_;    // the last one's
+  int64_t left_out_ = 0;  // batches in a row
+  Clock::time_point step_start_, saved_ = Clock::now();
 };
 
-ImageList training_list(const Config& config) {
-  if (config.data.train.empty()) {
-    throw Error(
-        "data.train: is not set; name a folder of class folders or a CSV list, for "
-        "instance data.train=data/imagenet/train");
-  }
-  return read_image_list(config.data.train);
+Trainer::Trainer(const Config& config, TrainingData data, RunFolder& folder)
+    : config_(config),
+      folder_(folder),
+      train_data_(std::move(data.train), training_loader_options(config)),
+      learner_(config) {
+  state_.data = fingerprint(train_data_.list());
+  if (!data.val) return;
+  LoaderOptions options = loader_options(config.data);
+  options.batch_size = config.schedule.batch_size;
+  val_data_ = std::make_unique<Loader>(*std::move(data.val), options);
 }
 
-/// Throws Error unless the network can train on batches of the images that the data give.
-void require_trainable(const Config& config) {
-  if (config.model.in_channels != 3) {
-    throw Error("model.in_channels: expected 3, the channels of image files, got {}",
-                config.model.in_channels);
+// Going on from a checkpoint.
+
+/// Of the keys that differ: a run cannot go on with some, and would be another one with most.
+enum class Change { kNone, kOfRecipe, kOfRun };
+
+Change kind_of(const ConfigDifference& difference) {
+  static const std::set<std::string, std::less<>> kOfRun = {
+      "schedule.epochs", "schedule.batch_size", "runtime.seed", "ema.decay", "data.val"};
+  static const std::set<std::string, std::less<>> kFree = {
+      "data.train", "data.workers", "data.prefetch", "runtime.device", "runtime.on_nonfinite"};
+  const std::string& key = difference.key;
+  // A validation set may move, but not come or go: metrics.csv has its columns.
+  const bool present_in_both = difference.first != "\"\"" && difference.second != "\"\"";
+  if (key.starts_with("checkpoints.") || key.starts_with("output.") || kFree.contains(key) ||
+      (key == "data.val" && present_in_both)) {
+    return Change::kNone;
   }
-  int64_t size = config.data.size;
-  for (const auto& stage : config.curriculum.stages) size = std::min(size, stage.size);
-  for (const auto& unit : unit_table(network_options(config.model))) size = unit.output_size(size);
-  const int64_t images = config.schedule.batch_size / config.schedule.accumulate;
-  if (images * size * size < 2) {
-    throw Error(
-        "schedule.batch_size: a part of {} image(s) leaves the last batch norm one value per "
-        "channel; raise schedule.batch_size or lower schedule.accumulate",
-        images);
-  }
+  return key.starts_with("model.") || kOfRun.contains(key) ? Change::kOfRun : Change::kOfRecipe;
 }
 
-int64_t count_classes(const ImageList& list) {
-  int64_t classes = static_cast<int64_t>(list.class_names.size());
-  constexpr int64_t kMostClasses = 1'000'000;
-  for (const auto& sample : list.samples) {
-    if (sample.label >= kMostClasses) {
-      throw Error("{}: label {} of {}: expected a class index below {}", list.origin, sample.label,
-                  sample.path, kMostClasses);
-    }
-    classes = std::max(classes, sample.label + 1);
+/// Throws Error unless `config` goes on with the run that `checkpoint` is of; names what it
+/// changes.
+void require_same_run(const Checkpoint& checkpoint, const Config& config,
+                      const std::string& origin) {
+  std::vector<std::string> of_run, of_recipe;
+  for (const auto& difference : differences(checkpoint.config, config)) {
+    const Change kind = kind_of(difference);
+    if (kind == Change::kNone) continue;
+    (kind == Change::kOfRun ? of_run : of_recipe)
+        .push_back(
+            fmt::format("{} {} (was {})", difference.key, difference.second, difference.first));
   }
-  return classes;
+  if (!of_run.empty()) {
+    throw Error("{}: is of a run with another configuration: {}; resume with the same", origin,
+                fmt::join(of_run, ", "));
+  }
+  if (!of_recipe.empty()) log::warning("going on with {}", fmt::join(of_recipe, ", "));
 }
 
-Trainer::Trainer(Config config)
-    : config_(std::move(config)),
-      device_(choose_device(config_.runtime.device)),
-      train_data_(training_list(config_), run_options(config_, /*training=*/true)) {
-  require_trainable(config_);
-  const ImageList& list = train_data_.list();
-  if (config_.model.num_classes == 0) config_.model.num_classes = count_classes(list);
-  require_labels_below(list, config_.model.num_classes);
-  if (!config_.data.val.empty()) {
-    ImageList val = read_image_list(config_.data.val);
-    require_labels_below(val, config_.model.num_classes);
-    require_same_classes(list.class_names, list.origin, val);
-    val_data_ = std::make_unique<Loader>(std::move(val), run_options(config_, /*training=*/false));
-  }
-  prepare_training(config_.runtime);
-  network_ = MobileOne(network_options(config_.model));
-  network_->engine = config_.runtime.engine;
-  network_->to(device_);
-  state_ = std::make_unique<FlatState>(*network_);
-  optimizer_ = std::make_unique<Sgd>(config_.optimizer, *state_);
-  if (config_.ema.decay > 0) ema_ = std::make_unique<Ema>(config_.ema.decay, *state_);
-}
-
-void Trainer::resume(const fs::path& path) {
-  const Checkpoint checkpoint = load_checkpoint(path);
-  const std::string origin = path.string();
-  if (!checkpoint.training) throw Error("{}: holds no training state to go on from", origin);
-  load_state_dict(*network_, checkpoint.weights, origin);
-  optimizer_->load_momentum(checkpoint.training->momentum, origin);
-  if (ema_) ema_->load(checkpoint.ema, origin);
-  epoch_ = checkpoint.training->epoch;
-  step_ = checkpoint.training->step;
-  best_ = checkpoint.training->best;
+void Trainer::resume(const Checkpoint& checkpoint, const std::string& origin) {
+  require_same_run(checkpoint, config_, origin);
   require_same_classes(checkpoint.class_names, origin, train_data_.list());
-  if (checkpoint.config.schedule.batch_size != config_.schedule.batch_size ||
-      checkpoint.config.schedule.epochs != config_.schedule.epochs) {
+  if (checkpoint.training->data != state_.data) {
     throw Error(
-        "{}: was trained with schedule.batch_size {} and schedule.epochs {}, not {} and {}; "
+        "{}: was trained on other images than {}, which has {} (their names or labels differ); "
         "resume with the same",
-        origin, checkpoint.config.schedule.batch_size, checkpoint.config.schedule.epochs,
-        config_.schedule.batch_size, config_.schedule.epochs);
+        origin, train_data_.list().origin, train_data_.list().samples.size());
   }
-  log::info("resuming from {} after epoch {}", origin, epoch_);
+  load_state_dict(*learner_.network(), checkpoint.weights, origin);
+  learner_.optimizer().load_momentum(checkpoint.training->momentum, origin);
+  if (learner_.ema() != nullptr) learner_.ema()->load(checkpoint.ema, origin);
+  state_ = *checkpoint.training;
+  validation_ = checkpoint.metrics;
+  log::info("going on from {}, step {} (epoch {}/{})", origin, state_.step, state_.epoch + 1,
+            config_.schedule.epochs);
 }
 
 // A run: epochs of load, forward, backward, update, report.
 
-Metrics Trainer::run() {
-  const fs::path dir = config_.output.dir;
-  metrics_ = std::make_unique<MetricsFile>(dir / "metrics.csv", epoch_);
+int Trainer::run() {
+  begin();
+  while (state_.epoch < config_.schedule.epochs) {
+    if (!train_epoch()) return stop();
+    try {
+      validation_ = validate();
+    } catch (const Interrupted&) {
+      return stop();
+    }
+    finish_epoch();
+  }
+  return 0;
+}
+
+void Trainer::begin() {
+  const fs::path& dir = folder_.dir();
+  const ImageList& list = train_data_.list();
   std::string classes;
-  for (const auto& name : train_data_.list().class_names) classes += name + "\n";
+  for (const auto& name : list.class_names) classes += name + "\n";
   write_whole(dir / "config.yaml", to_yaml(config_));
   write_whole(dir / "classes.txt", classes);
-  while (epoch_ < config_.schedule.epochs) {
-    const EpochSummary summary = train_epoch();
-    ++epoch_;
-    const Metrics validation = validate();
-    report(summary, validation);
-    save(validation);
-  }
-  return last_row_;
+  record_session(dir / "environment.json",
+                 {config_, list, val_data_ ? &val_data_->list() : nullptr, state_.step});
+  log_.emplace(dir, state_.files, state_.step, config_.output.json_log);
 }
 
-EpochSummary Trainer::train_epoch() {
-  const CurriculumStage stage = curriculum_stage(config_, epoch_);
-  const int64_t steps = train_data_.batches_per_epoch(), total = steps * config_.schedule.epochs;
-  network_->train();
-  train_data_.start_epoch(epoch_, train_transform(config_.augment, stage.size, stage.strength));
-  Progress progress(fmt::format("epoch {}/{}", epoch_ + 1, config_.schedule.epochs),
-                    steps * config_.schedule.batch_size, "img");
-  EpochSummary summary;
-  int64_t images = 0;
-  const auto start = Progress::Clock::now();
+/// Whether the epoch came to its end; if not, a signal has.
+bool Trainer::train_epoch() {
+  const CurriculumStage stage = curriculum_stage(config_, state_.epoch);
+  learner_.network()->train();
+  train_data_.start_epoch(
+      state_.epoch, train_transform(config_.augment, stage.size, stage.strength), state_.batches);
+  Progress progress(fmt::format("epoch {}/{}", state_.epoch + 1, config_.schedule.epochs),
+                    train_data_.batches_per_epoch() * config_.schedule.batch_size, "img",
+                    state_.images);
+  step_start_ = Clock::now();
   while (const auto batch = train_data_.next()) {
-    summary.lr = learning_rate(config_, step_, total);
-    summary.weight_decay = weight_decay(config_, step_, total);
-    const double loss = forward_backward(*batch);
-    require_finite(loss, summary.lr);
-    optimizer_->step(summary.lr, summary.weight_decay);
-    if (ema_) ema_->update();
-    ++step_;
-    images += batch->labels.size(0);
-    summary.loss += loss * batch->labels.size(0);
-    progress.update(images,
-                    fmt::format("loss {:.3f}  lr {:.4g}", summary.loss / images, summary.lr));
+    train_step(*batch);
+    progress.update(state_.images,
+                    fmt::format("loss {:.3f}  lr {:.4g}", mean_loss(), lr_at(state_.step - 1)));
+    if (signals_.stop() != 0) return false;
+    save_if_due();
   }
-  if (images == 0) throw Error("{}: no readable image in it", config_.data.train);
-  summary.seconds = std::chrono::duration<double>(Progress::Clock::now() - start).count();
-  summary.images_per_second = images / summary.seconds;
-  summary.loss /= images;
-  return summary;
+  if (state_.batches == 0) throw Error("{}: no readable image in it", config_.data.train);
+  return true;
 }
 
-double Trainer::forward_backward(const Batch& batch) {
-  const int64_t count = batch.labels.size(0),
-                parts = std::clamp<int64_t>(config_.schedule.accumulate, 1,
-                                            std::max<int64_t>(1, count / 2));
-  const auto images = to_device(batch.images).tensor_split(parts);
-  const auto labels = batch.labels.to(device_).tensor_split(parts);
-  double mean_loss = 0;
-  for (size_t i = 0; i < images.size(); ++i) {
-    auto loss =
-        classification_loss(forward(network_, images[i]), labels[i], config_.loss.label_smoothing);
-    loss = loss * (static_cast<double>(labels[i].size(0)) / count);
-    loss.backward();
-    mean_loss += loss.item<double>();
+void Trainer::train_step(const Batch& batch) {
+  const double lr = lr_at(state_.step), decay = weight_decay_at(state_.step);
+  const StepResult result = learner_.step(batch, lr, decay);
+  const int64_t images = batch.labels.size(0);
+  if (result.finite) {
+    left_out_ = 0;
+    state_.images += images;
+    state_.loss_sum += result.loss * images;
+  } else {
+    leave_out(batch, result.loss);
   }
-  return mean_loss;
+  ++state_.step;
+  state_.batches = batch.number + 1;
+  const double seconds = seconds_since(step_start_);
+  step_start_ = Clock::now();
+  state_.seconds += seconds;
+  if (state_.step % config_.output.log_every == 0) {
+    log_->add_step(state_.epoch + 1, state_.step,
+                   {{"train_loss", result.loss},
+                    {"lr", lr},
+                    {"weight_decay", decay},
+                    {"images_per_second", images / seconds}});
+  }
 }
 
-void Trainer::require_finite(double loss, double lr) const {
-  if (std::isfinite(loss)) return;
+/// Of a batch whose loss or gradient is not finite.
+void Trainer::leave_out(const Batch& batch, double loss) {
+  std::vector<std::string> files;
+  for (const int64_t index : batch.indices) {
+    files.push_back(train_data_.list().samples[index].path);
+  }
+  const size_t named = std::min<size_t>(3, files.size());
+  const fs::path list = folder_.dir() / "nonfinite.txt";
+  write_whole(list, fmt::format("{}\n", fmt::join(files, "\n")));
+  const std::string what = fmt::format(
+      "step {} (epoch {}, lr {:.4g}): the loss is {}{} on {}{}", state_.step + 1, state_.epoch + 1,
+      lr_at(state_.step), loss, std::isfinite(loss) ? " but its gradient is not finite" : "",
+      fmt::join(files.begin(), files.begin() + named, ", "),
+      files.size() > named ? fmt::format(" and {} more ({})", files.size() - named, list.string())
+                           : "");
+  if (config_.runtime.on_nonfinite == OnNonfinite::kSkip && ++left_out_ <= kMostLeftOut) {
+    log::warning("{}; the batch was left out", what);
+    return;
+  }
   throw Error(
-      "step {} (epoch {}, lr {:.4g}): the loss is {}; lower optimizer.lr, lengthen "
-      "schedule.warmup_epochs or set optimizer.clip_norm{}",
-      step_ + 1, epoch_ + 1, lr, loss,
-      epoch_ == 0 ? "" : fmt::format("; last.pth holds the run up to epoch {}", epoch_));
+      "{}; last good checkpoint: {}; lower optimizer.lr, lengthen schedule.warmup_epochs, set "
+      "optimizer.clip_norm or, for single bad images, runtime.on_nonfinite=skip",
+      what, has_checkpoint(folder_.dir()) ? folder_.last().string() : "none yet");
 }
 
 Metrics Trainer::validate() {
-  if (!val_data_) return {};
   Metrics metrics;
-  const auto measure = [&](const std::string& prefix) {
-    val_data_->start_epoch(0, eval_transform(config_.data.eval_resize, config_.data.eval_crop));
-    auto folded = fold(network_);
-    const auto meter = evaluate_classification(
-        [&](const auto& x) { return forward(folded, to_device(x)); }, *val_data_, device_);
-    metrics.emplace_back(prefix + "_loss", meter.loss());
-    metrics.emplace_back(prefix + "_top1", meter.top1());
-    metrics.emplace_back(prefix + "_top5", meter.top5());
-  };
-  measure("val");
-  if (ema_) {
-    ema_->swap();
-    measure("ema");
-    ema_->swap();
+  if (!val_data_) return metrics;
+  measure("val", metrics);
+  if (Ema* ema = learner_.ema()) {
+    const AverageInPlace average(*ema);
+    measure("ema", metrics);
   }
   return metrics;
 }
 
-torch::Tensor Trainer::to_device(const torch::Tensor& images) const {
-  const auto format = config_.runtime.channels_last ? torch::MemoryFormat::ChannelsLast
-                                                    : torch::MemoryFormat::Contiguous;
-  return images.to(device_).contiguous(format);
-}
-
-torch::Tensor Trainer::forward(MobileOne& network, const torch::Tensor& images) const {
-  const PrecisionGuard guard(device_, config_.runtime.precision);
-  return network->forward(images);
+void Trainer::measure(const std::string& prefix, Metrics& metrics) {
+  val_data_->start_epoch(0, eval_transform(config_.data.eval_resize, config_.data.eval_crop));
+  auto folded = fold(learner_.network());
+  const auto forward = [&](const torch::Tensor& images) {
+    if (signals_.stop() != 0) throw Interrupted();
+    return learner_.forward(folded, images);
+  };
+  const auto meter = evaluate_classification(forward, *val_data_, learner_.device());
+  metrics.emplace_back(prefix + "_loss", meter.loss());
+  metrics.emplace_back(prefix + "_top1", meter.top1());
+  metrics.emplace_back(prefix + "_top5", meter.top5());
 }
 
 double metric(const Metrics& metrics, const std::string& name) {
@@ -273,57 +290,101 @@ double metric(const Metrics& metrics, const std::string& name) {
   return -1;
 }
 
-void Trainer::report(const EpochSummary& epoch, const Metrics& validation) {
-  last_row_ = {{"epoch", static_cast<double>(epoch_)},
-               {"step", static_cast<double>(step_)},
-               {"size", static_cast<double>(curriculum_stage(config_, epoch_ - 1).size)},
-               {"lr", epoch.lr},
-               {"weight_decay", epoch.weight_decay},
-               {"train_loss", epoch.loss}};
-  last_row_.insert(last_row_.end(), validation.begin(), validation.end());
-  last_row_.emplace_back("images_per_second", epoch.images_per_second);
-  last_row_.emplace_back("seconds", epoch.seconds);
-  metrics_->append(last_row_);
+void Trainer::finish_epoch() {
+  Metrics row = {{"epoch", static_cast<double>(state_.epoch + 1)},
+                 {"step", static_cast<double>(state_.step)},
+                 {"size", static_cast<double>(curriculum_stage(config_, state_.epoch).size)},
+                 {"lr", lr_at(state_.step - 1)},
+                 {"weight_decay", weight_decay_at(state_.step - 1)},
+                 {"train_loss", mean_loss()}};
+  row.insert(row.end(), validation_.begin(), validation_.end());
+  row.emplace_back("images_per_second", static_cast<double>(state_.images) / state_.seconds);
+  row.emplace_back("seconds", state_.seconds);
+  log_->add_epoch(state_.step, row);
+  report_epoch(row);
 
-  std::string accuracy;
-  for (const auto& [name, value] : validation) {
-    if (!name.ends_with("_loss")) accuracy += fmt::format("  {} {:.2f}", name, value);
-  }
-  log::info("epoch {}/{}  loss {:.3f}{}  {:.0f} img/s  {}", epoch_, config_.schedule.epochs,
-            epoch.loss, accuracy, epoch.images_per_second, format_duration(epoch.seconds));
+  ++state_.epoch;
+  state_.batches = state_.images = 0;
+  state_.loss_sum = state_.seconds = 0;
+  const double score = metric(validation_, learner_.ema() != nullptr ? "ema_top1" : "val_top1");
+  const bool is_best = score > state_.best || validation_.empty();
+  state_.best = std::max(state_.best, score);
+  save(is_best);
 }
 
-void Trainer::save(const Metrics& validation) {
+void Trainer::report_epoch(const Metrics& row) const {
+  std::string accuracy;
+  for (const auto& [name, value] : validation_) {
+    if (!name.ends_with("_loss")) accuracy += fmt::format("  {} {:.2f}", name, value);
+  }
+  log::info("epoch {}/{}  loss {:.3f}{}  {:.0f} img/s  {}", state_.epoch + 1,
+            config_.schedule.epochs, mean_loss(), accuracy, metric(row, "images_per_second"),
+            format_duration(state_.seconds));
+}
+
+double Trainer::mean_loss() const { return state_.loss_sum / std::max<int64_t>(1, state_.images); }
+
+// Checkpoints.
+
+void Trainer::save_if_due() {
+  const bool asked = signals_.take_save_request();
+  const double limit = 60 * config_.checkpoints.every_minutes;
+  if (!asked && (limit == 0 || seconds_since(saved_) < limit)) return;
+  save(/*is_best=*/false);
+  if (asked) log::info("SIGUSR1: saved {} at step {}", folder_.last().string(), state_.step);
+  step_start_ = Clock::now();
+}
+
+void Trainer::save(bool is_best) {
+  const FlatState& flat = learner_.state();
   Checkpoint checkpoint;
   checkpoint.config = config_;
   checkpoint.class_names = train_data_.list().class_names;
-  checkpoint.weights = state_->named_state(state_->parameters, state_->buffers);
-  if (ema_) checkpoint.ema = ema_->named_state();
-  checkpoint.metrics = validation;
-  const double score = metric(validation, ema_ ? "ema_top1" : "val_top1");
-  const bool better = score > best_ || validation.empty();
-  best_ = std::max(best_, score);
-  checkpoint.training =
-      TrainingState{state_->named_parameters(optimizer_->momentum()), step_, epoch_, best_};
-  const fs::path dir = config_.output.dir;
-  // The best first: last.pth says that it is there.
-  if (better) save_checkpoint(dir / "best.pth", checkpoint);
-  save_checkpoint(dir / "last.pth", checkpoint);
+  checkpoint.weights = flat.named_state(flat.parameters, flat.buffers);
+  if (learner_.ema() != nullptr) checkpoint.ema = learner_.ema()->named_state();
+  checkpoint.metrics = validation_;
+  checkpoint.training = state_;
+  checkpoint.training->momentum = flat.named_parameters(learner_.optimizer().momentum());
+  checkpoint.training->files = log_->sync();
+  folder_.save(checkpoint, is_best, config_.checkpoints.keep);
+  saved_ = Clock::now();
+}
+
+int Trainer::stop() {
+  save(/*is_best=*/false);
+  const int signal = signals_.stop();
+  log::info("{}: stopped after step {} (epoch {}/{}) and saved {}; go on with --resume",
+            signal == SIGINT ? "SIGINT" : "SIGTERM", state_.step, state_.epoch + 1,
+            config_.schedule.epochs, folder_.last().string());
+  return signal;
+}
+
+/// Throws Error unless a run can start there so.
+void require_start(const std::string& dir, const TrainingStart& start) {
+  if (start.resumes() && !has_run(dir)) {
+    throw Error("{}: holds no run to resume; start one without --resume, or check output.dir", dir);
+  }
+  if (!start.resumes() && has_checkpoint(dir)) {
+    throw Error(
+        "{}: already holds a run (last.pth); go on with --resume, or choose another output.dir",
+        dir);
+  }
 }
 
 }  // namespace
 
-Metrics train(Config config, bool resume) {
-  const fs::path dir = config.output.dir, last = dir / "last.pth";
-  if (!resume && fs::exists(last)) {
-    throw Error(
-        "{}: already holds a run (last.pth); go on with --resume, or choose another "
-        "output.dir",
-        dir.string());
+int train(Config config, const TrainingStart& start) {
+  require_start(config.output.dir, start);
+  TrainingData data = read_training_data(config);
+  RunFolder folder(config.output.dir);
+  Trainer trainer(config, std::move(data), folder);
+  if (!start.from.empty()) {
+    trainer.resume(load_training_checkpoint(start.from), start.from.string());
+  } else if (start.resume && has_checkpoint(folder.dir())) {
+    trainer.resume(folder.load_last(), folder.last().string());
+  } else if (start.resume) {
+    log::info("{}: was stopped before its first checkpoint; starting anew", folder.dir().string());
   }
-  if (resume) require_file(last, "checkpoint to resume from");
-  Trainer trainer(std::move(config));
-  if (resume) trainer.resume(last);
   return trainer.run();
 }
 

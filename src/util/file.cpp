@@ -25,19 +25,24 @@ void sync(const fs::path& path, int flags) {
   ::close(descriptor);
 }
 
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+fs::path temporary_beside(const fs::path& path) {
+  return fs::path(path) += fmt::format(".{}.tmp", ::getpid());
+}
+
 }  // namespace
 
 void write_whole(const fs::path& path, const std::function<void(const fs::path&)>& write) {
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  fs::path temporary = path;
-  temporary += fmt::format(".{}.tmp", ::getpid());
+  const fs::path temporary = temporary_beside(path);
   try {
-    fs::create_directories(folder);
+    fs::create_directories(folder_of(path));
     if (fs::is_directory(path)) throw Error("{}: is a folder, expected a file", path.string());
     write(temporary);
     sync(temporary, O_RDONLY);
-    fs::rename(temporary, path);
-    sync(folder, O_RDONLY | O_DIRECTORY);
+    rename_whole(temporary, path);
   } catch (const fs::filesystem_error& error) {
     std::error_code ignored;
     fs::remove(temporary, ignored);
@@ -49,6 +54,12 @@ void write_whole(const fs::path& path, const std::function<void(const fs::path&)
   }
 }
 
+bool is_leftover(const fs::path& path) {
+  const std::string process = path.stem().extension().string();
+  return path.extension() == ".tmp" && process.size() > 1 &&
+         process.find_first_not_of("0123456789", 1) == std::string::npos;
+}
+
 void write_whole(const fs::path& path, std::string_view contents) {
   write_whole(path, [&](const fs::path& temporary) {
     std::ofstream stream(temporary, std::ios::binary);
@@ -56,6 +67,25 @@ void write_whole(const fs::path& path, std::string_view contents) {
     stream.close();
     if (!stream) throw Error("{}: cannot be written: {}", path.string(), std::strerror(errno));
   });
+}
+
+void link_whole(const fs::path& from, const fs::path& to) {
+  const fs::path temporary = temporary_beside(to);
+  std::error_code error;
+  fs::remove(temporary, error);
+  fs::create_hard_link(from, temporary, error);
+  if (error) {
+    write_whole(to, [&](const fs::path& copy) { fs::copy_file(from, copy); });
+  } else {
+    rename_whole(temporary, to);
+  }
+}
+
+void rename_whole(const fs::path& from, const fs::path& to) {
+  std::error_code error;
+  fs::rename(from, to, error);
+  if (error) throw Error("{}: cannot be written: {}", to.string(), error.message());
+  sync(folder_of(to), O_RDONLY | O_DIRECTORY);
 }
 
 std::string read_file(const fs::path& path) {

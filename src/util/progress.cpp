@@ -40,20 +40,22 @@ void clear_progress_line() {
   if (line_is_drawn.exchange(false)) std::fputs("\r\x1b[K", stderr);
 }
 
-Progress::Progress(std::string label, int64_t total, std::string unit,
+Progress::Progress(std::string label, int64_t total, std::string unit, int64_t done,
                    std::chrono::seconds plain_interval)
     : label_(std::move(label)),
       total_(std::max<int64_t>(1, total)),
       unit_(std::move(unit)),
       plain_interval_(plain_interval),
       terminal_(::isatty(STDERR_FILENO) != 0),
+      before_(done),
+      done_(done),
       drawn_(terminal_ ? Clock::time_point{} : start_) {}
 
 Progress::~Progress() { clear_progress_line(); }
 
 double Progress::rate() const {
   const std::chrono::duration<double> elapsed = Clock::now() - start_;
-  return done_ / std::max(1e-9, elapsed.count());
+  return static_cast<double>(done_ - before_) / std::max(1e-9, elapsed.count());
 }
 
 void Progress::update(int64_t done, const std::string& note) {

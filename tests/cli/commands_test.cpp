@@ -1,18 +1,10 @@
 // The program as its users call it, from training to prediction.
 #include "mobileone/cli/commands.h"
 
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <chrono>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
-#include <sstream>
-#include <thread>
 
 #include "cli/program.h"
-#include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/util/file.h"
 
@@ -28,7 +20,8 @@ nlohmann::json evaluate_json(const std::string& model) {
 }
 
 TEST(Train, LeavesARunBehind) {
-  for (const char* file : {"config.yaml", "classes.txt", "metrics.csv", "last.pth", "best.pth"}) {
+  for (const char* file :
+       {"config.yaml", "classes.txt", "environment.json", "metrics.csv", "last.pth", "best.pth"}) {
     EXPECT_TRUE(std::filesystem::exists(shop().path("run/") + file)) << file;
   }
   const std::string metrics = read_file(shop().path("run/metrics.csv"));
@@ -36,55 +29,6 @@ TEST(Train, LeavesARunBehind) {
       metrics.starts_with("epoch,step,size,lr,weight_decay,train_loss,val_loss,val_top1,"
                           "val_top5,ema_loss,ema_top1,ema_top5,images_per_second,seconds\n1,4,"))
       << metrics;
-}
-
-/// Starts the program in a process of its own and kills it once it has saved a checkpoint.
-void train_and_kill(std::vector<std::string> arguments, const std::string& checkpoint) {
-  arguments.insert(arguments.begin(), MOBILEONE_PROGRAM);
-  std::vector<char*> argv;
-  for (auto& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::close(STDERR_FILENO);
-    ::execv(argv[0], argv.data());
-    ::_exit(127);
-  }
-  int status = 0;
-  while (!std::filesystem::exists(checkpoint)) {
-    ASSERT_EQ(::waitpid(child, &status, WNOHANG), 0) << "training ended before it saved anything";
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  ::kill(child, SIGKILL);
-  ::waitpid(child, &status, 0);
-}
-
-/// The table without its last two columns, which are times.
-std::string without_times(const std::string& csv) {
-  std::istringstream lines(csv);
-  std::string line, kept;
-  while (std::getline(lines, line)) {
-    line = line.substr(0, line.rfind(','));
-    kept += line.substr(0, line.rfind(',')) + "\n";
-  }
-  return kept;
-}
-
-TEST(Train, KilledAndResumedEqualsNeverStopped) {
-  const std::string epochs = "schedule.epochs=4";
-  ASSERT_EQ(run_program(shop().training("whole", {epochs})).status, 0);
-  train_and_kill(shop().training("killed", {epochs}), shop().path("killed/last.pth"));
-  ASSERT_EQ(run_program(shop().training("killed", {epochs, "--resume"})).status, 0);
-
-  const auto whole = load_checkpoint(shop().path("whole/last.pth"));
-  const auto resumed = load_checkpoint(shop().path("killed/last.pth"));
-  EXPECT_EQ(resumed.training->step, 16);
-  for (const auto& item : whole.weights) {
-    EXPECT_TRUE(torch::equal(item.value(), resumed.weights[item.key()])) << item.key();
-    EXPECT_TRUE(torch::equal(whole.ema[item.key()], resumed.ema[item.key()])) << item.key();
-  }
-  EXPECT_EQ(without_times(read_file(shop().path("whole/metrics.csv"))),
-            without_times(read_file(shop().path("killed/metrics.csv"))));
 }
 
 TEST(Train, AccumulatedPartsTakeAllImages) {
@@ -103,7 +47,8 @@ TEST(Train, PythonReadsTheCheckpoint) {
   const std::string script = fmt::format(
       "import torch; c = torch.load('{}', weights_only=True); "
       "assert 'stage0.rbr_conv.0.conv.weight' in c['state_dict']; "
-      "assert list(c['ema']) == list(c['state_dict']); assert c['step'] == 4 and c['epoch'] == 1; "
+      "assert list(c['ema']) == list(c['state_dict']); t = c['training']; assert t['step'] == 4 "
+      "and t['epoch'] == 1; "
       "assert len(c['class_names']) == 10 and 'schedule:' in c['config']; "
       "assert c['metrics']['val_top5'] >= c['metrics']['val_top1']; "
       "assert 'linear.weight' in c['optimizer']['momentum']",

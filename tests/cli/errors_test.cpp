@@ -108,7 +108,8 @@ TEST(Mistakes, GoldenStateDictIsForeign) {
 
 TEST(Mistakes, ARunIsNotOverwritten) {
   expect_refused({shop().training("run"), "already holds a run"});
-  expect_refused({shop().training("elsewhere", {"--resume"}), "no such checkpoint to resume from"});
+  expect_refused({shop().training("elsewhere", {"--resume"}), "holds no run to resume"});
+  EXPECT_FALSE(std::filesystem::exists(shop().path("elsewhere")));
 }
 
 TEST(Mistakes, TheOutputCannotBeWritten) {

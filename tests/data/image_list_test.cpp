@@ -124,5 +124,18 @@ TEST(ImageList, ChecksTheRangeOfLabels) {
             "list.csv: label 10 of b.png is out of range: the network has 10 classes (0 to 9)");
 }
 
+TEST(ImageList, HasAFingerprintOfItsLabelsAndPaths) {
+  const ImageList list{"here/list.csv", {{"here/a.png", 3}, {"here/b/c.png", 10}}, {}};
+  const ImageList copy{"/else/where/list.csv",
+                       {{"/else/where/a.png", 3}, {"/else/where/b/c.png", 10}},
+                       {}};
+  // sha1 of "3 a.png\n10 b/c.png\n", as sha1sum gives it.
+  EXPECT_EQ(fingerprint(list), "c4336ab1ff1876b81629767e2246cd4364733999");
+  EXPECT_EQ(fingerprint(copy), fingerprint(list));
+  ImageList other = list;
+  other.samples[0].label = 4;
+  EXPECT_NE(fingerprint(other), fingerprint(list));
+}
+
 }  // namespace
 }  // namespace mobileone

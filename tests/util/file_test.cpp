@@ -74,5 +74,20 @@ TEST_F(WriteWhole, RequireFileNamesWhatIsWrong) {
             "/dev/null: is not a regular file, expected a checkpoint");
 }
 
+TEST_F(WriteWhole, LinksAndRenamesOverWhatIsThere) {
+  write_whole(dir / "new", "2");
+  write_whole(dir / "kept", "1");
+  link_whole(dir / "new", dir / "kept");
+  EXPECT_EQ(read_file(dir / "kept"), "2");
+  write_whole(dir / "newer", "3");
+  rename_whole(dir / "newer", dir / "new");
+  EXPECT_EQ(read_file(dir / "new"), "3");
+  EXPECT_EQ(read_file(dir / "kept"), "2");
+  EXPECT_EQ(names().size(), 2u);
+  EXPECT_THROW(link_whole(dir / "missing", dir / "kept"), Error);
+  EXPECT_THROW(rename_whole(dir / "missing", dir / "kept"), Error);
+  EXPECT_EQ(read_file(dir / "kept"), "2");
+}
+
 }  // namespace
 }  // namespace mobileone

@@ -24,7 +24,7 @@ TEST(FormatBar, IsAsFullAsItsShare) {
 TEST(Progress, WritesPlainLinesWhereThereIsNoTerminal) {
   testing::internal::CaptureStderr();
   {
-    Progress progress("epoch 1/2", 100, "img", std::chrono::seconds(0));
+    Progress progress("epoch 1/2", 100, "img", 0, std::chrono::seconds(0));
     progress.update(50, "loss 1.5");
   }
   const std::string line = testing::internal::GetCapturedStderr();

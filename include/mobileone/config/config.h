@@ -87,6 +87,9 @@ constexpr std::optional<E> from_string(std::string_view name) {
   return std::nullopt;
 }
 
+/// Outputs that a classifier can have.
+inline constexpr int64_t kMostClasses = 1'000'000;
+
 /// Blocks in each stage of every published variant.
 inline constexpr std::array<int64_t, 4> kDepths = {2, 8, 10, 1};
 
@@ -109,7 +112,7 @@ struct ModelConfig {
     v("variant", variant, {"The published network that the keys below start from."});
     v("num_classes", num_classes,
       {"Outputs of the classifier; 0: as many as the training data has classes.", "classes", 0,
-       1e6});
+       static_cast<double>(kMostClasses)});
     v("in_channels", in_channels, {"Channels of the input image.", "channels", 1, 1024});
     v("width_multipliers", width_multipliers,
       {"One per stage, times the base widths 64, 128, 256, 512; empty: the variant's.", "", 0.01,

@@ -28,6 +28,10 @@ struct ImageList {
 /// Images are not opened. Throws Error naming the folder, or file and line.
 ImageList read_image_list(const std::string& path);
 
+/// SHA-1 of labels and paths (relative to the data set) in their order, as hexadecimal digits: equal
+/// for a copy of the set elsewhere. Pixels are not looked at.
+std::string fingerprint(const ImageList& list);
+
 /// Throws Error naming the first sample whose label a network of `num_classes` outputs lacks.
 void require_labels_below(const ImageList& list, int64_t num_classes);
 

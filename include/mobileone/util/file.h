@@ -14,8 +14,18 @@ namespace mobileone {
 void write_whole(const std::filesystem::path& path,
                  const std::function<void(const std::filesystem::path& temporary)>& write);
 
+/// Whether the path is named as such a temporary file is, which a killed process leaves behind.
+bool is_leftover(const std::filesystem::path& path);
+
 /// `write_whole` for a text or bytes at hand.
 void write_whole(const std::filesystem::path& path, std::string_view contents);
+
+/// Makes `to` the same file as `from` (a hard link; a copy where the file system has none), in one
+/// step: a `to` that was there is whole until then. Throws Error.
+void link_whole(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// Renames a whole file over `to` and syncs the folder. Throws Error.
+void rename_whole(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// The contents of a regular file. Throws Error naming the path and why (missing, a folder, ...).
 std::string read_file(const std::filesystem::path& path);

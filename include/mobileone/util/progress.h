@@ -12,8 +12,9 @@ class Progress {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `label` stands first on the line; `total` > 0 in `unit`s ("img"), of which `update` counts.
-  Progress(std::string label, int64_t total, std::string unit,
+  /// `label` stands first on the line; `total` > 0 in `unit`s ("img"), of which `update` counts and
+  /// `done` were done before.
+  Progress(std::string label, int64_t total, std::string unit, int64_t done = 0,
            std::chrono::seconds plain_interval = std::chrono::seconds(30));
   ~Progress();
   Progress(const Progress&) = delete;
@@ -22,7 +23,7 @@ class Progress {
   /// `done` of `total` are done; `note` ends the line ("loss 2.31, lr 0.05").
   void update(int64_t done, const std::string& note);
 
-  /// Units per second since construction.
+  /// Units per second since construction, of those that were not done before.
   double rate() const;
 
  private:
@@ -33,7 +34,7 @@ class Progress {
   std::string unit_;
   std::chrono::seconds plain_interval_;
   bool terminal_;
-  int64_t done_ = 0;
+  int64_t before_, done_;
   Clock::time_point start_ = Clock::now();
   Clock::time_point drawn_;
 };

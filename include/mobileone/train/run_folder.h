@@ -1,0 +1,48 @@
+#pragma once
+
+#include <filesystem>
+
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/config/config.h"
+#include "mobileone/util/folder_lock.h"
+
+namespace mobileone {
+
+/// A run's folder, held by one process, and the checkpoints in it: last.pth, before it last-1.pth,
+/// last-2.pth and so on, and best.pth.
+class RunFolder {
+ public:
+  /// Makes the folder if need be, locks it and clears away what a killed run left half written.
+  /// Throws Error if another run has it or it cannot be written.
+  explicit RunFolder(const std::filesystem::path& dir);
+
+  const std::filesystem::path& dir() const { return dir_; }
+  std::filesystem::path last() const { return dir_ / "last.pth"; }
+  std::filesystem::path best() const { return dir_ / "best.pth"; }
+
+  /// The newest checkpoint. Throws Error that says what is wrong with it and which older one is
+  /// whole.
+  Checkpoint load_last() const;
+
+  /// Makes `checkpoint` the newest, and the best if it is, each whole or not at all; of the newest
+  /// ones `keep` are kept. Throws Error if it cannot be written; nothing is lost then.
+  void save(const Checkpoint& checkpoint, bool is_best, int64_t keep);
+
+ private:
+  std::filesystem::path next() const { return dir_ / "next.pth"; }
+  std::filesystem::path earlier(int64_t age) const;
+
+  std::filesystem::path dir_;
+  FolderLock lock_;
+};
+
+/// Whether a run began in `dir`, if only to be killed before its first checkpoint.
+bool has_run(const std::filesystem::path& dir);
+/// Whether there is a checkpoint in `dir` that a run can go on from.
+bool has_checkpoint(const std::filesystem::path& dir);
+
+/// Reads a checkpoint that training can go on from. Throws Error if the file holds no training
+/// state, or that of a version which cannot be gone on from.
+Checkpoint load_training_checkpoint(const std::filesystem::path& path);
+
+}  // namespace mobileone

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/train/event_file.h"
+#include "mobileone/util/append_file.h"
+
+namespace mobileone {
+
+/// What a run writes down as it goes: metrics.csv (a header and a row per epoch), TensorBoard
+/// events and, on request, log.jsonl (a JSON object a line). The lengths of these files belong to a
+/// checkpoint: a run that goes on from it cuts them back to where they were, so that no line is
+/// missing or there twice.
+class RunLog {
+ public:
+  using Lengths = std::map<std::string, int64_t>;
+
+  /// Goes on after `step` optimizer steps with files of `lengths` bytes (by name; none: from
+  /// nothing). Throws Error if a file is shorter than that or cannot be written.
+  RunLog(const std::filesystem::path& dir, const Lengths& lengths, int64_t step, bool json);
+
+  /// A line of the log in mid-epoch.
+  void add_step(int64_t epoch, int64_t step, const Metrics& metrics);
+  /// The row of an epoch; every row has the same names.
+  void add_epoch(int64_t step, const Metrics& row);
+
+  /// Makes all of it last, and says how much it is.
+  Lengths sync();
+
+ private:
+  Lengths earlier_events_;  // cut before this session's file is made
+  AppendFile metrics_;
+  EventFile events_;
+  std::optional<AppendFile> json_;
+};
+
+}  // namespace mobileone

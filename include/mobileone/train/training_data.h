@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+
+#include "mobileone/config/config.h"
+#include "mobileone/data/image_list.h"
+#include "mobileone/data/loader.h"
+
+namespace mobileone {
+
+/// The image lists that a run trains on and is judged by.
+struct TrainingData {
+  ImageList train;
+  std::optional<ImageList> val;
+};
+
+/// Reads data.train and data.val, and sets model.num_classes where the configuration leaves it to
+/// the data. Throws Error where they do not fit the network, each other, or batches that can be
+/// trained on.
+TrainingData read_training_data(Config& config);
+
+/// How a run loads its training images.
+LoaderOptions training_loader_options(const Config& config);
+
+}  // namespace mobileone

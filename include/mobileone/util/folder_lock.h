@@ -1,0 +1,25 @@
+#pragma once
+
+#include <filesystem>
+
+namespace mobileone {
+
+/// Keeps a folder to one process: holds the file `.lock` in it, which says who has it. The system
+/// lets go of it when the process ends in whatever way.
+class FolderLock {
+ public:
+  /// Throws Error naming the holder if another process (or another FolderLock) has the folder.
+  explicit FolderLock(const std::filesystem::path& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+  /// Throws Error if the folder, or the lock in it, has been removed meanwhile.
+  void require_held() const;
+
+ private:
+  std::filesystem::path folder_;
+  int descriptor_;
+};
+
+}  // namespace mobileone

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string_view>
+
+namespace mobileone {
+
+/// "0.1.0"
+std::string_view version();
+
+/// The git revision that the program was built from, with "-dirty" if files differed from it;
+/// "unknown" outside a checkout.
+std::string_view revision();
+
+}  // namespace mobileone

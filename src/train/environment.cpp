@@ -1,0 +1,89 @@
+#include "mobileone/train/environment.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <c10/util/hash.h>
+#include <sys/utsname.h>
+#include <torch/version.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "mobileone/config/writer.h"
+#include "mobileone/optim/runtime.h"
+#include "mobileone/util/file.h"
+#include "mobileone/util/version.h"
+
+namespace mobileone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// The value of the first line of a file under /proc that begins with `key`.
+std::string proc_entry(const char* file, const std::string& key) {
+  std::ifstream stream(file);
+  for (std::string line; std::getline(stream, line);) {
+    const size_t colon = line.find(':');
+    if (!line.starts_with(key) || colon == std::string::npos) continue;
+    const size_t begin = line.find_first_not_of(" \t", colon + 1);
+    return begin == std::string::npos ? "" : line.substr(begin);
+  }
+  return "unknown";
+}
+
+std::string utc_now() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&now));
+  return text;
+}
+
+Json describe_machine() {
+  utsname system{};
+  ::uname(&system);
+  return {{"host", system.nodename},
+          {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)},
+          {"processor", proc_entry("/proc/cpuinfo", "model name")},
+          {"cores", std::thread::hardware_concurrency()},
+          {"memory", proc_entry("/proc/meminfo", "MemTotal")}};
+}
+
+Json describe_data(const ImageList& list) {
+  return {{"origin", list.origin},
+          {"images", list.samples.size()},
+          {"classes", list.class_names.size()},
+          {"sha1", fingerprint(list)}};
+}
+
+Json earlier_sessions(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return Json::array();
+  Json sessions = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+  return sessions.is_array() ? sessions : Json::array();
+}
+
+}  // namespace
+
+void record_session(const std::filesystem::path& path, const Session& session) {
+  const Config& config = session.config;
+  Json data = {{"train", describe_data(session.train)}};
+  if (session.val != nullptr) data["val"] = describe_data(*session.val);
+  Json sessions = earlier_sessions(path);
+  sessions.push_back({{"started", utc_now()},
+                      {"process", ::getpid()},
+                      {"after_step", session.step},
+                      {"mobileone", {{"version", version()}, {"revision", revision()}}},
+                      {"libtorch", TORCH_VERSION},
+                      {"instructions", at::get_cpu_capability()},
+                      {"device", choose_device(config.runtime.device).str()},
+                      {"threads", at::get_num_threads()},
+                      {"machine", describe_machine()},
+                      {"config_sha1", c10::sha1(to_yaml(config)).str()},
+                      {"data", data}});
+  const auto replace_bad_utf8 = Json::error_handler_t::replace;
+  write_whole(path, sessions.dump(2, ' ', false, replace_bad_utf8) + "\n");
+}
+
+}  // namespace mobileone

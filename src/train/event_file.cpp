@@ -1,0 +1,100 @@
+#include "mobileone/train/event_file.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <protozero/pbf_writer.hpp>
+#include <string>
+
+#include "mobileone/util/crc32.h"
+
+namespace mobileone {
+namespace {
+
+constexpr std::string_view kEventPrefix = "events.out.tfevents.";
+
+double seconds_since_1970() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration<double>(now).count();
+}
+
+std::filesystem::path unused_name(const std::filesystem::path& dir) {
+  const auto second = static_cast<int64_t>(seconds_since_1970());
+  for (int64_t number = 0;; ++number) {
+    auto path = dir / fmt::format("{}{}.{}.{}", kEventPrefix, second, ::getpid(), number);
+    if (!std::filesystem::exists(path)) return path;
+  }
+}
+
+template <typename Number>
+void append_little_endian(std::string& bytes, Number value) {
+  for (size_t i = 0; i < sizeof(Number); ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
+}
+
+/// TFRecord stores check sums rotated and shifted, as sums of data that hold sums are poor.
+uint32_t masked_crc(std::string_view bytes) {
+  const uint32_t value = crc32c(bytes);
+  return ((value >> 15) | (value << 17)) + 0xa282ead8u;
+}
+
+/// Field numbers of event.proto and summary.proto.
+enum : protozero::pbf_tag_type {
+  kWallTime = 1,
+  kStep = 2,
+  kFileVersion = 3,
+  kSummary = 5,
+  kSessionLog = 7,
+  kSummaryValue = 1,
+  kValueTag = 1,
+  kValueSimple = 2,
+  kSessionStatus = 1
+};
+constexpr int32_t kSessionStart = 1;
+
+std::string event_of(int64_t step) {
+  std::string bytes;
+  protozero::pbf_writer event(bytes);
+  event.add_double(kWallTime, seconds_since_1970());
+  event.add_int64(kStep, step);
+  return bytes;
+}
+
+}  // namespace
+
+EventFile::EventFile(const std::filesystem::path& dir, int64_t step) : file_(unused_name(dir), 0) {
+  std::string version = event_of(0), start = event_of(step + 1);
+  protozero::pbf_writer(version).add_string(kFileVersion, "brain.Event:2");
+  add_record(version);
+  protozero::pbf_writer event(start);
+  protozero::pbf_writer(event, kSessionLog).add_enum(kSessionStatus, kSessionStart);
+  add_record(start);
+}
+
+void EventFile::add_scalars(int64_t step, const Metrics& metrics) {
+  std::string bytes = event_of(step);
+  {
+    protozero::pbf_writer event(bytes);
+    protozero::pbf_writer summary(event, kSummary);
+    for (const auto& [name, number] : metrics) {
+      protozero::pbf_writer value(summary, kSummaryValue);
+      value.add_string(kValueTag, name);
+      value.add_float(kValueSimple, static_cast<float>(number));
+    }
+  }
+  add_record(bytes);
+}
+
+void EventFile::add_record(std::string_view event) {
+  std::string record;
+  append_little_endian<uint64_t>(record, event.size());
+  append_little_endian<uint32_t>(record, masked_crc(record));
+  record += event;
+  append_little_endian<uint32_t>(record, masked_crc(event));
+  file_.append(record);
+}
+
+bool is_event_file(const std::filesystem::path& path) {
+  return path.filename().string().starts_with(kEventPrefix);
+}
+
+}  // namespace mobileone

@@ -1,0 +1,104 @@
+#include "mobileone/train/find_lr.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "mobileone/optim/schedule.h"
+#include "mobileone/train/learner.h"
+#include "mobileone/train/training_data.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/progress.h"
+
+namespace mobileone {
+namespace {
+
+constexpr double kSmoothing = 0.95;
+constexpr double kDiverged = 4;
+
+/// Batches without end, epoch after epoch.
+class EndlessBatches {
+ public:
+  EndlessBatches(const Config& config, ImageList list)
+      : config_(config), loader_(std::move(list), training_loader_options(config)) {
+    start();
+  }
+
+  Batch next() {
+    for (int64_t tries = 0; tries < 2; ++tries) {
+      if (auto batch = loader_.next()) return *std::move(batch);
+      ++epoch_;
+      start();
+    }
+    throw Error("{}: no readable image in it", config_.data.train);
+  }
+
+ private:
+  void start() {
+    const CurriculumStage stage = curriculum_stage(config_, epoch_);
+    loader_.start_epoch(epoch_, train_transform(config_.augment, stage.size, stage.strength));
+  }
+
+  const Config& config_;
+  Loader loader_;
+  int64_t epoch_ = 0;
+};
+
+double lowest_loss(const std::vector<LrPoint>& points) {
+  double lowest = points.front().smoothed;
+  for (const LrPoint& point : points) lowest = std::min(lowest, point.smoothed);
+  return lowest;
+}
+
+}  // namespace
+
+LrFindings find_learning_rate(Config config, const LrTest& test) {
+  TrainingData data = read_training_data(config);
+  EndlessBatches batches(config, std::move(data.train));
+  Learner learner(config);
+  Progress progress("learning rates", test.steps, "step");
+  const double growth =
+      std::pow(test.highest / test.lowest, 1.0 / std::max<int64_t>(1, test.steps - 1));
+  std::vector<LrPoint> points;
+  double lr = test.lowest, average = 0, weight = 0;
+  for (int64_t step = 0; step < test.steps; ++step, lr *= growth) {
+    const StepResult result = learner.step(batches.next(), lr, config.optimizer.weight_decay);
+    if (!result.finite) break;
+    average = kSmoothing * average + (1 - kSmoothing) * result.loss;
+    weight = kSmoothing * weight + (1 - kSmoothing);
+    points.push_back({lr, result.loss, average / weight});
+    progress.update(step + 1, fmt::format("lr {:.3g}  loss {:.3f}", lr, result.loss));
+    if (points.back().smoothed > kDiverged * lowest_loss(points)) break;
+  }
+  return judge_learning_rates(std::move(points));
+}
+
+LrFindings judge_learning_rates(std::vector<LrPoint> points) {
+  constexpr const char* kAdvice =
+      "the loss never fell in the learning-rate test; take more steps (--steps), lower the first "
+      "rate "
+      "(--from) or check the data";
+  if (points.size() < 3) throw Error("{}", kAdvice);
+  LrFindings findings;
+  double fastest = 0, lowest = points.front().smoothed;
+  for (size_t i = 1; i + 1 < points.size(); ++i) {
+    const double slope = (points[i + 1].smoothed - points[i - 1].smoothed) /
+                         std::log(points[i + 1].lr / points[i - 1].lr);
+    if (slope < fastest) {
+      fastest = slope;
+      findings.steepest = points[i].lr;
+    }
+  }
+  for (const LrPoint& point : points) {
+    if (point.smoothed >= lowest) continue;
+    lowest = point.smoothed;
+    findings.lowest = point.lr;
+  }
+  if (findings.steepest == 0 || findings.lowest == 0) throw Error("{}", kAdvice);
+  findings.suggested = std::sqrt(findings.steepest * findings.lowest / 10);
+  findings.points = std::move(points);
+  return findings;
+}
+
+}  // namespace mobileone

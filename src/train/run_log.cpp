@@ -1,0 +1,95 @@
+#include "mobileone/train/run_log.h"
+
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+namespace mobileone {
+namespace fs = std::filesystem;
+namespace {
+
+int64_t length_of(const RunLog::Lengths& lengths, const std::string& name) {
+  const auto found = lengths.find(name);
+  return found == lengths.end() ? 0 : found->second;
+}
+
+/// Event files of the run so far, cut to their lengths; those that are younger are removed.
+RunLog::Lengths cut_event_files(const fs::path& dir, const RunLog::Lengths& lengths) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(dir)) {
+    if (is_event_file(entry.path())) files.push_back(entry.path());
+  }
+  RunLog::Lengths kept;
+  for (const fs::path& file : files) {
+    const auto found = lengths.find(file.filename().string());
+    if (found == lengths.end()) {
+      fs::remove(file);
+    } else {
+      kept.insert(*found);
+      AppendFile(file, found->second);
+    }
+  }
+  return kept;
+}
+
+/// TensorBoard groups scalars by what stands before the slash: val_top1 is val/top1. What is of no
+/// group by itself ("lr", "train_loss") belongs to `group`.
+Metrics scalars(const Metrics& metrics, std::string_view group) {
+  Metrics tagged;
+  for (const auto& [name, value] : metrics) {
+    const size_t underscore = name.find('_');
+    const std::string first = name.substr(0, underscore);
+    const bool grouped = first == "val" || first == "ema" || first == "train";
+    tagged.emplace_back(fmt::format("{}/{}", grouped && first != "train" ? first : group,
+                                    grouped ? name.substr(underscore + 1) : name),
+                        value);
+  }
+  return tagged;
+}
+
+std::string json_line(nlohmann::ordered_json line, const Metrics& metrics) {
+  for (const auto& [name, value] : metrics) line[name] = value;
+  return line.dump() + "\n";
+}
+
+}  // namespace
+
+RunLog::RunLog(const fs::path& dir, const Lengths& lengths, int64_t step, bool json)
+    : earlier_events_(cut_event_files(dir, lengths)),
+      metrics_(dir / "metrics.csv", length_of(lengths, "metrics.csv")),
+      events_(dir, step) {
+  if (json) json_.emplace(dir / "log.jsonl", length_of(lengths, "log.jsonl"));
+}
+
+void RunLog::add_step(int64_t epoch, int64_t step, const Metrics& metrics) {
+  events_.add_scalars(step, scalars(metrics, "train"));
+  if (json_)
+    json_->append(json_line({{"kind", "step"}, {"epoch", epoch}, {"step", step}}, metrics));
+}
+
+void RunLog::add_epoch(int64_t step, const Metrics& row) {
+  std::vector<std::string> names, values;
+  for (const auto& [name, value] : row) {
+    names.push_back(name);
+    values.push_back(fmt::format("{}", value));
+  }
+  if (metrics_.length() == 0) metrics_.append(fmt::format("{}\n", fmt::join(names, ",")));
+  metrics_.append(fmt::format("{}\n", fmt::join(values, ",")));
+  events_.add_scalars(step, scalars(row, "epoch"));
+  if (json_) json_->append(json_line({{"kind", "epoch"}}, row));
+}
+
+RunLog::Lengths RunLog::sync() {
+  Lengths lengths = earlier_events_;
+  const auto note = [&](AppendFile& file) {
+    file.sync();
+    lengths[file.path().filename().string()] = file.length();
+  };
+  note(metrics_);
+  note(events_.file());
+  if (json_) note(*json_);
+  return lengths;
+}
+
+}  // namespace mobileone

@@ -1,0 +1,65 @@
+#include "mobileone/train/learner.h"
+
+#include <gtest/gtest.h>
+#include <torch/utils.h>
+
+#include <limits>
+
+namespace mobileone {
+namespace {
+
+Config tiny(Engine engine) {
+  Config config;
+  config.model.width_multipliers = {0.25, 0.125, 0.125, 0.125};
+  config.model.depths = {1, 1, 1, 1};
+  config.model.branches = {2};
+  config.model.num_classes = 4;
+  config.runtime.device = DeviceChoice::kCpu;
+  config.runtime.engine = engine;
+  config.ema.decay = 0.9;
+  return config;
+}
+
+Batch random_batch(int64_t size) {
+  Batch batch;
+  batch.images = torch::randn({size, 3, 32, 32});
+  batch.labels = torch::arange(size) % 4;
+  return batch;
+}
+
+class LearnerStep : public testing::TestWithParam<Engine> {};
+
+TEST_P(LearnerStep, ThatIsNotFiniteChangesNothing) {
+  Learner learner(tiny(GetParam()));
+  EXPECT_TRUE(learner.step(random_batch(8), 0.1, 1e-4).finite);
+  const auto parameters = learner.state().parameters.clone(),
+             buffers = learner.state().buffers.clone(),
+             momentum = learner.optimizer().momentum().clone();
+  const StateDict average = learner.ema()->named_state();
+  const auto average_before = average["stage0.rbr_conv.0.conv.weight"].clone();
+
+  Batch poisoned = random_batch(8);
+  poisoned.images[3][1][4][4] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_FALSE(learner.step(poisoned, 0.1, 1e-4).finite);
+  EXPECT_TRUE(torch::equal(parameters, learner.state().parameters));
+  EXPECT_TRUE(torch::equal(buffers, learner.state().buffers));
+  EXPECT_TRUE(torch::equal(momentum, learner.optimizer().momentum()));
+  EXPECT_TRUE(torch::equal(average_before, average["stage0.rbr_conv.0.conv.weight"]));
+  EXPECT_EQ(learner.state().gradients.abs().max().item<float>(), 0);
+  EXPECT_TRUE(learner.step(random_batch(8), 0.1, 1e-4).finite);
+}
+
+TEST_P(LearnerStep, LearnsABatchByHeart) {
+  Learner learner(tiny(GetParam()));
+  const Batch batch = random_batch(8);
+  const double first = learner.step(batch, 0.05, 0).loss;
+  double last = first;
+  for (int i = 0; i < 30; ++i) last = learner.step(batch, 0.05, 0).loss;
+  EXPECT_LT(last, 0.6 * first);
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, LearnerStep, testing::Values(Engine::kFolded, Engine::kBranches),
+                         [](const auto& test) { return std::string(to_string(test.param)); });
+
+}  // namespace
+}  // namespace mobileone

@@ -1,0 +1,43 @@
+#include "mobileone/util/signals.h"
+
+#include <gtest/gtest.h>
+
+namespace mobileone {
+namespace {
+
+TEST(SignalWatch, RemembersWhatCame) {
+  SignalWatch watch;
+  EXPECT_EQ(watch.stop(), 0);
+  EXPECT_FALSE(watch.take_save_request());
+  std::raise(SIGUSR1);
+  EXPECT_TRUE(watch.take_save_request());
+  EXPECT_FALSE(watch.take_save_request());
+  std::raise(SIGTERM);
+  EXPECT_EQ(watch.stop(), SIGTERM);
+}
+
+TEST(SignalWatch, ANewOneHasSeenNothing) {
+  {
+    SignalWatch watch;
+    std::raise(SIGINT);
+    EXPECT_EQ(watch.stop(), SIGINT);
+  }
+  EXPECT_EQ(SignalWatch().stop(), 0);
+}
+
+TEST(SignalWatchDeathTest, TheSecondEndsTheProcess) {
+  const auto interrupt_twice = [] {
+    SignalWatch watch;
+    std::raise(SIGINT);
+    std::raise(SIGINT);
+  };
+  EXPECT_EXIT(interrupt_twice(), testing::KilledBySignal(SIGINT), "");
+}
+
+TEST(SignalWatchDeathTest, LeavesTheDefaultsBehind) {
+  { SignalWatch watch; }
+  EXPECT_EXIT(std::raise(SIGUSR1), testing::KilledBySignal(SIGUSR1), "");
+}
+
+}  // namespace
+}  // namespace mobileone
