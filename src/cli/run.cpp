@@ -56,6 +56,7 @@ int run(int argc, char** argv) {
   add_data(app);
   add_bench(app);
   add_config(app);
+  add_completion(app);
   try {
     require_command(app, argc, argv);
     app.parse(argc, argv);

@@ -14,6 +14,7 @@ void add_summary(CLI::App& app);
 void add_data(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_config(CLI::App& app);
+void add_completion(CLI::App& app);
 
 /// Runs the program: 0, or 2 for what the user can mend, or 1 for a fault of ours; errors are one
 /// line on standard error.
