@@ -1,10 +1,13 @@
+include(GNUInstallDirs)
+
 # One static library a folder of src/, one test program a folder of tests/. USES names the folders
 # before it that it may include (docs/design.md); LINKS names third-party libraries that
 # its headers show, HIDES those that only its sources see. A folder that
 # sees LibTorch shares one precompiled header.
 
 add_library(mobileone_flags INTERFACE)
-target_include_directories(mobileone_flags INTERFACE ${PROJECT_SOURCE_DIR}/include)
+target_include_directories(mobileone_flags INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(mobileone_flags INTERFACE mobileone_fmt Threads::Threads)
 
 add_library(mobileone_warnings INTERFACE)
@@ -13,11 +16,6 @@ target_compile_options(mobileone_warnings INTERFACE -Wall -Wextra -Wpedantic -Ws
   "$<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict;-Wno-stringop-overflow;-Wno-array-bounds>"
   $<$<BOOL:${MOBILEONE_WARNINGS_AS_ERRORS}>:-Werror>)
 
-add_library(mobileone_torch INTERFACE)
-target_link_libraries(mobileone_torch INTERFACE ${TORCH_LIBRARIES} mobileone_openmp)
-target_compile_options(mobileone_torch INTERFACE ${TORCH_CXX_FLAGS}
-  $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # lets ccache see through the precompiled header
-
 function(mobileone_share_torch_header target)
   get_target_property(links ${target} LINK_LIBRARIES)
   if("mobileone_torch" IN_LIST links)
@@ -25,6 +23,7 @@ function(mobileone_share_torch_header target)
       file(CONFIGURE OUTPUT pch.cpp CONTENT "")
       add_library(mobileone_pch OBJECT ${CMAKE_CURRENT_BINARY_DIR}/pch.cpp)
       target_link_libraries(mobileone_pch PRIVATE mobileone_flags mobileone_warnings mobileone_torch)
+      target_compile_options(mobileone_pch PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
       target_precompile_headers(mobileone_pch PRIVATE ${PROJECT_SOURCE_DIR}/cmake/torch_pch.h)
     endif()
     target_precompile_headers(${target} REUSE_FROM mobileone_pch)
@@ -37,7 +36,12 @@ function(mobileone_folder name)
   list(TRANSFORM ARG_USES PREPEND mobileone_)
   add_library(mobileone_${name} STATIC ${sources})
   target_link_libraries(mobileone_${name}
-    PUBLIC mobileone_flags ${ARG_USES} ${ARG_LINKS} PRIVATE ${ARG_HIDES} mobileone_warnings)
+    PUBLIC mobileone_flags ${ARG_USES} ${ARG_LINKS}
+    PRIVATE ${ARG_HIDES} $<BUILD_INTERFACE:mobileone_warnings>)
+  # Lets ccache see through the precompiled header.
+  target_compile_options(mobileone_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  set_target_properties(mobileone_${name} PROPERTIES EXPORT_NAME ${name})
+  install(TARGETS mobileone_${name} EXPORT mobileoneTargets)
   mobileone_share_torch_header(mobileone_${name})
   # Loading LibTorch's precompiled header costs more than most sources: a few of them share it.
   # Highway compiles its sources several times over and needs each by itself.
@@ -54,7 +58,7 @@ function(mobileone_test_folder name)
     PRIVATE mobileone_${name} ${ARG_LINKS} mobileone_warnings GTest::gtest_main)
   # Position-independent as a library, so that the libraries' precompiled header fits.
   set_target_properties(${name}_tests PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-  target_compile_options(${name}_tests PRIVATE -fPIC)
+  target_compile_options(${name}_tests PRIVATE -fPIC $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
   target_include_directories(${name}_tests PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name}_tests PRIVATE MOBILEONE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   mobileone_share_torch_header(${name}_tests)

@@ -1,11 +1,5 @@
-# Finds what mobileone builds on; nothing is downloaded here. `scripts/setup.sh` installs all of it.
-
-find_program(CCACHE ccache)
-if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # A precompiled header needs these relaxations for ccache to cache what includes it.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CCACHE})
-endif()
+# Finds what mobileone builds on, and what an installed mobileone is linked with; nothing is downloaded
+# here. `scripts/setup.sh` installs all of it.
 
 macro(mobileone_require name package)
   find_package(${name} QUIET ${ARGN})
@@ -33,35 +27,11 @@ if(MOBILEONE_BUILD_PROGRAM AND NOT PROTOZERO_INCLUDE_DIR)
   message(FATAL_ERROR "protozero was not found (Debian package libprotozero-dev): run "
                       "scripts/setup.sh, or name its folder in CMAKE_PREFIX_PATH.")
 endif()
-add_library(mobileone_protozero INTERFACE)
+add_library(mobileone_protozero INTERFACE IMPORTED)
 target_include_directories(mobileone_protozero SYSTEM INTERFACE ${PROTOZERO_INCLUDE_DIR})
 
 if(MOBILEONE_BUILD_TESTS)
   mobileone_require(GTest libgtest-dev)
-endif()
-
-# The CUDA compiler, if there is one: for the kernels of src/kernels/cuda.
-set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 knows no newer one of nvcc
-if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
-  set(CMAKE_CUDA_ARCHITECTURES 80 90)
-endif()
-include(CheckLanguage)
-check_language(CUDA)
-if(CMAKE_CUDA_COMPILER)
-  enable_language(CUDA)
-  find_package(CUDAToolkit QUIET)
-  # For the CMake files of a CUDA LibTorch, which otherwise look for a GPU.
-  set(CUDA_TOOLKIT_ROOT_DIR ${CUDAToolkit_TARGET_DIR} CACHE PATH "")
-  set(TORCH_CUDA_ARCH_LIST "8.0;9.0" CACHE STRING "")
-  # A CUDA wheel of PyTorch brings its libraries beside it; the compiler alone may come without.
-  find_library(CUDA_nvrtc_LIBRARY nvrtc HINTS ${CUDAToolkit_LIBRARY_DIR})
-  foreach(prefix ${CMAKE_PREFIX_PATH} $ENV{CMAKE_PREFIX_PATH})
-    file(GLOB wheel_nvrtc ${prefix}/../../../nvidia/*/lib/libnvrtc.so.[0-9]*)
-    if(NOT CUDA_nvrtc_LIBRARY AND wheel_nvrtc)
-      list(GET wheel_nvrtc 0 wheel_nvrtc)
-      set(CUDA_nvrtc_LIBRARY ${wheel_nvrtc} CACHE FILEPATH "" FORCE)
-    endif()
-  endforeach()
 endif()
 
 # LibTorch: CMAKE_PREFIX_PATH wins; otherwise the wheel that scripts/setup.sh put into .deps.
@@ -79,20 +49,20 @@ endif()
 
 # Both fmt copies (Debian's, and the newer one in LibTorch's headers) are used header-only; their
 # inline namespaces keep them apart, so which one a folder sees does not matter.
-add_library(mobileone_fmt INTERFACE)
+add_library(mobileone_fmt INTERFACE IMPORTED)
 target_compile_definitions(mobileone_fmt INTERFACE FMT_HEADER_ONLY=1)
 
 # The instruction sets that the kernels are compiled for: AVX2, AVX-512 and a portable one on
 # x86-64, NEON on ARM. Older ones would only lengthen the build, and vectors of unknown length (SVE)
 # cannot be kept in arrays, as the kernels do.
-add_library(mobileone_highway INTERFACE)
+add_library(mobileone_highway INTERFACE IMPORTED)
 target_link_libraries(mobileone_highway INTERFACE hwy::hwy)
 target_compile_definitions(mobileone_highway INTERFACE
   "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")
 
 # at::parallel_for is a template that runs serially unless it is compiled for OpenMP, and must find
 # the very OpenMP library that LibTorch runs on: a second one would have threads of its own.
-add_library(mobileone_openmp INTERFACE)
+add_library(mobileone_openmp INTERFACE IMPORTED)
 target_compile_options(mobileone_openmp INTERFACE -fopenmp)
 get_target_property(MOBILEONE_TORCH_LIBRARY torch LOCATION)
 get_filename_component(MOBILEONE_TORCH_FOLDER ${MOBILEONE_TORCH_LIBRARY} DIRECTORY)
@@ -104,3 +74,7 @@ else()
   mobileone_require(OpenMP "libgomp1, with the compiler")
   target_link_libraries(mobileone_openmp INTERFACE OpenMP::OpenMP_CXX)
 endif()
+
+add_library(mobileone_torch INTERFACE IMPORTED)
+target_compile_options(mobileone_torch INTERFACE ${TORCH_CXX_FLAGS})
+target_link_libraries(mobileone_torch INTERFACE ${TORCH_LIBRARIES} mobileone_openmp)
