@@ -182,7 +182,8 @@ EpochSummary Trainer::train_epoch() {
   const CurriculumStage stage = curriculum_stage(config_, epoch_);
   const int64_t steps = train_data_.batches_per_epoch(), total = steps * config_.schedule.epochs;
   network_->train();
-  train_data_.start_epoch(epoch_, train_transform(config_.augment, stage.size, stage.strength));
+  train_data_.start_epoch(epoch_, train_transform(config_.augment, config_.data.interpolation,
+                                                  stage.size, stage.strength));
   Progress progress(fmt::format("epoch {}/{}", epoch_ + 1, config_.schedule.epochs),
                     steps * config_.schedule.batch_size, "img");
   EpochSummary summary;
@@ -238,7 +239,7 @@ Metrics Trainer::validate() {
   if (!val_data_) return {};
   Metrics metrics;
   const auto measure = [&](const std::string& prefix) {
-    val_data_->start_epoch(0, eval_transform(config_.data.eval_resize, config_.data.eval_crop));
+    val_data_->start_epoch(0, eval_transform(config_.data));
     auto folded = fold(network_);
     const auto meter = evaluate_classification(
         [&](const auto& x) { return forward(folded, to_device(x)); }, *val_data_, device_);
