@@ -26,13 +26,26 @@ torch::Tensor read_ppm(const std::string& path) {
   return pixels.permute({2, 0, 1}).unsqueeze(0);  // [1,3,H,W]
 }
 
-/// Short side to `resize`, antialiased; centre `crop`; scaled and normalised per channel.
-torch::Tensor prepare(const torch::Tensor& image, int64_t resize, int64_t crop,
-                      const std::vector<double>& mean, const std::vector<double>& std) {
+/// Antialiased, with whole grey levels after each axis, as in training.
+torch::Tensor resize_image(torch::Tensor x, int64_t height, int64_t width,
+                           const std::string& interpolation) {
+  if (interpolation != "bilinear" && interpolation != "bicubic")
+    throw std::runtime_error("unknown interpolation `" + interpolation + "`");
+  for (const int64_t rows : {x.size(2), height}) {
+    x = interpolation == "bicubic" ? at::_upsample_bicubic2d_aa(x, {rows, width}, false)
+                                   : at::_upsample_bilinear2d_aa(x, {rows, width}, false);
+    x = (x + 0.5).floor().clamp(0, 255);
+  }
+  return x;
+}
+
+/// Short side to `resize`; centre `crop`; scaled and normalised per channel.
+torch::Tensor prepare(const torch::Tensor& image, int64_t resize, const std::string& interpolation,
+                      int64_t crop, const std::vector<double>& mean,
+                      const std::vector<double>& std) {
   const int64_t height = image.size(2), width = image.size(3), side = std::min(height, width);
-  auto x = at::_upsample_bilinear2d_aa(image.to(torch::kFloat),
-                                       {height * resize / side, width * resize / side}, false);
-  x = x.round().clamp(0, 255);  // whole grey levels, as in training
+  auto x = resize_image(image.to(torch::kFloat), height * resize / side, width * resize / side,
+                        interpolation);
   for (const int64_t axis : {2, 3}) {
     const double border = static_cast<double>(x.size(axis) - crop) / 2;
     x = x.narrow(axis, static_cast<int64_t>(std::nearbyint(border)), crop);
@@ -48,7 +61,8 @@ int main(int argc, char** argv) try {
   torch::NoGradGuard no_grad;
   auto model = torch::jit::load(argv[1]);
   const auto input =
-      prepare(read_ppm(argv[2]), model.attr("resize").toInt(), model.attr("crop").toInt(),
+      prepare(read_ppm(argv[2]), model.attr("resize").toInt(),
+              model.attr("interpolation").toStringRef(), model.attr("crop").toInt(),
               model.attr("mean").toDoubleVector(), model.attr("std").toDoubleVector());
   const auto probabilities = model.forward({input}).toTensor().softmax(1)[0];
   const auto names = model.attr("class_names").toListRef();

@@ -26,7 +26,7 @@ torch::Tensor real_images(const std::string& path, const DataConfig& data) {
   loading.batch_size = 64;
   loading.shuffle = true;
   Loader loader(read_image_list(path), loading);
-  loader.start_epoch(0, eval_transform(data.eval_resize, data.eval_crop));
+  loader.start_epoch(0, eval_transform(data));
   auto batch = loader.next();
   if (!batch) throw Error("{}: no readable image in it", path);
   return batch->images;

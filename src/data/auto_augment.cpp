@@ -60,8 +60,10 @@ Scale scale_of(Operation operation, int64_t height, int64_t width) {
     case kEqualize:
     case kInvert:
       return {.has_magnitude = false};
+    case kHue:
+      break;
   }
-  TORCH_CHECK(false, "unknown operation");
+  TORCH_CHECK(false, "AutoAugment has no operation ", to_string(operation));
 }
 
 at::Tensor apply_step(const at::Tensor& image, const PolicyStep& step, double strength,
@@ -84,7 +86,12 @@ double policy_magnitude(Operation operation, int bin, double strength, int64_t h
                         int64_t width) {
   constexpr int kLastBin = 9;
   const Scale scale = scale_of(operation, height, width);
-  double full = scale.weakest + (scale.strongest - scale.weakest) * bin / kLastBin;
+  // As torch.linspace rounds.
+  const auto weakest = static_cast<float>(scale.weakest);
+  const auto strongest = static_cast<float>(scale.strongest);
+  const float step = (strongest - weakest) / kLastBin;
+  const bool weak = bin <= kLastBin / 2;
+  double full = weak ? weakest + step * bin : strongest - step * (kLastBin - bin);
   if (operation == kPosterize) full = std::nearbyint(full);
   const double magnitude = scale.identity + (full - scale.identity) * strength;
   return operation == kPosterize ? std::nearbyint(magnitude) : magnitude;

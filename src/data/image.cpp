@@ -5,8 +5,10 @@
 #include <opencv2/imgcodecs.hpp>
 #include <vector>
 
+#include "mobileone/data/exif.h"
 #include "mobileone/data/jpeg.h"
 #include "mobileone/data/png.h"
+#include "mobileone/data/webp.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 
@@ -31,6 +33,19 @@ at::Tensor decode_with_opencv(std::string_view bytes, const std::string& name) {
   return swap_red_and_blue(at::from_blob(decoded.data, {decoded.rows, decoded.cols, 3}, at::kByte));
 }
 
+at::Tensor decode_first_picture(const WebpAnimation& animation, const std::string& name) {
+  require_image_size(animation.width, animation.height, name);
+  const at::Tensor picture = decode_with_opencv(animation.picture, name);
+  const int64_t height = picture.size(0);
+  const int64_t width = picture.size(1);
+  if (animation.top + height > animation.height || animation.left + width > animation.width) {
+    throw Error("{}: is a damaged WebP animation (its first picture is larger than it)", name);
+  }
+  at::Tensor canvas = at::zeros({animation.height, animation.width, 3}, at::kByte);
+  canvas.narrow(0, animation.top, height).narrow(1, animation.left, width).copy_(picture);
+  return canvas;
+}
+
 std::string encode(const at::Tensor& image, const char* extension,
                    const std::vector<int>& parameters) {
   TORCH_CHECK(image.dim() == 3 && image.size(2) == 3 && image.scalar_type() == at::kByte,
@@ -45,14 +60,22 @@ std::string encode(const at::Tensor& image, const char* extension,
 
 }  // namespace
 
-at::Tensor decode_image(std::string_view bytes, const std::string& name) {
+at::Tensor decode_image(std::string_view bytes, const std::string& name, bool upright) {
   if (bytes.empty()) throw Error("{}: is not an image: it is empty", name);
-  if (is_jpeg(bytes)) return decode_jpeg(bytes, name);
+  if (is_jpeg(bytes)) {
+    const at::Tensor image = decode_jpeg(bytes, name);
+    return upright ? turn_upright(image, exif_orientation(bytes)) : image;
+  }
   if (is_png(bytes)) return decode_with_opencv(essential_png(bytes, name), name);
+  if (const auto animation = webp_animation(bytes, name)) {
+    return decode_first_picture(*animation, name);
+  }
   return decode_with_opencv(bytes, name);
 }
 
-at::Tensor read_image(const std::string& path) { return decode_image(read_file(path), path); }
+at::Tensor read_image(const std::string& path, bool upright) {
+  return decode_image(read_file(path), path, upright);
+}
 
 std::string encode_jpeg(const at::Tensor& image, int quality) {
   return encode(image, ".jpg", {cv::IMWRITE_JPEG_QUALITY, quality});

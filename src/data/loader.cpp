@@ -31,6 +31,7 @@ LoaderOptions loader_options(const DataConfig& data) {
   LoaderOptions options;
   options.workers = data.workers;
   options.prefetch = data.prefetch;
+  options.exif_orientation = data.exif_orientation;
   options.mean = data.mean;
   options.std = data.std;
   return options;
@@ -151,7 +152,7 @@ Batch Loader::make_batch(const Epoch& epoch, int64_t batch_number) {
 
 std::optional<at::Tensor> Loader::read_sample(int64_t index) {
   try {
-    return read_image(list_.samples[index].path);
+    return read_image(list_.samples[index].path, options_.exif_orientation);
   } catch (const Error& error) {
     note_damaged(index, error.what());
     return std::nullopt;

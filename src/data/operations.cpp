@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "mobileone/data/hue.h"
+
 namespace mobileone {
 namespace {
 
@@ -216,6 +218,8 @@ at::Tensor apply_operation(const at::Tensor& image, Operation operation, double 
       return look_up_by_histogram(image, equalize_table);
     case Operation::kInvert:
       return look_up(image, tabulate([](int level) { return 255 - level; }));
+    case Operation::kHue:
+      return turn_hue(image, magnitude);
   }
   TORCH_CHECK(false, "unknown operation");
 }

@@ -6,6 +6,8 @@
 #include <cmath>
 
 #include "mobileone/data/auto_augment.h"
+#include "mobileone/data/color_jitter.h"
+#include "mobileone/data/resize.h"
 
 namespace mobileone {
 namespace {
@@ -64,14 +66,8 @@ at::Tensor center_crop(const at::Tensor& image, int64_t size) {
   return padded;
 }
 
-at::Tensor resize(const at::Tensor& image, int64_t height, int64_t width) {
-  const at::Tensor batch = image.permute({2, 0, 1}).unsqueeze(0);
-  const at::Tensor resized =
-      at::_upsample_bilinear2d_aa(batch, {height, width}, /*align_corners=*/false);
-  return resized.squeeze(0).permute({1, 2, 0}).contiguous();
-}
-
-at::Tensor resize_short_side(const at::Tensor& original, int64_t size) {
+at::Tensor resize_short_side(const at::Tensor& original, int64_t size,
+                             Interpolation interpolation) {
   const int64_t longest = kLongestOfShortSides * std::min(original.size(0), original.size(1));
   const int64_t height = std::min(original.size(0), longest);
   const int64_t width = std::min(original.size(1), longest);
@@ -79,7 +75,7 @@ at::Tensor resize_short_side(const at::Tensor& original, int64_t size) {
       original, {(original.size(0) - height) / 2, (original.size(1) - width) / 2, height, width});
   const auto scaled = [&](int64_t side) { return size * side / std::min(height, width); };
   if (std::min(height, width) == size) return image.contiguous();
-  return resize(image, scaled(height), scaled(width));
+  return resize(image, scaled(height), scaled(width), interpolation);
 }
 
 at::Tensor horizontal_flip(const at::Tensor& image) {
@@ -112,20 +108,23 @@ void normalize(const at::Tensor& image, const LevelTable& levels, float* out) {
   }
 }
 
-Transform train_transform(const AugmentConfig& augment, int64_t size, double strength) {
+Transform train_transform(const AugmentConfig& augment, Interpolation interpolation, int64_t size,
+                          double strength) {
   return [=](const at::Tensor& image, Random& random) {
     const CropBox box = random_resized_crop(image.size(0), image.size(1), augment.crop_area,
                                             augment.crop_ratio, random);
-    at::Tensor result = resize(crop(image, box), size, size);
+    at::Tensor result = resize(crop(image, box), size, size, interpolation);
     if (random.chance(augment.flip)) result = horizontal_flip(result);
+    result = color_jitter(result, augment.color_jitter, random);
     if (augment.policy == Policy::kAutoAugment) result = auto_augment(result, strength, random);
     return result;
   };
 }
 
-Transform eval_transform(int64_t resize, int64_t crop) {
-  return [=](const at::Tensor& image, Random&) {
-    return center_crop(resize_short_side(image, resize), crop);
+Transform eval_transform(const DataConfig& data) {
+  return [resize = data.eval_resize, crop = data.eval_crop, interpolation = data.interpolation](
+             const at::Tensor& image, Random&) {
+    return center_crop(resize_short_side(image, resize, interpolation), crop);
   };
 }
 

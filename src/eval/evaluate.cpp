@@ -47,7 +47,7 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
   Progress progress("evaluating", static_cast<int64_t>(list.samples.size()), "img");
   int64_t done = 0;
   const auto start = Progress::Clock::now();
-  loader.start_epoch(0, eval_transform(data.eval_resize, data.eval_crop));
+  loader.start_epoch(0, eval_transform(data));
   result.meter = evaluate_classification(
       model.forward, loader, model.device, [&](const torch::Tensor& logits, const Batch& batch) {
         const auto predicted = logits.argmax(1);
@@ -65,8 +65,7 @@ std::vector<Prediction> predict(const Model& model, const std::string& image_pat
   torch::NoGradGuard no_grad;
   const DataConfig& data = model.config.data;
   Random random(0);
-  const auto image =
-      eval_transform(data.eval_resize, data.eval_crop)(read_image(image_path), random);
+  const auto image = eval_transform(data)(read_image(image_path, data.exif_orientation), random);
   auto input =
       torch::empty({1, 3, data.eval_crop, data.eval_crop}, torch::MemoryFormat::ChannelsLast);
   normalize(image, level_table(data.mean, data.std), input.data_ptr<float>());

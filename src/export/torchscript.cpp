@@ -91,8 +91,10 @@ std::string description(const MobileOne& folded, const Checkpoint& checkpoint,
   json["class_names"] = checkpoint.class_names;
   json["num_classes"] = folded->options.num_classes;
   json["preprocessing"] = {{"channels", "RGB"},
+                           {"exif_orientation", data.exif_orientation},
                            {"resize_short_side", data.eval_resize},
-                           {"interpolation", "bilinear, antialiased"},
+                           {"interpolation", to_string(data.interpolation)},
+                           {"antialias", true},
                            {"center_crop", data.eval_crop},
                            {"scale", "divide by 255"},
                            {"mean", data.mean},
@@ -148,6 +150,7 @@ std::vector<std::string> add_attributes(jit::Module& module, const Checkpoint& c
   return {add("class_names", strings, c10::List<std::string>(checkpoint.class_names)),
           add("resize", c10::IntType::get(), data.eval_resize),
           add("crop", c10::IntType::get(), data.eval_crop),
+          add("interpolation", c10::StringType::get(), std::string(to_string(data.interpolation))),
           add("mean", doubles, std::vector<double>(data.mean.begin(), data.mean.end())),
           add("std", doubles, std::vector<double>(data.std.begin(), data.std.end()))};
 }

@@ -5,7 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "mobileone/optim/schedule.h"
 #include "mobileone/train/learner.h"
 #include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"
@@ -35,10 +34,7 @@ class EndlessBatches {
   }
 
  private:
-  void start() {
-    const CurriculumStage stage = curriculum_stage(config_, epoch_);
-    loader_.start_epoch(epoch_, train_transform(config_.augment, stage.size, stage.strength));
-  }
+  void start() { loader_.start_epoch(epoch_, training_transform(config_, epoch_)); }
 
   const Config& config_;
   Loader loader_;

@@ -190,10 +190,8 @@ void Trainer::begin() {
 
 /// Whether the epoch came to its end; if not, a signal has.
 bool Trainer::train_epoch() {
-  const CurriculumStage stage = curriculum_stage(config_, state_.epoch);
   learner_.network()->train();
-  train_data_.start_epoch(
-      state_.epoch, train_transform(config_.augment, stage.size, stage.strength), state_.batches);
+  train_data_.start_epoch(state_.epoch, training_transform(config_, state_.epoch), state_.batches);
   Progress progress(fmt::format("epoch {}/{}", state_.epoch + 1, config_.schedule.epochs),
                     train_data_.batches_per_epoch() * config_.schedule.batch_size, "img",
                     state_.images);
@@ -271,7 +269,7 @@ Metrics Trainer::validate() {
 }
 
 void Trainer::measure(const std::string& prefix, Metrics& metrics) {
-  val_data_->start_epoch(0, eval_transform(config_.data.eval_resize, config_.data.eval_crop));
+  val_data_->start_epoch(0, eval_transform(config_.data));
   auto folded = fold(learner_.network());
   const auto forward = [&](const torch::Tensor& images) {
     if (signals_.stop() != 0) throw Interrupted();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mobileone/model/options.h"
+#include "mobileone/optim/schedule.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -64,6 +65,11 @@ LoaderOptions training_loader_options(const Config& config) {
   options.seed = static_cast<uint64_t>(config.runtime.seed);
   options.shuffle = options.drop_last = true;
   return options;
+}
+
+Transform training_transform(const Config& config, int64_t epoch) {
+  const CurriculumStage stage = curriculum_stage(config, epoch);
+  return train_transform(config.augment, config.data.interpolation, stage.size, stage.strength);
 }
 
 }  // namespace mobileone

@@ -18,12 +18,21 @@ TEST_P(PillowsPixels, AreDecoded) {
 
 INSTANTIATE_TEST_SUITE_P(Jpeg, PillowsPixels,
                          testing::Values("420.jpg", "422.jpg", "444.jpg", "progressive.jpg",
-                                         "rgb.jpg", "grey.jpg", "cmyk.jpg", "turned.jpg"));
+                                         "rgb.jpg", "grey.jpg", "cmyk.jpg", "ycck.jpg"));
 INSTANTIATE_TEST_SUITE_P(Png, PillowsPixels,
                          testing::Values("rgb.png", "rgba.png", "grey.png", "grey_alpha.png",
                                          "bilevel.png", "palette.png", "palette_alpha.png",
-                                         "bad_profile.png", "rgb16.png", "grey16.png"));
-INSTANTIATE_TEST_SUITE_P(Others, PillowsPixels, testing::Values("rgb.bmp", "rgb.ppm", "rgb.tif"));
+                                         "bad_profile.png", "rgb16.png", "rgba16.png", "grey16.png",
+                                         "grey_alpha16.png"));
+INSTANTIATE_TEST_SUITE_P(Bmp, PillowsPixels,
+                         testing::Values("rgb.bmp", "rgba.bmp", "grey.bmp", "bilevel.bmp",
+                                         "palette.bmp"));
+INSTANTIATE_TEST_SUITE_P(Webp, PillowsPixels,
+                         testing::Values("lossy.webp", "lossless.webp", "alpha_lossy.webp",
+                                         "alpha_lossless.webp", "animated_lossy.webp",
+                                         "animated_lossless.webp", "animated_alpha_lossy.webp",
+                                         "animated_alpha_lossless.webp"));
+INSTANTIATE_TEST_SUITE_P(Others, PillowsPixels, testing::Values("rgb.ppm", "rgb.tif"));
 
 TEST(Image, NamesAFileThatIsNone) {
   EXPECT_EQ(error_of([] { decode_image("a letter, no picture", "x.jpg"); }),

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "data/support.h"
+#include "mobileone/data/resize.h"
 
 namespace mobileone {
 namespace {
@@ -37,7 +38,14 @@ ImageList write_images(const TestFolder& folder, int64_t count) {
 Transform training() {
   AugmentConfig augment;
   augment.policy = Policy::kAutoAugment;
-  return train_transform(augment, 16, 1.0);
+  return train_transform(augment, Interpolation::kBilinear, 16, 1.0);
+}
+
+Transform evaluation() {
+  DataConfig data;
+  data.eval_resize = 20;
+  data.eval_crop = 16;
+  return eval_transform(data);
 }
 
 std::vector<Batch> read_all(Loader& loader) {
@@ -54,6 +62,7 @@ std::vector<Batch> read_epoch(Loader& loader, int64_t epoch, int64_t first_batch
 void expect_equal(const std::vector<Batch>& a, const std::vector<Batch>& b) {
   ASSERT_EQ(a.size(), b.size());
   for (size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].number, b[i].number) << i;
     EXPECT_EQ(a[i].indices, b[i].indices) << i;
     EXPECT_TRUE(a[i].labels.equal(b[i].labels)) << i;
     EXPECT_TRUE(a[i].images.equal(b[i].images)) << i;
@@ -79,11 +88,73 @@ TEST(Loader, BatchesDoNotDependOnWorkers) {
   }
 }
 
+/// Data sets of any size from a few small files, up to one of them unreadable.
+TEST(Loader, BatchesDependOnNothingButSeedAndEpoch) {
+  const TestFolder folder;
+  const ImageList files = write_images(folder, 7);
+  const std::string unreadable = folder.write("unreadable.jpg", "no picture");
+  Random random(0);
+  testing::internal::CaptureStderr();
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    ImageList list{"list", {}, {}};
+    const int64_t size = 1 + random.integer(40);
+    for (int64_t i = 0; i < size; ++i) list.samples.push_back(files.samples[random.integer(7)]);
+    const bool damaged = random.chance(0.5);
+    if (damaged) list.samples[random.integer(size)].path = unreadable;
+
+    LoaderOptions options = shuffled(1, seed);
+    options.batch_size = 1 + random.integer(9);
+    options.prefetch = 1 + random.integer(5);
+    options.drop_last = options.batch_size <= size && random.chance(0.5);
+    Loader one(list, options);
+    options.workers = 8;
+    Loader eight(list, options);
+    const int64_t epoch = random.integer(1000);
+    std::vector<Batch> whole = read_epoch(one, epoch);
+    expect_equal(whole, read_epoch(eight, epoch));
+
+    std::vector<int64_t> seen;
+    for (const Batch& batch : whole) {
+      EXPECT_LT(batch.number, one.batches_per_epoch());
+      seen.insert(seen.end(), batch.indices.begin(), batch.indices.end());
+    }
+    std::sort(seen.begin(), seen.end());
+    EXPECT_EQ(std::adjacent_find(seen.begin(), seen.end()), seen.end()) << "an image came twice";
+    if (!options.drop_last) {
+      EXPECT_EQ(static_cast<int64_t>(seen.size()), size - damaged);
+    }
+
+    const int64_t first = random.integer(one.batches_per_epoch() + 1);
+    std::erase_if(whole, [=](const Batch& batch) { return batch.number < first; });
+    expect_equal(whole, read_epoch(one, epoch, first));
+    expect_equal(whole, read_epoch(eight, epoch, first));
+    if (HasFailure()) {
+      ADD_FAILURE() << "seed " << seed;
+      break;
+    }
+  }
+  testing::internal::GetCapturedStderr();
+}
+
+TEST(Loader, TurnsImagesUprightOnRequest) {
+  const ImageList list{"list", {{golden("orientation6.jpg"), 0}}, {}};
+  DataConfig data;
+  const auto keep = [](const at::Tensor& image, Random&) { return image; };
+  for (const bool upright : {false, true}) {
+    data.exif_orientation = upright;
+    Loader loader(list, loader_options(data));
+    loader.start_epoch(0, keep);
+    const auto batch = loader.next();
+    ASSERT_TRUE(batch);
+    EXPECT_EQ(batch->images.size(2), upright ? 33 : 23);
+  }
+}
+
 TEST(Loader, BatchesAreNormalizedChannelsLast) {
   const TestFolder folder;
   const ImageList list = write_images(folder, 5);
   Loader loader(list, {.batch_size = 3, .mean = {0.5, 0.5, 0.5}, .std = {0.25, 0.5, 1}});
-  loader.start_epoch(0, eval_transform(20, 16));
+  loader.start_epoch(0, evaluation());
   const auto batches = read_all(loader);
   ASSERT_EQ(batches.size(), 2u);
   EXPECT_EQ(batches[0].images.sizes(), (std::vector<int64_t>{3, 3, 16, 16}));
@@ -94,7 +165,7 @@ TEST(Loader, BatchesAreNormalizedChannelsLast) {
   EXPECT_TRUE(batches[1].labels.equal(at::tensor({1, 1}, at::kLong)));
 
   Random random(0);
-  const at::Tensor image = eval_transform(20, 16)(read_image(list.samples[4].path), random);
+  const at::Tensor image = evaluation()(read_image(list.samples[4].path), random);
   const at::Tensor expected =
       (image.to(at::kFloat) / 255 - 0.5) / at::tensor({0.25, 0.5, 1.0}, at::kFloat);
   EXPECT_TRUE(batches[1].images[1].permute({1, 2, 0}).equal(expected));
@@ -165,10 +236,10 @@ TEST(Loader, PrefetchIsBounded) {
   const TestFolder folder;
   Loader loader(write_images(folder, 40), {.batch_size = 1, .workers = 4, .prefetch = 3});
   std::atomic<int> transformed = 0;
-  const Transform evaluation = eval_transform(20, 16);
+  const Transform transform = evaluation();
   loader.start_epoch(0, [&](const at::Tensor& image, Random& random) {
     ++transformed;
-    return evaluation(image, random);
+    return transform(image, random);
   });
   for (int consumed = 0; consumed < 10; ++consumed) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -232,10 +303,13 @@ TEST(Loader, ABatchWithNothingLeftIsMissing) {
   const ImageList list = write_images(folder, 5);
   folder.write("cat/0002.jpg", "no picture");
   Loader loader(list, {.batch_size = 1});
-  loader.start_epoch(0, eval_transform(20, 16));
+  loader.start_epoch(0, evaluation());
   testing::internal::CaptureStderr();
-  EXPECT_EQ(read_all(loader).size(), 4u);
+  const auto batches = read_all(loader);
   testing::internal::GetCapturedStderr();
+  std::vector<int64_t> numbers;
+  for (const Batch& batch : batches) numbers.push_back(batch.number);
+  EXPECT_EQ(numbers, (std::vector<int64_t>{0, 2, 3, 4}));
 }
 
 TEST(Loader, StopsAtMoreThanOnePercentDamaged) {
@@ -244,7 +318,7 @@ TEST(Loader, StopsAtMoreThanOnePercentDamaged) {
   folder.write("cat/0020.jpg", "no picture");
   folder.write("dog/0021.jpg", "no picture");
   Loader loader(list, {.batch_size = 8});
-  loader.start_epoch(0, eval_transform(20, 16));
+  loader.start_epoch(0, evaluation());
   testing::internal::CaptureStderr();
   const std::string error = error_of([&] { read_all(loader); });
   testing::internal::GetCapturedStderr();
@@ -261,7 +335,9 @@ TEST(Loader, WorkersStartNoThreadsOfTheirOwn) {
   const int before = threads_of_this_process();
   Loader loader(list, {.batch_size = 4, .workers = 3});
   // Large enough for ATen to think of several threads.
-  loader.start_epoch(0, [](const at::Tensor& image, Random&) { return resize(image, 600, 600); });
+  loader.start_epoch(0, [](const at::Tensor& image, Random&) {
+    return resize(image, 600, 600, Interpolation::kBilinear);
+  });
   EXPECT_EQ(read_all(loader).size(), 4u);
   EXPECT_EQ(threads_of_this_process(), before + 3);
   EXPECT_EQ(at::get_num_threads(), main_threads);

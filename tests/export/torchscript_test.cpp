@@ -24,6 +24,7 @@ class TorchScript : public testing::TestWithParam<std::tuple<int, bool>> {
     checkpoint.config.model.num_classes = 10;
     checkpoint.config.data.eval_crop = 64;
     checkpoint.config.data.eval_resize = 64;
+    checkpoint.config.data.interpolation = Interpolation::kBicubic;
     for (int i = 0; i < 10; ++i) checkpoint.class_names.push_back("class " + std::to_string(i));
     folded = fold(MobileOne(network_options(checkpoint.config.model)));
     path = fs::temp_directory_path() /
@@ -41,6 +42,7 @@ TEST_P(TorchScript, GivesTheNetworksLogitsAtAnyBatchAndSize) {
   auto loaded = load_torchscript(path);
   EXPECT_EQ(loaded.class_names, checkpoint.class_names);
   EXPECT_EQ(loaded.config.data.eval_crop, 64);
+  EXPECT_EQ(loaded.module.attr("interpolation").toStringRef(), "bicubic");
   torch::NoGradGuard no_grad;
   for (const auto& [batch, size] : {std::pair{1, 64}, {3, 97}, {2, 32}}) {
     const auto x = seeded_input(folded, batch, size);

@@ -15,12 +15,13 @@ inline constexpr int64_t kMaxImagePixels = 178'956'970;
 
 /// Decodes any format whose first bytes tell it; `name` stands for the image in messages. Pixels
 /// are Pillow's `convert("RGB")`: grey is spread, CMYK converted, alpha dropped, 16 bits cut to 8
-/// (for 16-bit grey, where Pillow clips instead, too). EXIF orientation and colour profiles are
-/// ignored. Throws Error if `bytes` are no image, a truncated, damaged or too large one.
-at::Tensor decode_image(std::string_view bytes, const std::string& name);
+/// (for 16-bit grey, where Pillow clips instead, too); of an animation, the first picture. Colour
+/// profiles are ignored, and so are orientations except those of JPEGs' EXIF if `upright`. Throws
+/// Error if `bytes` are no image, a truncated, damaged or too large one.
+at::Tensor decode_image(std::string_view bytes, const std::string& name, bool upright = false);
 
 /// Reads and decodes a file. Throws Error.
-at::Tensor read_image(const std::string& path);
+at::Tensor read_image(const std::string& path, bool upright = false);
 
 /// The bytes of a JPEG file; `quality` in 1 to 100.
 std::string encode_jpeg(const at::Tensor& image, int quality);

@@ -35,6 +35,7 @@ struct LoaderOptions {
   uint64_t seed = 0;
   bool shuffle = false;
   bool drop_last = false;                  ///< leave out an epoch's last batch where it is smaller
+  bool exif_orientation = false;           ///< turn JPEGs upright as their EXIF says
   std::array<double, 3> mean = {0, 0, 0};  ///< of channels in [0, 1]
   std::array<double, 3> std = {1, 1, 1};
 };

@@ -9,8 +9,8 @@
 
 namespace mobileone {
 
-/// The image operations of AutoAugment (Cubuk et al., CVPR 2019, table 6), and in what their
-/// magnitude is measured.
+/// The image operations of AutoAugment (Cubuk et al., CVPR 2019, table 6) and ColorJitter, and in
+/// what their magnitude is measured.
 enum class Operation {
   kShearX,        ///< slope: pixels moved to the left per row
   kShearY,        ///< slope: pixels moved up per column
@@ -26,10 +26,11 @@ enum class Operation {
   kAutoContrast,  ///< none
   kEqualize,      ///< none
   kInvert,        ///< none
+  kHue,           ///< shift, -0.5 to 0.5 of its circle (hue.h)
 };
 
 inline constexpr auto enum_names(Operation) {
-  return std::array<EnumName<Operation>, 14>{{{Operation::kShearX, "ShearX"},
+  return std::array<EnumName<Operation>, 15>{{{Operation::kShearX, "ShearX"},
                                               {Operation::kShearY, "ShearY"},
                                               {Operation::kTranslateX, "TranslateX"},
                                               {Operation::kTranslateY, "TranslateY"},
@@ -42,11 +43,12 @@ inline constexpr auto enum_names(Operation) {
                                               {Operation::kSolarize, "Solarize"},
                                               {Operation::kAutoContrast, "AutoContrast"},
                                               {Operation::kEqualize, "Equalize"},
-                                              {Operation::kInvert, "Invert"}}};
+                                              {Operation::kInvert, "Invert"},
+                                              {Operation::kHue, "Hue"}}};
 }
 
 /// Applies one operation to a contiguous uint8 image [H,W,3]; the pixels are those of Pillow and of
-/// torchvision's AutoAugment on Pillow images. What moves in from outside is black.
+/// torchvision on Pillow images. What moves in from outside is black.
 at::Tensor apply_operation(const at::Tensor& image, Operation operation, double magnitude);
 
 }  // namespace mobileone

@@ -33,16 +33,12 @@ at::Tensor crop(const at::Tensor& image, const CropBox& box);
 /// The central `size` x `size` pixels, on black where the image is smaller. Contiguous.
 at::Tensor center_crop(const at::Tensor& image, int64_t size);
 
-/// Bilinear with antialiasing, within one level of Pillow's `Resampling.BILINEAR`. `image` may be a
-/// view; the result is contiguous.
-at::Tensor resize(const at::Tensor& image, int64_t height, int64_t width);
-
 inline constexpr int64_t kLongestOfShortSides = 64;
 
 /// Resizes so that the shorter side has `size` pixels, keeping the shape. Of an image longer than
 /// kLongestOfShortSides times its short side only the middle is kept: whole it could take
 /// gigabytes.
-at::Tensor resize_short_side(const at::Tensor& image, int64_t size);
+at::Tensor resize_short_side(const at::Tensor& image, int64_t size, Interpolation interpolation);
 
 at::Tensor horizontal_flip(const at::Tensor& image);
 
@@ -58,11 +54,12 @@ void normalize(const at::Tensor& image, const LevelTable& levels, float* out);
 /// `random`; may be called from several threads.
 using Transform = std::function<at::Tensor(const at::Tensor& image, Random& random)>;
 
-/// Random resized crop to `size`, horizontal flip, and the policy of `augment` with `strength` in
-/// [0, 1].
-Transform train_transform(const AugmentConfig& augment, int64_t size, double strength);
+/// Random resized crop to `size`, horizontal flip, colour jitter, and the policy of `augment` with
+/// `strength` in [0, 1].
+Transform train_transform(const AugmentConfig& augment, Interpolation interpolation, int64_t size,
+                          double strength);
 
-/// Short side to `resize`, then the central `crop` x `crop` pixels.
-Transform eval_transform(int64_t resize, int64_t crop);
+/// Short side to `data.eval_resize`, then the central `data.eval_crop` x `data.eval_crop` pixels.
+Transform eval_transform(const DataConfig& data);
 
 }  // namespace mobileone

@@ -22,4 +22,7 @@ TrainingData read_training_data(Config& config);
 /// How a run loads its training images.
 LoaderOptions training_loader_options(const Config& config);
 
+/// What training does to images in `epoch` (from 0): the curriculum's size and strength.
+Transform training_transform(const Config& config, int64_t epoch);
+
 }  // namespace mobileone
