@@ -4,19 +4,10 @@
 
 #include <algorithm>
 
+#include "mobileone/util/csv.h"
+
 namespace mobileone {
 namespace {
-
-std::string quoted(const std::string& field) {
-  if (field.find_first_of(",\"\n\r") == std::string::npos) return field;
-  std::string text = "\"";
-  for (const char c : field) {
-    if (c == '"') text += '"';
-    text += c;
-  }
-  text += '"';
-  return text;
-}
 
 std::string xml_escaped(const std::string& text) {
   std::string escaped;
@@ -58,19 +49,19 @@ std::string per_class_csv(const Evaluation& evaluation) {
       if (column != row && counts[row][column] > 0 && more) mistaken = column;
     }
     if (images == 0) continue;
-    text += fmt::format("{},{},{},{:.2f},{}\n", quoted(evaluation.class_names[row]), images,
+    text += fmt::format("{},{},{},{:.2f},{}\n", csv_field(evaluation.class_names[row]), images,
                         counts[row][row], 100.0 * counts[row][row] / images,
-                        mistaken < 0 ? "" : quoted(evaluation.class_names[mistaken]));
+                        mistaken < 0 ? "" : csv_field(evaluation.class_names[mistaken]));
   }
   return text;
 }
 
 std::string confusion_csv(const Evaluation& evaluation) {
   std::string text = "label";
-  for (const auto& name : evaluation.class_names) text += "," + quoted(name);
+  for (const auto& name : evaluation.class_names) text += "," + csv_field(name);
   const auto counts = evaluation.confusion.accessor<int64_t, 2>();
   for (int64_t row = 0; row < evaluation.confusion.size(0); ++row) {
-    text += "\n" + quoted(evaluation.class_names[row]);
+    text += "\n" + csv_field(evaluation.class_names[row]);
     for (int64_t column = 0; column < evaluation.confusion.size(1); ++column) {
       text += fmt::format(",{}", counts[row][column]);
     }
