@@ -26,7 +26,7 @@ td:first-child { min-width: 6em; }
 .table { overflow-x: auto; }
 .figures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1.4em 1.6em; }
 .figures svg { width: 100%; height: auto; }
-.figures > :only-child { grid-column: span 2; }
+.figures > :only-child { grid-column: span 2; width: auto; max-width: 100%; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); gap: 1em; }
 .cards figure { margin: 0; break-inside: avoid; font-size: 0.85em; }
 .cards img, .cards .missing { display: block; width: 100%; height: 160px; object-fit: contain;
