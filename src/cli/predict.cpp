@@ -31,7 +31,8 @@ void predict_all(const PredictOptions& options) {
     for (const auto& p : predictions) {
       entry["predictions"].push_back(
           {{"index", p.index}, {"class", p.class_name}, {"probability", p.probability}});
-      if (!options.json) fmt::print("  {:6.2f} %  {}\n", 100 * p.probability, valid_utf8(p.class_name));
+      if (!options.json)
+        fmt::print("  {:6.2f} %  {}\n", 100 * p.probability, valid_utf8(p.class_name));
     }
     results.push_back(std::move(entry));
   }

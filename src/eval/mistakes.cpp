@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "mobileone/report/page.h"
 #include "mobileone/util/csv.h"

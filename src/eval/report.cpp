@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "mobileone/data/image.h"
 #include "mobileone/data/transforms.h"

@@ -1,7 +1,9 @@
 #include "mobileone/report/text.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace mobileone {
