@@ -1,16 +1,18 @@
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/validate.h"
+#include "mobileone/eval/calibration.h"
 #include "mobileone/eval/confusion.h"
+#include "mobileone/eval/report.h"
 #include "mobileone/optim/runtime.h"
+#include "mobileone/report/text.h"
 #include "mobileone/util/error.h"
-#include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
 
 namespace mobileone::cli {
@@ -18,46 +20,40 @@ namespace {
 
 struct EvalOptions {
   std::string model, data, report;
-  int64_t resize = 0, crop = 0, threads = 0;
+  int64_t resize = 0, crop = 0, threads = 0, mistakes = 48;
   EvaluationOptions evaluation;
   bool raw_weights = false, json = false, cpu = false;
 };
 
 void print_table(const Evaluation& result) {
-  const int64_t classes = result.confusion.size(0);
-  const auto correct = result.confusion.diagonal(), images = result.confusion.sum(1);
+  std::vector<std::string> names;
+  for (const auto& name : result.class_names) names.push_back(valid_utf8(name));
   size_t width = 5;
-  for (const auto& name : result.class_names) width = std::max(width, name.size());
+  for (const auto& name : names) width = std::max(width, name.size());
   fmt::print("{:<{}}  images  top-1 %\n", "class", width);
-  for (int64_t i = 0; i < classes; ++i) {
-    const int64_t count = images[i].item<int64_t>();
-    if (count == 0) continue;
-    fmt::print("{:<{}}  {:>6}  {:>7.2f}\n", result.class_names[i], width, count,
-               100.0 * correct[i].item<int64_t>() / count);
+  for (const auto& entry : per_class(result)) {
+    fmt::print("{:<{}}  {:>6}  {:>7.2f}\n", names[entry.label], width, entry.images,
+               entry.percent());
   }
 }
 
 void print(const EvalOptions& options, const Model& model, const Evaluation& result) {
   const auto& meter = result.meter;
+  const double ece = calibrate(result.images).ece;
   if (options.json) {
-    const nlohmann::ordered_json json = {{"top1", meter.top1()},
-                                         {"top5", meter.top5()},
-                                         {"loss", meter.loss()},
-                                         {"images", meter.images()},
-                                         {"images_per_second", result.images_per_second()}};
+    const nlohmann::ordered_json json = {
+        {"top1", meter.top1()},     {"top5", meter.top5()},
+        {"loss", meter.loss()},     {"ece", ece},
+        {"images", meter.images()}, {"images_per_second", result.images_per_second()}};
     fmt::print("{}\n", json.dump());
     return;
   }
   if (result.confusion.size(0) <= 100) print_table(result);
-  fmt::print("{} ({}): top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}, {} images, {:.0f} img/s\n",
-             options.model, model.form, meter.top1(), meter.top5(), meter.loss(), meter.images(),
-             result.images_per_second());
-}
-
-void write_report(const std::filesystem::path& dir, const Evaluation& result) {
-  write_whole(dir / "per_class.csv", per_class_csv(result));
-  write_whole(dir / "confusion.csv", confusion_csv(result));
-  write_whole(dir / "confusion.svg", confusion_svg(result));
+  fmt::print(
+      "{} ({}): top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}, ECE {:.2f} %, {} images, {:.0f} "
+      "img/s\n",
+      options.model, model.form, meter.top1(), meter.top5(), meter.loss(), ece, meter.images(),
+      result.images_per_second());
 }
 
 void eval(const EvalOptions& options) {
@@ -68,10 +64,13 @@ void eval(const EvalOptions& options) {
   if (options.crop > 0) data.eval_crop = options.crop;
   if (options.resize > 0) data.eval_resize = options.resize;
   validate(model.config);
-  const Evaluation result = evaluate(model, read_image_list(options.data), options.evaluation);
+  const ImageList list = read_image_list(options.data);
+  const Evaluation result = evaluate(model, list, options.evaluation);
   if (result.meter.images() == 0) throw Error("{}: no readable image in it", options.data);
   if (result.damaged > 0) log::warning("{} unreadable images left out", result.damaged);
-  if (!options.report.empty()) write_report(options.report, result);
+  if (!options.report.empty()) {
+    write_report(options.report, result, model, list, options.mistakes);
+  }
   print(options, model, result);
 }
 
@@ -100,7 +99,10 @@ void add_eval(CLI::App& app) {
   command->add_option("--threads", options->threads, "Threads of computation [one per core]")
       ->check(CLI::Range(1, 1024));
   command->add_option("--report", options->report,
-                      "Folder for per_class.csv, confusion.csv and confusion.svg");
+                      "Folder for report.html, mistakes.html, confusion.svg and CSV files");
+  command->add_option("--mistakes", options->mistakes, "Images in mistakes.html")
+      ->check(CLI::Range(0, 10000))
+      ->capture_default_str();
   command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
   command->add_flag("--cpu", options->cpu, "Compute on the CPU even if there is a GPU");
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");

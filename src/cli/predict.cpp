@@ -7,6 +7,7 @@
 #include "mobileone/cli/commands.h"
 #include "mobileone/eval/evaluate.h"
 #include "mobileone/optim/runtime.h"
+#include "mobileone/report/text.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone::cli {
@@ -30,11 +31,16 @@ void predict_all(const PredictOptions& options) {
     for (const auto& p : predictions) {
       entry["predictions"].push_back(
           {{"index", p.index}, {"class", p.class_name}, {"probability", p.probability}});
-      if (!options.json) fmt::print("  {:6.2f} %  {}\n", 100 * p.probability, p.class_name);
+      if (!options.json)
+        fmt::print("  {:6.2f} %  {}\n", 100 * p.probability, valid_utf8(p.class_name));
     }
     results.push_back(std::move(entry));
   }
-  if (options.json) fmt::print("{}\n", results.dump());
+  if (options.json) {
+    // Names and paths may be any bytes.
+    constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+    fmt::print("{}\n", results.dump(-1, ' ', false, kReplace));
+  }
 }
 
 }  // namespace

@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
   add_eval(app);
   add_predict(app);
   add_summary(app);
+  add_plot(app);
   add_data(app);
   add_bench(app);
   add_config(app);

@@ -11,7 +11,7 @@
 #include <set>
 #include <tuple>
 
-#include "mobileone/data/csv.h"
+#include "mobileone/util/csv.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 

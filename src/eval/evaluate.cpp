@@ -50,9 +50,15 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
   loader.start_epoch(0, eval_transform(data));
   result.meter = evaluate_classification(
       model.forward, loader, model.device, [&](const torch::Tensor& logits, const Batch& batch) {
-        const auto predicted = logits.argmax(1);
+        const auto predicted = logits.argmax(1, /*keepdim=*/true);
+        const auto probabilities = logits.to(torch::kFloat64).softmax(1).gather(1, predicted);
+        const auto label = batch.labels.accessor<int64_t, 1>();
+        const auto prediction = predicted.accessor<int64_t, 2>();
+        const auto probability = probabilities.accessor<double, 2>();
         for (int64_t i = 0; i < batch.labels.size(0); ++i) {
-          ++counts[batch.labels[i].item<int64_t>()][predicted[i].item<int64_t>()];
+          ++counts[label[i]][prediction[i][0]];
+          result.images.push_back(
+              {batch.indices[i], label[i], prediction[i][0], probability[i][0]});
         }
         progress.update(done += batch.labels.size(0), "");
       });

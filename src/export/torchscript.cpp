@@ -106,7 +106,8 @@ std::string description(const MobileOne& folded, const Checkpoint& checkpoint,
   for (const auto& [name, value] : checkpoint.metrics) json["metrics"][name] = value;
   json["source"] = source;
   json["program"] = fmt::format("mobileone {}", version());
-  return json.dump(2);
+  // Names and paths may be any bytes.
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "cli/program.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/util/file.h"
+#include "report/xml.h"
 
 namespace mobileone {
 namespace {
@@ -101,6 +102,36 @@ TEST(Eval, WritesItsReport) {
       read_file(shop().path("report/per_class.csv")).starts_with("class,images,correct,accuracy,"));
   EXPECT_TRUE(read_file(shop().path("report/confusion.svg")).starts_with("<svg"));
   EXPECT_TRUE(read_file(shop().path("report/confusion.csv")).starts_with("label,"));
+  EXPECT_TRUE(read_file(shop().path("report/mistakes.csv")).starts_with("path,label,"));
+  EXPECT_NE(outcome.output.find("ECE "), std::string::npos);
+  for (const char* page : {"report/report.html", "report/mistakes.html", "report/confusion.svg"}) {
+    EXPECT_EQ(xml_fault(read_file(shop().path(page))), "") << page;
+  }
+  const double ece = evaluate_json(shop().path("run/best.pth"))["ece"];
+  EXPECT_GE(ece, 0);
+  EXPECT_LE(ece, 100);
+}
+
+TEST(Eval, ClassNamesMayBeAnyBytes) {
+  const std::string data = shop().path("bytes"), run = shop().path("bytes_run");
+  std::filesystem::copy(shop().shapes("train"), data, std::filesystem::copy_options::recursive);
+  std::filesystem::rename(data + "/star", data + "/st\xe4r <&>");
+  const auto trained =
+      run_program(shop().training("bytes_run", {"data.train=" + data, "data.val=" + data}));
+  ASSERT_EQ(trained.status, 0) << trained.errors;
+  const std::string best = run + "/best.pth", report = shop().path("bytes_report");
+  const auto outcome = run_program({"eval", best, "--data", data, "--report", report});
+  ASSERT_EQ(outcome.status, 0) << outcome.errors;
+  EXPECT_EQ(valid_utf8(outcome.output), outcome.output);
+  EXPECT_EQ(xml_fault(read_file(report + "/report.html")), "");
+  EXPECT_EQ(xml_fault(read_file(report + "/mistakes.html")), "");
+  const auto predicted =
+      run_program({"predict", best, data + "/st\xe4r <&>/0000.jpg", "--top", "10", "--json"});
+  ASSERT_EQ(predicted.status, 0) << predicted.errors;
+  EXPECT_TRUE(nlohmann::json::accept(predicted.output));
+  EXPECT_NE(predicted.output.find("st\uFFFDr <&>"), std::string::npos) << predicted.output;
+  const auto exported = run_program({"export", best, "-o", shop().path("bytes.pt")});
+  EXPECT_EQ(exported.status, 0) << exported.errors;
 }
 
 TEST(Predict, NamesTheClasses) {

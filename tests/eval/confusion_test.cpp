@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "report/xml.h"
+
 namespace mobileone {
 namespace {
 
@@ -33,6 +35,29 @@ TEST(Confusion, PictureEscapesNamesAndShadesWhatIsThere) {
   EXPECT_NE(svg.find("&lt;fish&gt;"), std::string::npos);
   EXPECT_EQ(svg.find("<fish>"), std::string::npos);
   EXPECT_NE(svg.find("fill=\"#08306b\""), std::string::npos) << "a full row's share is darkest";
+}
+
+TEST(Confusion, PicturesOfAnySizeAreWellFormed) {
+  for (const int64_t classes : {1, 2, 10, 100, 1000}) {
+    Evaluation evaluation;
+    for (int64_t i = 0; i < classes; ++i) {
+      evaluation.class_names.push_back(fmt::format("n{:08} \xff & co", i));
+    }
+    evaluation.confusion = torch::eye(classes, torch::kLong) * 40;
+    evaluation.confusion[0][classes - 1] += 1;
+    const std::string svg = confusion_svg(evaluation);
+    EXPECT_EQ(xml_fault(svg), "") << classes;
+    EXPECT_EQ(svg.find("n00000000 \uFFFD") != svg.npos, classes <= 100) << classes;
+    EXPECT_LT(svg.size(), 100'000u);
+  }
+}
+
+TEST(Confusion, ClassesWithoutImagesAreLeftOut) {
+  const auto classes = per_class(two_cats_and_a_dog());
+  ASSERT_EQ(classes.size(), 2u);
+  EXPECT_EQ(classes[0].mistaken_for, 1);
+  EXPECT_EQ(classes[1].mistaken_for, -1);
+  EXPECT_EQ(classes[0].percent(), 50);
 }
 
 }  // namespace

@@ -4,7 +4,9 @@
 #include <torch/types.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "mobileone/data/image.h"
 #include "mobileone/util/error.h"
@@ -47,6 +49,34 @@ TEST_F(EvaluateTest, CountsAndConfusion) {
   EXPECT_EQ(result.confusion[3][0].item<int64_t>(), 1);
   EXPECT_EQ(result.confusion.diagonal().sum().item<int64_t>(), 11);
   EXPECT_EQ(result.class_names[2], "2");
+}
+
+TEST_F(EvaluateTest, KeepsWhatBecameOfEachImage) {
+  list.samples[0].label = 3;
+  const Evaluation result = evaluate(model, list, {.batch_size = 5, .workers = 2});
+  ASSERT_EQ(result.images.size(), 12u);
+  EXPECT_EQ(result.images[0].label, 3);
+  EXPECT_EQ(result.images[0].prediction, 0);
+  for (int64_t i = 0; i < 12; ++i) {
+    EXPECT_EQ(result.images[i].index, i);
+    EXPECT_NEAR(result.images[i].probability, std::exp(1) / (std::exp(1) + 5), 1e-12);
+  }
+}
+
+TEST_F(EvaluateTest, LogitsThatAreNotFiniteAreNoFault) {
+  const auto finite = model.forward;
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity(),
+                          -std::numeric_limits<float>::infinity()}) {
+    model.forward = [&](const torch::Tensor& x) {
+      auto logits = finite(x);
+      logits[0].fill_(bad);
+      return logits;
+    };
+    const Evaluation result = evaluate(model, list, {.batch_size = 4});
+    EXPECT_EQ(result.confusion.sum().item<int64_t>(), 12);
+    EXPECT_FALSE(std::isfinite(result.images[0].probability));
+    EXPECT_TRUE(std::isfinite(result.images[1].probability));
+  }
 }
 
 TEST_F(EvaluateTest, ALabelOutOfRangeIsRefused) {

@@ -16,9 +16,18 @@ struct EvaluationOptions {
   int64_t workers = 2;
 };
 
+/// What a model makes of one image.
+struct ImageResult {
+  int64_t index;  ///< in the list of images
+  int64_t label;
+  int64_t prediction;  ///< the class of the largest logit
+  double probability;  ///< the prediction's, softmax, 0 to 1; NaN if the logits are not finite
+};
+
 /// What a model makes of a labelled set.
 struct Evaluation {
   ClassificationMeter meter;
+  std::vector<ImageResult> images;  ///< those that could be read, in the list's order
   torch::Tensor confusion;  ///< int64 [classes,classes]: row is the label, column the prediction
   std::vector<std::string> class_names;  ///< by class; its number where the model names none
   int64_t damaged = 0;                   ///< images that could not be read

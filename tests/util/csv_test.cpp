@@ -1,9 +1,20 @@
-#include "mobileone/data/csv.h"
+#include "mobileone/util/csv.h"
 
-#include "data/support.h"
+#include <gtest/gtest.h>
+
+#include "mobileone/util/error.h"
 
 namespace mobileone {
 namespace {
+
+std::string parse_error(std::string_view text) {
+  try {
+    parse_csv(text, "x.csv");
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
 
 TEST(Csv, ReadsRowsWithTheirLines) {
   const auto rows = parse_csv("a,b\n\n1,2\n", "x.csv");
@@ -27,10 +38,15 @@ TEST(Csv, AcceptsByteOrderMarkAndCarriageReturns) {
 }
 
 TEST(Csv, NamesTheLineOfAnError) {
-  EXPECT_EQ(error_of([] { parse_csv("a\n\"b\nc", "x.csv"); }),
-            "x.csv:2: a quoted field is not closed");
-  EXPECT_EQ(error_of([] { parse_csv("a\n\"b\"c", "x.csv"); }),
-            "x.csv:2: text follows a closing quote");
+  EXPECT_EQ(parse_error("a\n\"b\nc"), "x.csv:2: a quoted field is not closed");
+  EXPECT_EQ(parse_error("a\n\"b\"c"), "x.csv:2: text follows a closing quote");
+}
+
+TEST(Csv, QuotesWhatItReadsBack) {
+  EXPECT_EQ(csv_field("plain"), "plain");
+  for (const std::string field : {"a,b", "say \"hi\"", "two\nlines", ""}) {
+    EXPECT_EQ(parse_csv("x," + csv_field(field), "x.csv").at(0).fields.at(1), field);
+  }
 }
 
 }  // namespace

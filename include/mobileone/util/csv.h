@@ -16,4 +16,7 @@ struct CsvRow {
 /// lines are left out, a byte order mark is passed over. Throws Error with `name` and line.
 std::vector<CsvRow> parse_csv(std::string_view text, const std::string& name);
 
+/// A field as `parse_csv` reads it back: quoted where it has to be.
+std::string csv_field(const std::string& text);
+
 }  // namespace mobileone

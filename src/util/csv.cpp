@@ -1,4 +1,6 @@
-#include "mobileone/data/csv.h"
+#include "mobileone/util/csv.h"
+
+#include <algorithm>
 
 #include "mobileone/util/error.h"
 
@@ -74,6 +76,17 @@ class Parser {
 
 std::vector<CsvRow> parse_csv(std::string_view text, const std::string& name) {
   return Parser(text, name).parse();
+}
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  quoted += '"';
+  return quoted;
 }
 
 }  // namespace mobileone

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "mobileone/eval/evaluate.h"
+
+namespace mobileone {
+
+/// The page of an evaluation: summary, calibration, accuracy by class, confusion, and a link to
+/// mistakes.html.
+std::string evaluation_page(const Evaluation& evaluation, const Model& model,
+                            const ImageList& list);
+
+/// Writes report.html, mistakes.html (at most `shown_mistakes` thumbnails of the images in `list`,
+/// which are read again), confusion.svg, and as CSV per_class, confusion, calibration and mistakes.
+/// Throws Error naming the file that cannot be written.
+void write_report(const std::filesystem::path& dir, const Evaluation& evaluation,
+                  const Model& model, const ImageList& list, int64_t shown_mistakes);
+
+}  // namespace mobileone

@@ -1,0 +1,133 @@
+#include "mobileone/report/page.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "mobileone/report/text.h"
+
+namespace mobileone::html {
+namespace {
+
+constexpr const char* kStyle = R"(
+body { max-width: 1100px; margin: 2em auto; padding: 0 1.5em; background: white; color: #222;
+  font: 15px/1.45 Helvetica, Arial, sans-serif; }
+h1 { font-size: 1.5em; margin-bottom: 0.6em; overflow-wrap: anywhere; }
+h2 { font-size: 1.15em; margin: 1.6em 0 0.5em; }
+table { border-collapse: collapse; border-top: 2px solid #222; border-bottom: 2px solid #222;
+  font-size: 0.93em; font-variant-numeric: tabular-nums; }
+th { border-bottom: 1px solid #222; font-weight: bold; text-align: left; vertical-align: bottom; }
+th, td { padding: 0.25em 1.1em 0.25em 0; overflow-wrap: break-word; }
+th:last-child, td:last-child { padding-right: 0.3em; }
+tr:nth-child(even) td { background: #f5f5f5; }
+.number { text-align: right; }
+td.number { white-space: nowrap; }
+td:first-child { min-width: 6em; }
+.table { overflow-x: auto; }
+.figures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1.4em 1.6em; }
+.figures svg { width: 100%; height: auto; }
+.figures > :only-child { grid-column: span 2; width: auto; max-width: 100%; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); gap: 1em; }
+.cards figure { margin: 0; break-inside: avoid; font-size: 0.85em; }
+.cards img, .cards .missing { display: block; width: 100%; height: 160px; object-fit: contain;
+  background: #eee; margin-bottom: 0.3em; }
+.cards figcaption div { overflow-wrap: anywhere; }
+.cards figcaption div:first-child { font-weight: bold; }
+pre { font-size: 0.85em; background: #f5f5f5; padding: 0.8em; white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+summary { cursor: pointer; margin: 1em 0 0.5em; }
+footer { margin-top: 3em; color: #666; font-size: 0.85em; }
+@media screen and (max-width: 760px) {
+  .figures { grid-template-columns: minmax(0, 1fr); }
+  .figures > :only-child { grid-column: auto; }
+}
+@media print {
+  @page { size: A4; margin: 14mm; }
+  body { max-width: none; margin: 0; padding: 0; font-size: 9pt; }
+  table { font-size: 8pt; }
+  th, td { padding-right: 0.8em; }
+  .table { overflow: visible; }
+  .figures svg, tr { break-inside: avoid; }
+  h2, summary { break-after: avoid; }
+}
+)";
+
+bool is_number(const std::string& field) {
+  const size_t sign = field.starts_with("−") ? std::string_view("−").size() : 0;
+  return field == "–" || (sign < field.size() && field[sign] >= '0' && field[sign] <= '9');
+}
+
+}  // namespace
+
+std::string heading(std::string_view text) {
+  return fmt::format("<h2>{}</h2>\n", xml_escaped(text));
+}
+
+std::string paragraph(std::string_view text) {
+  return fmt::format("<p>{}</p>\n", xml_escaped(text));
+}
+
+std::string table(const Table& table) {
+  std::string body = "<div class=\"table\"><table>\n<thead><tr>";
+  std::vector<const char*> classes;
+  for (size_t column = 0; column < table.header.size(); ++column) {
+    const bool numbers = std::all_of(table.rows.begin(), table.rows.end(),
+                                     [&](const auto& row) { return is_number(row[column]); });
+    classes.push_back(numbers ? " class=\"number\"" : "");
+    body += fmt::format("<th{}>{}</th>", classes[column], xml_escaped(table.header[column]));
+  }
+  body += "</tr></thead>\n<tbody>\n";
+  for (const auto& row : table.rows) {
+    body += "<tr>";
+    for (size_t column = 0; column < row.size(); ++column) {
+      body += fmt::format("<td{}>{}</td>", classes[column], xml_escaped(row[column]));
+    }
+    body += "</tr>\n";
+  }
+  return body + "</tbody>\n</table></div>\n";
+}
+
+std::string figures(const std::vector<std::string>& svgs) {
+  std::string body = "<div class=\"figures\">\n";
+  for (const auto& svg : svgs) body += svg;
+  return body + "</div>\n";
+}
+
+std::string contact_sheet(const std::vector<Card>& cards) {
+  std::string body = "<div class=\"cards\">\n";
+  for (const auto& card : cards) {
+    body += card.jpeg.empty() ? "<figure><div class=\"missing\"></div>"
+                              : fmt::format(
+                                    "<figure><img alt=\"\" src=\"data:image/jpeg;base64,"
+                                    "{}\"/>",
+                                    base64(card.jpeg));
+    body += "<figcaption>";
+    for (const auto& line : card.lines) body += fmt::format("<div>{}</div>", xml_escaped(line));
+    body += "</figcaption></figure>\n";
+  }
+  return body + "</div>\n";
+}
+
+std::string link(std::string_view file, std::string_view text) {
+  return fmt::format("<p><a href=\"{}\">{}</a></p>\n", xml_escaped(file), xml_escaped(text));
+}
+
+std::string preformatted(std::string_view text) {
+  return fmt::format("<pre>{}</pre>\n", xml_escaped(text));
+}
+
+std::string details(std::string_view summary, const std::string& body) {
+  return fmt::format("<details><summary>{}</summary>\n{}</details>\n", xml_escaped(summary), body);
+}
+
+std::string page(std::string_view title, const std::string& body) {
+  const std::string escaped = xml_escaped(title);
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+      "<meta name=\"viewport\" content=\"width=device-width\"/>\n<title>{0}</title>\n"
+      "<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}"
+      "<footer>mobileone " MOBILEONE_VERSION "</footer>\n</body>\n</html>\n",
+      escaped, kStyle, body);
+}
+
+}  // namespace mobileone::html

@@ -1,0 +1,179 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <numeric>
+#include <set>
+
+#include "mobileone/report/chart.h"
+#include "mobileone/report/page.h"
+#include "mobileone/report/run.h"
+#include "mobileone/util/progress.h"
+
+namespace mobileone {
+namespace {
+
+/// A column of metrics.csv as a curve of a chart.
+struct Curve {
+  std::string column;
+  std::string variant = "";  ///< empty where the chart has but one kind of curve
+  Dash dash = Dash::kSolid;
+};
+
+struct Panel {
+  std::string title;
+  Axis axis;
+  std::vector<Curve> curves;
+  bool second_half = false;  ///< only of the epochs, where small differences show
+};
+
+std::vector<Panel> known_panels() {
+  return {{"Loss",
+           {"cross entropy"},
+           {{"ema_loss", "validation, EMA", Dash::kSolid},
+            {"val_loss", "validation, raw", Dash::kDashed},
+            {"train_loss", "training", Dash::kDotted}}},
+          {"Top-1 accuracy",
+           {"top-1, %"},
+           {{"ema_top1", "EMA", Dash::kSolid}, {"val_top1", "raw", Dash::kDashed}}},
+          {"Top-1 accuracy, second half",
+           {"top-1, %"},
+           {{"ema_top1", "EMA", Dash::kSolid}, {"val_top1", "raw", Dash::kDashed}},
+           /*second_half=*/true},
+          {"Top-5 accuracy",
+           {"top-5, %"},
+           {{"ema_top5", "EMA", Dash::kSolid}, {"val_top5", "raw", Dash::kDashed}}},
+          {"Learning rate", {.label = "learning rate", .from = 0}, {{"lr"}}},
+          {"Weight decay", {.label = "weight decay", .from = 0}, {{"weight_decay"}}},
+          {"Training speed", {.label = "img/s", .from = 0}, {{"images_per_second"}}}};
+}
+
+bool is_finite(double value) { return std::isfinite(value); }
+
+/// Several runs differ in colour, their curves in dashes; of one alone, the curves differ in both.
+std::vector<Series> panel_series(const std::vector<TrainingRun>& runs, const Panel& panel) {
+  std::vector<Series> series;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    for (size_t j = 0; j < panel.curves.size(); ++j) {
+      const auto& [column, variant, dash] = panel.curves[j];
+      const auto epochs = runs[i].metrics["epoch"], values = runs[i].metrics[column];
+      if (std::none_of(values.begin(), values.end(), is_finite)) continue;
+      if (runs.size() == 1) {
+        series.push_back({variant, epochs, values, static_cast<int>(j), dash});
+      } else {
+        series.push_back({runs[i].name, epochs, values, static_cast<int>(i), dash, variant});
+      }
+    }
+  }
+  return series;
+}
+
+bool image_size_changes(const std::vector<TrainingRun>& runs) {
+  std::set<double> sizes;
+  for (const auto& run : runs) {
+    const auto values = run.metrics["size"];
+    std::copy_if(values.begin(), values.end(), std::inserter(sizes, sizes.end()), is_finite);
+  }
+  return sizes.size() > 1;
+}
+
+/// Columns that have no place yet, of another version's runs, in one panel each.
+std::vector<Panel> other_panels(const std::vector<TrainingRun>& runs,
+                                const std::vector<Panel>& panels) {
+  std::set<std::string> placed = {"epoch", "step", "size", "seconds"};
+  for (const auto& panel : panels) {
+    for (const auto& curve : panel.curves) placed.insert(curve.column);
+  }
+  std::vector<Panel> others;
+  for (const auto& run : runs) {
+    for (const auto& [name, values] : run.metrics.columns) {
+      if (placed.insert(name).second) others.push_back({name, {name}, {{name}}});
+    }
+  }
+  return others;
+}
+
+double last_epoch(const std::vector<TrainingRun>& runs) {
+  double last = 0;
+  for (const auto& run : runs) {
+    for (const double epoch : run.metrics["epoch"]) last = std::fmax(last, epoch);
+  }
+  return last;
+}
+
+std::vector<std::string> charts(const std::vector<TrainingRun>& runs) {
+  constexpr double kFewEpochs = 20;
+  auto panels = known_panels();
+  if (image_size_changes(runs)) panels.push_back({"Image size", {"side, px"}, {{"size"}}});
+  const auto others = other_panels(runs, panels);
+  panels.insert(panels.end(), others.begin(), others.end());
+  std::vector<std::string> svgs;
+  for (const auto& panel : panels) {
+    auto series = panel_series(runs, panel);
+    if (series.empty() || (panel.second_half && last_epoch(runs) < kFewEpochs)) continue;
+    Axis epochs = {"epoch"};
+    if (panel.second_half) epochs.from = last_epoch(runs) / 2;
+    svgs.push_back(to_svg({panel.title, epochs, panel.axis, std::move(series)}));
+  }
+  return svgs;
+}
+
+std::string number(double value, int decimals) {
+  return is_finite(value) ? fmt::format("{:.{}f}", value, decimals) : "–";
+}
+
+/// The largest value and its epoch; "–" twice if there is none.
+std::pair<std::string, std::string> best(const RunMetrics& metrics, std::string_view column) {
+  const auto epochs = metrics["epoch"], values = metrics[column];
+  double value = NAN, epoch = NAN;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!is_finite(values[i]) || values[i] <= value) continue;
+    value = values[i];
+    epoch = epochs[i];
+  }
+  return {number(value, 2), number(epoch, 0)};
+}
+
+Table summary_table(const std::vector<TrainingRun>& runs) {
+  Table table;
+  table.header = {"run",
+                  "epochs",
+                  "best top-1 EMA,\u00a0%",
+                  "at epoch",
+                  "best top-1 raw,\u00a0%",
+                  "at epoch",
+                  "last loss, training",
+                  "last loss, validation",
+                  "training time",
+                  "mean img/s"};
+  for (const auto& run : runs) {
+    const auto& metrics = run.metrics;
+    const auto seconds = metrics["seconds"], speed = metrics["images_per_second"];
+    const double time = std::accumulate(seconds.begin(), seconds.end(), 0.0);
+    const double images = std::inner_product(seconds.begin(), seconds.end(), speed.begin(), 0.0);
+    const auto [ema, ema_epoch] = best(metrics, "ema_top1");
+    const auto [raw, raw_epoch] = best(metrics, "val_top1");
+    table.rows.push_back({run.name, number(metrics["epoch"].back(), 0), ema, ema_epoch, raw,
+                          raw_epoch, number(metrics["train_loss"].back(), 4),
+                          number(metrics["val_loss"].back(), 4),
+                          is_finite(time) ? format_duration(time) : "–", number(images / time, 0)});
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string run_page(const std::vector<TrainingRun>& runs) {
+  const bool alone = runs.size() == 1;
+  std::string body =
+      html::table(summary_table(runs)) + html::heading("Curves") + html::figures(charts(runs));
+  if (alone && !runs[0].config.empty()) {
+    body += html::heading("Configuration") +
+            html::details("config.yaml", html::preformatted(runs[0].config));
+  }
+  return html::page(
+      alone ? "Training run " + runs[0].name : fmt::format("{} training runs", runs.size()), body);
+}
+
+}  // namespace mobileone

@@ -1,0 +1,116 @@
+#include "mobileone/eval/report.h"
+
+#include <gtest/gtest.h>
+#include <torch/types.h>
+#include <unistd.h>
+
+#include <limits>
+
+#include "mobileone/data/image.h"
+#include "mobileone/eval/mistakes.h"
+#include "mobileone/util/csv.h"
+#include "mobileone/util/file.h"
+#include "report/xml.h"
+
+namespace mobileone {
+namespace {
+namespace fs = std::filesystem;
+
+class ReportTest : public testing::Test {
+ protected:
+  ReportTest() : dir(fs::temp_directory_path() / fmt::format("mobileone_report_{}", ::getpid())) {
+    list.origin = "a <data> set";
+    model.origin = "model.pth";
+    model.form = "folded";
+  }
+  ~ReportTest() override { fs::remove_all(dir); }
+
+  /// An image file whose label is taken for another class with some probability.
+  void add(int64_t label, int64_t prediction, double probability) {
+    const auto index = static_cast<int64_t>(list.samples.size());
+    const std::string path = (dir / fmt::format("{}.png", index)).string();
+    write_png(path, torch::full({40, 400, 3}, 9 * index, torch::kUInt8));
+    list.samples.push_back({path, label});
+    result.images.push_back({index, label, prediction, probability});
+    result.confusion[label][prediction] += 1;
+    auto logits = torch::zeros({1, result.confusion.size(0)});
+    logits[0][prediction] = 1;
+    result.meter.add(logits, torch::tensor({label}));
+  }
+
+  void use_classes(const std::vector<std::string>& names) {
+    result.class_names = names;
+    const auto classes = static_cast<int64_t>(names.size());
+    result.confusion = torch::zeros({classes, classes}, torch::kLong);
+  }
+
+  fs::path dir;
+  ImageList list;
+  Model model;
+  Evaluation result;
+};
+
+TEST_F(ReportTest, TheMostConfidentMistakesComeFirst) {
+  use_classes({"a", "b,c"});
+  add(0, 1, 0.6);
+  add(0, 0, 0.99);
+  add(1, 0, std::numeric_limits<double>::quiet_NaN());
+  add(1, 0, 0.9);
+  const auto wrong = mistakes(result);
+  ASSERT_EQ(wrong.size(), 3u);
+  EXPECT_EQ(wrong[0].index, 3);
+  EXPECT_EQ(wrong[1].index, 0);
+  EXPECT_EQ(wrong[2].index, 2);
+  const auto rows = parse_csv(mistakes_csv(result, list), "mistakes.csv");
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[2].fields,
+            (std::vector<std::string>{list.samples[0].path, "a", "b,c", "0.600000"}));
+}
+
+TEST_F(ReportTest, PagesStandAlone) {
+  use_classes({"<cat>", "d\xf6g", "猫"});
+  for (int i = 0; i < 5; ++i) add(i % 3, (i + 1) % 3, 0.5 + 0.1 * i);
+  add(0, 0, 0.8);
+  fs::remove(list.samples[4].path);  // the worst mistake's image is gone by now
+  write_report(dir / "report", result, model, list, 3);
+  const std::string sheet = read_file(dir / "report/mistakes.html");
+  EXPECT_EQ(xml_fault(sheet), "");
+  EXPECT_EQ(count(sheet, "<figcaption>"), 3);
+  EXPECT_EQ(count(sheet, "data:image/jpeg;base64,"), 2);
+  EXPECT_EQ(count(sheet, "class=\"missing\""), 1);
+  EXPECT_NE(sheet.find("5 of 6 images of a &lt;data&gt; set"), sheet.npos);
+  const std::string page = read_file(dir / "report/report.html");
+  EXPECT_EQ(xml_fault(page), "");
+  EXPECT_EQ(count(page, "<svg"), 3) << "reliability, confidence, confusion";
+  EXPECT_NE(page.find("d\uFFFDg"), page.npos);
+  for (const auto& text : {sheet, page}) EXPECT_EQ(count(text, "src=\"http"), 0);
+  EXPECT_EQ(xml_fault(read_file(dir / "report/confusion.svg")), "");
+  EXPECT_EQ(count(read_file(dir / "report/mistakes.csv"), "\n"), 6);
+  EXPECT_EQ(count(read_file(dir / "report/calibration.csv"), "\n"), 16);
+}
+
+TEST_F(ReportTest, AThousandClassesAreASmallPage) {
+  std::vector<std::string> names;
+  for (int i = 0; i < 1000; ++i) names.push_back(fmt::format("class {}", i));
+  use_classes(names);
+  for (int64_t i = 0; i < 50'000; ++i) {
+    const int64_t label = i % 1000, prediction = i % 4 == 0 ? (label + i * 7919) % 1000 : label;
+    result.images.push_back({i, label, prediction, (i % 97) / 97.0});
+    result.confusion[label][prediction] += 1;
+  }
+  const std::string page = evaluation_page(result, model, list);
+  EXPECT_EQ(xml_fault(page), "");
+  EXPECT_LT(page.size(), 2'000'000u);
+  EXPECT_NE(page.find("All 1000 classes"), page.npos);
+}
+
+TEST_F(ReportTest, WithoutMistakes) {
+  use_classes({"a", "b"});
+  add(0, 0, 0.8);
+  write_report(dir / "report", result, model, list, 48);
+  EXPECT_EQ(xml_fault(read_file(dir / "report/mistakes.html")), "");
+  EXPECT_EQ(read_file(dir / "report/mistakes.csv"), "path,label,prediction,probability\n");
+}
+
+}  // namespace
+}  // namespace mobileone
