@@ -2,7 +2,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <new>
@@ -58,6 +60,9 @@ int run(int argc, char** argv) {
   try {
     require_command(app, argc, argv);
     app.parse(argc, argv);
+    if (std::fflush(stdout) != 0) {
+      throw Error("standard output cannot be written: {}", std::strerror(errno));
+    }
     return 0;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
