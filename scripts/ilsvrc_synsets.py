@@ -4,9 +4,9 @@
 usage: ilsvrc_synsets.py META_MAT [CLASSES]
 
 META_MAT is data/meta.mat of the devkit: a MATLAB 5 file whose struct array `synsets` has the fields
-ILSVRC2012_ID and WNID, the 1000 classes first and inner nodes of WordNet behind them. The validation
-ground truth counts by these ids, which are not the sorted order of the wnids. CLASSES (default 1000)
-is for tests with fewer. Needs nothing but Python.
+ILSVRC2012_ID and WNID, the 1000 classes first and inner nodes of WordNet behind them. By these ids,
+which are not the sorted order of the wnids, the ground truth of the validation images counts.
+CLASSES (default 1000) is for tests with fewer. Needs nothing but Python.
 """
 
 import re

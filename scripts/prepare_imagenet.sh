@@ -9,7 +9,7 @@ usage: scripts/prepare_imagenet.sh TARS DEST [options]
 TARS is a folder that holds ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar and
 ILSVRC2012_devkit_t12.tar.gz. Makes DEST/train/nXXXXXXXX/*.JPEG and DEST/val/nXXXXXXXX/*.JPEG, one
 folder for each class. Stopped anywhere, it goes on where it was when it is started again; a folder
-DEST/train/nXXXXXXXX and DEST/val are complete as soon as they are there. Needs about 155 GB in DEST.
+DEST/train/nXXXXXXXX and DEST/val are complete as soon as they are there. Needs some 155 GB in DEST.
 
   --classes N   expect N classes (default 1000)
   --train N     expect N training images (default 1281167)

@@ -262,7 +262,8 @@ class Synsets(unittest.TestCase):
         sys.path.insert(0, str(ROOT / "scripts"))
         import ilsvrc_synsets
         for _ in range(3000):
-            data = bytearray(whole[: rng.randrange(len(whole) + 1)] if rng.random() < 0.3 else whole)
+            cut = rng.randrange(len(whole)) if rng.random() < 0.3 else len(whole)
+            data = bytearray(whole[:cut])
             for _ in range(rng.randrange(4)):
                 if data:
                     data[rng.randrange(len(data))] = rng.randrange(256)

@@ -72,8 +72,8 @@ def write_devkit(folder: Path, meta: bytes, ground_truth: str) -> None:
 def write_tars(
     folder: Path, train: dict[str, list[bytes]], val: list[tuple[str, bytes]]
 ) -> dict[str, bytes]:
-    """Writes the three files of the images `train` by wnid and `val` with wnids; ids count the wnids
-    backwards. Returns what DEST should hold: contents by path.
+    """Writes the three files of the images `train` by wnid and `val` with wnids; the ids count the
+    wnids backwards. Returns what DEST should hold: contents by path.
     """
     ids = {wnid: i for i, wnid in enumerate(sorted(train, reverse=True), 1)}
     class_tars, expected = {}, {}
