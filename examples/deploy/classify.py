@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def prepare(image: Image.Image, model: torch.jit.ScriptModule) -> torch.Tensor:
-    """Short side to `resize`, antialiased; centre `crop`; scaled and normalised: [1,3,crop,crop]."""
+    """Short side to `resize`, antialiased; centre `crop`; normalised: [1,3,crop,crop]."""
     size = [side * model.resize // min(image.size) for side in image.size]
     image = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
     left, top = (round((side - model.crop) / 2) for side in size)

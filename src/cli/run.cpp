@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "mobileone/cli/commands.h"
@@ -71,6 +72,9 @@ int run(int argc, char** argv) {
     return report(error.what(), 2);
   } catch (const std::filesystem::filesystem_error& error) {
     return report(fmt::format("{}: {}", error.path1().string(), error.code().message()), 2);
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) == 0) return report("internal error: " + first_line(error.what()), 1);
+    return report("standard output cannot be written: " + error.code().message(), 2);
   } catch (const c10::OutOfMemoryError&) {
     return report(kOutOfMemory, 2);
   } catch (const c10::Error& error) {
