@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what mobileone builds on: Debian packages, and LibTorch (the CPU wheel of PyTorch, with
-# its headers, libraries and CMake files) into .deps/venv of this repository. Skips what is there.
+# its headers, libraries and CMake files) into .deps/venv of this repository, and beside it the
+# Python packages that the tests compare with. Skips what is there.
 # A LibTorch of your own is honoured: set CMAKE_PREFIX_PATH to its folder.
 #
 # Written for Debian 12. On Ubuntu 24.04 the same package names serve; what differs: its fmt is 9.1
@@ -14,6 +15,7 @@ PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
           libopencv-core-dev libopencv-imgcodecs-dev libjpeg-dev
           libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
           libhwy-dev libbenchmark-dev libprotozero-dev)
+PYTHON_PACKAGES=(numpy jsonschema tensorboard)  # what tests and scripts/*.py use
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -47,13 +49,20 @@ if [ ${#prefixes[@]} -gt 0 ] &&
   say "using the LibTorch in CMAKE_PREFIX_PATH ($CMAKE_PREFIX_PATH)"
   exit 0
 fi
-if .deps/venv/bin/python -c "import torch, numpy" 2>/dev/null; then
-  say "LibTorch is there: .deps/venv ($(.deps/venv/bin/python -c 'import torch; print(torch.__version__)'))"
+python=.deps/venv/bin/python
+pip=("$python" -m pip install --quiet --disable-pip-version-check)
+has() { "$python" -c "import sys, importlib.util as u; sys.exit(u.find_spec('$1') is None)" 2>/dev/null; }
+if has torch; then
+  say "LibTorch is there: .deps/venv ($("$python" -c 'import torch; print(torch.__version__)'))"
 else
   say "installing LibTorch (torch==$TORCH_VERSION) into .deps/venv"
   python3 -m venv .deps/venv
-  pip=(.deps/venv/bin/python -m pip install --quiet --disable-pip-version-check)
   # The CPU build by its own name where pip's index has it; otherwise the index's default build.
-  "${pip[@]}" "torch==$TORCH_VERSION+cpu" numpy 2>/dev/null ||
-    "${pip[@]}" "torch==$TORCH_VERSION" numpy
+  "${pip[@]}" "torch==$TORCH_VERSION+cpu" 2>/dev/null || "${pip[@]}" "torch==$TORCH_VERSION"
+fi
+missing=()
+for package in "${PYTHON_PACKAGES[@]}"; do has "$package" || missing+=("$package"); done
+if [ ${#missing[@]} -gt 0 ]; then
+  say "installing for the tests, into .deps/venv: ${missing[*]}"
+  "${pip[@]}" "${missing[@]}" || say "not installed; the tests that need them will be skipped"
 fi

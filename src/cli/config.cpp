@@ -5,6 +5,7 @@
 
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/reader.h"
+#include "mobileone/config/schema.h"
 #include "mobileone/config/writer.h"
 #include "mobileone/util/error.h"
 
@@ -28,12 +29,14 @@ void add_config(CLI::App& app) {
     load_config(options->file, options->overrides);
     fmt::print("{}: ok\n", options->file);
   });
-  add_file_command("show", "Print the complete, resolved configuration")->callback([options] {
-    fmt::print("{}", to_yaml(load_config(options->file, options->overrides)));
+  add_file_command("show", "Print every value and where it comes from")->callback([options] {
+    fmt::print("{}", to_yaml(load_traced_config(options->file, options->overrides)));
   });
   config->add_subcommand("docs", "Print the reference of all keys (docs/config.md)")->callback([] {
     fmt::print("{}", config_reference());
   });
+  config->add_subcommand("schema", "Print a JSON schema of configurations, for editors")
+      ->callback([] { fmt::print("{}", config_schema()); });
 }
 
 }  // namespace mobileone::cli

@@ -2,11 +2,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "mobileone/cli/commands.h"
@@ -61,6 +64,9 @@ int run(int argc, char** argv) {
   try {
     require_command(app, argc, argv);
     app.parse(argc, argv);
+    if (std::fflush(stdout) != 0) {
+      throw Error("standard output cannot be written: {}", std::strerror(errno));
+    }
     return 0;
   } catch (const CLI::RuntimeError& ended) {
     return ended.get_exit_code();  // a command's own: it has said why
@@ -71,6 +77,9 @@ int run(int argc, char** argv) {
     return report(error.what(), 2);
   } catch (const std::filesystem::filesystem_error& error) {
     return report(fmt::format("{}: {}", error.path1().string(), error.code().message()), 2);
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) == 0) return report("internal error: " + first_line(error.what()), 1);
+    return report("standard output cannot be written: " + error.code().message(), 2);
   } catch (const c10::OutOfMemoryError&) {
     return report(kOutOfMemory, 2);
   } catch (const c10::Error& error) {

@@ -50,6 +50,14 @@ std::optional<Number> parse_number(const std::string& text) {
   return value;
 }
 
+/// Whole numbers in any notation, as JSON has them: 3, 3.0, 1e3.
+std::optional<int64_t> parse_integer(const std::string& text) {
+  if (const auto digits = parse_number<int64_t>(text)) return digits;
+  const auto real = parse_number<double>(text);
+  if (!real || *real != std::trunc(*real) || std::abs(*real) >= 0x1p63) return std::nullopt;
+  return static_cast<int64_t>(*real);
+}
+
 template <typename T>
 std::optional<T> parse_scalar(const YAML::Node& node) {
   const std::string& text = node.Scalar();
@@ -60,6 +68,8 @@ std::optional<T> parse_scalar(const YAML::Node& node) {
   } else if constexpr (std::is_same_v<T, bool>) {
     if (!is_plain(node) || (text != "true" && text != "false")) return std::nullopt;
     return text == "true";
+  } else if constexpr (std::is_integral_v<T>) {
+    return is_plain(node) ? parse_integer(text) : std::nullopt;
   } else {
     return is_plain(node) ? parse_number<T>(text) : std::nullopt;
   }
@@ -127,7 +137,7 @@ class DocumentReader {
 
   template <typename T>
   bool read(const YAML::Node& node, const Spot& spot, const FieldInfo& info, std::vector<T>& list) {
-    if (!node.IsSequence()) return refuse<std::vector<T>>(node, spot, info);
+    if (!node.IsSequence()) return read_single(node, spot, info, list);
     std::vector<T> values(node.size());
     const bool valid = read_items(node, spot, info, values);
     if (valid) list = std::move(values);
@@ -147,12 +157,28 @@ class DocumentReader {
   }
 
  private:
+  /// A number in place of a list of numbers.
+  template <typename T>
+  bool read_single(const YAML::Node& node, const Spot& spot, const FieldInfo& info,
+                   std::vector<T>& list) {
+    if constexpr (std::is_arithmetic_v<T>) {
+      const auto value = parse_scalar<T>(node);
+      if (value && in_range(*value, info) && takes_single_number<std::vector<T>>(info)) {
+        list = {*value};
+        return true;
+      }
+    }
+    return refuse<std::vector<T>>(node, spot, info);
+  }
+
   template <typename List>
   bool read_items(const YAML::Node& node, const Spot& spot, const FieldInfo& info, List& values) {
+    FieldInfo item_info = info;
+    item_info.allowed = {};  // they are the list's lengths
     bool valid = true;
     for (size_t i = 0; i < values.size(); ++i) {
       const Spot at{fmt::format("{}[{}]", spot.key, i), line_of(node[i])};
-      valid &= read(node[i], at, info, values[i]);
+      valid &= read(node[i], at, item_info, values[i]);
     }
     return valid;
   }
@@ -195,11 +221,14 @@ class DocumentReader {
 
 }  // namespace
 
+std::string on_one_line(std::string text) {
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return std::iscntrl(c); }, ' ');
+  return text;
+}
+
 void Findings::report(const std::string& place, const std::string& message) {
-  std::string line = fmt::format("{}: {}", place, message);
-  std::replace_if(
-      line.begin(), line.end(), [](unsigned char c) { return std::iscntrl(c); }, ' ');
-  errors.push_back(std::move(line));
+  errors.push_back(on_one_line(fmt::format("{}: {}", place, message)));
 }
 
 std::optional<YAML::Node> parse_document(const std::string& text, const Place& place,

@@ -25,6 +25,9 @@ struct Document {
   }
 };
 
+/// `text` with a space for each control character.
+std::string on_one_line(std::string text);
+
 /// Where a key was last set, and whether its value could be read.
 struct Setting {
   std::string place;

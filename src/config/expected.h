@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -50,15 +51,30 @@ inline std::string range_text(const FieldInfo& info) {
   return info.unit.empty() ? text : fmt::format("{} {}", text, info.unit);
 }
 
+/// "8, 16 or 32"
+inline std::string alternatives(const std::vector<int64_t>& values) {
+  std::string text = fmt::format("{}", fmt::join(values.begin(), values.end() - 1, ", "));
+  return fmt::format("{}{}{}", text, text.empty() ? "" : " or ", values.back());
+}
+
+/// Whether a list of free length may be given as a single number, which stands for a list of one.
+template <typename List>
+bool takes_single_number(const FieldInfo& info) {
+  return std::is_arithmetic_v<typename List::value_type> && kListLength<List> == 0 &&
+         (info.allowed.empty() || std::ranges::count(info.allowed, 1) > 0);
+}
+
 template <typename List>
 std::string expected_list(const FieldInfo& info) {
   using Item = typename List::value_type;
   if constexpr (Visitable<Item>) {
     return fmt::format("a list of {{{}}}", fmt::join(names_of_fields<Item>(), ", "));
   } else {
-    const std::string length = kListLength<List> > 0 ? fmt::format("{} ", kListLength<List>) : "";
+    std::string length = kListLength<List> > 0 ? fmt::format("{} ", kListLength<List>) : "";
+    if (!info.allowed.empty()) length = alternatives(info.allowed) + " ";
     const std::string_view items = std::is_integral_v<Item> ? "integers" : "numbers";
-    return fmt::format("a list of {}{}{}", length, items, range_text(info));
+    return fmt::format("a list of {}{}{}{}", length, items, range_text(info),
+                       takes_single_number<List>(info) ? ", or one such number" : "");
   }
 }
 
@@ -72,6 +88,7 @@ std::string expected(const FieldInfo& info) {
   } else if constexpr (std::is_enum_v<T>) {
     return fmt::format("one of {}", fmt::join(names_of_enum<T>(), ", "));
   } else if constexpr (std::is_arithmetic_v<T>) {
+    if (!info.allowed.empty()) return alternatives(info.allowed);
     return (std::is_integral_v<T> ? "an integer" : "a number") + range_text(info);
   } else if constexpr (Visitable<T>) {
     return fmt::format("a map with the keys {}", fmt::join(names_of_fields<T>(), ", "));

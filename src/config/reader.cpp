@@ -14,11 +14,17 @@ namespace mobileone {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr uintmax_t kLargestFile = 1 << 20;  // bytes
+
 /// Applies documents one after the other, collects their faults, and answers for the whole.
 class Loader {
  public:
   void apply_file(const fs::path& file) {
     require_file(file, "configuration");
+    if (fs::file_size(file) > kLargestFile) {
+      throw Error("{}: is larger than any configuration ({} bytes, expected at most {})",
+                  file.string(), fs::file_size(file), kLargestFile);
+    }
     const std::string text = read_file(file);
     const Place place = in_text(file.string());
     chain_.push_back(file);
@@ -58,12 +64,16 @@ class Loader {
   }
 
   /// Contradictions count only if no document stayed unread that could resolve them.
-  Config finish() {
+  TracedConfig finish() {
     if (all_parsed_) {
       for (const Contradiction& found : find_contradictions(config_)) report(found);
     }
     if (!findings_.errors.empty()) throw Error("{}", fmt::join(findings_.errors, "\n"));
-    return config_;
+    TracedConfig result{config_, {}};
+    for (const auto& [key, setting] : findings_.settings) {
+      result.origins.emplace(key, on_one_line(setting.place));
+    }
+    return result;
   }
 
  private:
@@ -106,7 +116,7 @@ class Loader {
   /// nothing where one of them could not be read.
   void report(const Contradiction& found) {
     std::string place, others;
-    for (const std::string_view key : found.keys) {
+    for (const std::string& key : found.keys) {
       const auto setting = findings_.settings.find(key);
       if (setting == findings_.settings.end()) continue;
       const auto& [where, valid] = setting->second;
@@ -129,6 +139,10 @@ class Loader {
 }  // namespace
 
 Config load_config(const fs::path& file, const std::vector<std::string>& overrides) {
+  return load_traced_config(file, overrides).config;
+}
+
+TracedConfig load_traced_config(const fs::path& file, const std::vector<std::string>& overrides) {
   Loader loader;
   loader.apply_file(file);
   for (const std::string& override_text : overrides) loader.apply_override(override_text);
@@ -138,7 +152,7 @@ Config load_config(const fs::path& file, const std::vector<std::string>& overrid
 Config parse_config(const std::string& yaml, const std::string& origin) {
   Loader loader;
   loader.apply_text(yaml, origin);
-  return loader.finish();
+  return loader.finish().config;
 }
 
 }  // namespace mobileone

@@ -2,8 +2,10 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 
+#include "expected.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -13,7 +15,7 @@ namespace {
 class Contradictions {
  public:
   template <typename... Args>
-  void expect(bool holds, std::vector<std::string_view> keys, fmt::format_string<Args...> format,
+  void expect(bool holds, std::vector<std::string> keys, fmt::format_string<Args...> format,
               Args&&... args) {
     if (holds) return;
     std::string message =
@@ -27,33 +29,39 @@ class Contradictions {
   std::vector<Contradiction> found_;
 };
 
-void check_model(const ModelConfig& model, Contradictions& found) {
-  const auto per_stage = [&](std::string_view key, size_t length) {
-    found.expect(length == 0 || length == 4, {key}, "expected 0 or 4 numbers, got {}", length);
-  };
-  per_stage("model.width_multipliers", model.width_multipliers.size());
-  per_stage("model.depths", model.depths.size());
-  const size_t branches = model.branches.size();
-  found.expect(branches == 0 || branches == 1 || branches == 4, {"model.branches"},
-               "expected 0, 1 or 4 numbers, got {}", branches);
-  per_stage("model.se_blocks", model.se_blocks.size());
+/// FieldInfo::allowed of every field.
+void check_allowed(Config config, Contradictions& found) {
+  config.visit([&](std::string_view section, auto& fields, const FieldInfo&) {
+    fields.visit([&]<typename F>(std::string_view name, F& field, const FieldInfo& info) {
+      if (info.allowed.empty()) return;
+      const auto expect = [&](int64_t value, std::string_view what) {
+        found.expect(std::ranges::count(info.allowed, value) > 0,
+                     {fmt::format("{}.{}", section, name)}, "expected {}{}, got {}",
+                     alternatives(info.allowed), what, value);
+      };
+      if constexpr (std::is_same_v<F, int64_t>) {
+        expect(field, "");
+      } else if constexpr (requires { field.resize(1); }) {
+        expect(static_cast<int64_t>(field.size()), " numbers");
+      }
+    });
+  });
+}
 
+void check_model(const ModelConfig& model, Contradictions& found) {
   const std::vector<int64_t> depths =
       model.depths.empty() ? std::vector<int64_t>(kDepths.begin(), kDepths.end()) : model.depths;
   for (size_t i = 0; i < std::min(model.se_blocks.size(), depths.size()); ++i) {
     found.expect(model.se_blocks[i] <= depths[i], {"model.se_blocks", "model.depths"},
                  "{} in stage {}, more than model.depths {}", model.se_blocks[i], i + 1, depths[i]);
   }
-  const int64_t stride = model.output_stride;
-  found.expect(stride == 8 || stride == 16 || stride == 32, {"model.output_stride"},
-               "expected 8, 16 or 32, got {}", stride);
 }
 
 void check_images(const Config& config, Contradictions& found) {
   const DataConfig& data = config.data;
   found.expect(data.eval_crop <= data.eval_resize, {"data.eval_crop", "data.eval_resize"},
                "{} is larger than data.eval_resize {}", data.eval_crop, data.eval_resize);
-  const auto ordered = [&](std::string_view key, const std::array<double, 2>& range) {
+  const auto ordered = [&](const std::string& key, const std::array<double, 2>& range) {
     found.expect(range[0] <= range[1], {key}, "expected the smaller number first, got [{}, {}]",
                  range[0], range[1]);
   };
@@ -95,6 +103,7 @@ void check_curriculum(const std::vector<CurriculumStage>& stages, Contradictions
 
 std::vector<Contradiction> find_contradictions(const Config& config) {
   Contradictions found;
+  check_allowed(config, found);
   check_model(config.model, found);
   check_images(config, found);
   check_training(config.optimizer, config.schedule, found);

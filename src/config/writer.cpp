@@ -72,9 +72,25 @@ default, and an empty file is a valid configuration.
 - `section.key=value` on the command line replaces a value after all files, for instance
   `mobileone train configs/quickstart.yaml optimizer.lr=0.02 model.depths=[2,4,4,1]`.
 - Paths of data and output are relative to the folder in which the program is started.
-- Booleans are `true` and `false`; a quoted number is text. An unknown or repeated key, a value of
+- Booleans are `true` and `false`; a quoted number is text; `1e3` and `3.0` are integers, too. Where
+  a list may have one number, the number alone will do. An unknown or repeated key, a value of
   another type or out of its range, and values that contradict each other are errors with file, line
   and key, all of them reported at once.
+
+`mobileone config show FILE` prints every value and where it comes from, `mobileone config check
+FILE` reports faults only. An editor with a YAML language server completes, explains and checks the
+keys while you type, from a JSON schema that the program prints:
+
+```sh
+build/mobileone config show configs/imagenet/mobileone_s0.yaml optimizer.lr=0.2
+build/mobileone config schema > configs/schema.json
+```
+
+The editor finds it by the first line of a configuration, relative to that file:
+
+```yaml
+# yaml-language-server: $schema=schema.json
+```
 )";
 
 }  // namespace
@@ -85,6 +101,21 @@ std::string to_yaml(Config config) {
     yaml += fmt::format("{}:\n", section);
     fields.visit([&](std::string_view name, auto& field, const FieldInfo&) {
       yaml += fmt::format("  {}: {}\n", name, value_text(field));
+    });
+  });
+  return yaml;
+}
+
+std::string to_yaml(const TracedConfig& traced) {
+  constexpr size_t kCommentColumn = 48;  // longer values push theirs out
+  std::string yaml;
+  Config(traced.config).visit([&](std::string_view section, auto& fields, const FieldInfo&) {
+    yaml += fmt::format("{}:\n", section);
+    fields.visit([&](std::string_view name, auto& field, const FieldInfo&) {
+      const auto origin = traced.origins.find(fmt::format("{}.{}", section, name));
+      yaml +=
+          fmt::format("{:<{}}  # {}\n", fmt::format("  {}: {}", name, value_text(field)),
+                      kCommentColumn, origin == traced.origins.end() ? "default" : origin->second);
     });
   });
   return yaml;

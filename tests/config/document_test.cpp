@@ -33,6 +33,7 @@ TEST(Document, ReadsEveryType) {
 model: {variant: s4, num_classes: 10, width_multipliers: [1, 1.5, 2, 2.5], branches: [3]}
 data: {train: 2012, val: 'my images', mean: [0, 0, 0]}
 optimizer: {lr: 1, weight_decay: 1e-4, nesterov: true}
+schedule: {epochs: 1e2, batch_size: 64.0}
 curriculum:
   stages:
     - {epoch: 0, size: 96, strength: 0.5}
@@ -51,9 +52,16 @@ runtime: {seed: 9007199254740992, precision: "bf16"}
   EXPECT_EQ(config.optimizer.lr, 1);
   EXPECT_EQ(config.optimizer.weight_decay, 1e-4);
   EXPECT_TRUE(config.optimizer.nesterov);
+  EXPECT_EQ(config.schedule.epochs, 100);
+  EXPECT_EQ(config.schedule.batch_size, 64);
   EXPECT_EQ(config.curriculum.stages, (std::vector<CurriculumStage>{{0, 96, 0.5}, {10, 128, 1.0}}));
   EXPECT_EQ(config.runtime.seed, 9007199254740992);
   EXPECT_EQ(config.runtime.precision, Precision::kBfloat16);
+}
+
+TEST(Document, ReadsASingleNumberAsAListOfOne) {
+  EXPECT_EQ(parse_config("model: {branches: 4}", "cfg.yaml").model.branches,
+            std::vector<int64_t>{4});
 }
 
 struct BadText {
@@ -72,15 +80,15 @@ TEST(Document, RefusesKeys) {
        {"loss: {gamma: 2}", "cfg.yaml:1: loss.gamma: unknown key (known: label_smoothing)"},
        {"output: {lr: 1}",
         "cfg.yaml:1: output.lr: unknown key; did you mean 'optimizer.lr'? "
-        "(known: dir)"},
+        "(known: dir, log_every, json_log)"},
        {"shedule: {epochs: 1}",
         "cfg.yaml:1: shedule: unknown section; did you mean 'schedule'? "
         "(known: model, data, augment, optimizer, schedule, loss, ema, curriculum, "
-        "runtime, output)"},
+        "runtime, checkpoints, output)"},
        {"base: other.yaml",
         "cfg.yaml:1: base: unknown section "
         "(known: model, data, augment, optimizer, schedule, loss, ema, curriculum, "
-        "runtime, output)"},
+        "runtime, checkpoints, output)"},
        {"ema:\n  decay: 0.9\n  decay: 0.9", "cfg.yaml:3: ema.decay: given twice, first in line 2"},
        {"ema: {}\nloss: {}\nema: {}", "cfg.yaml:3: ema: given twice, first in line 1"},
        {"curriculum:\n  stages:\n  - {epoch: 0, sise: 96}",
@@ -116,8 +124,10 @@ TEST(Document, RefusesValues) {
         "cfg.yaml:2: ema.decay: expected a number from 0 to 0.999999, got a map"},
        {"schedule: {epochs: 1.5}",
         "cfg.yaml:1: schedule.epochs: expected an integer from 1 to 1000000 epochs, got '1.5'"},
-       {"schedule: {epochs: 1e2}",
-        "cfg.yaml:1: schedule.epochs: expected an integer from 1 to 1000000 epochs, got '1e2'"},
+       {"schedule: {epochs: 1e-2}",
+        "cfg.yaml:1: schedule.epochs: expected an integer from 1 to 1000000 epochs, got '1e-2'"},
+       {"schedule: {epochs: 1e99}",
+        "cfg.yaml:1: schedule.epochs: expected an integer from 1 to 1000000 epochs, got '1e99'"},
        {"schedule: {epochs: true}",
         "cfg.yaml:1: schedule.epochs: expected an integer from 1 to 1000000 epochs, got "
         "'true'"},
@@ -140,9 +150,24 @@ TEST(Document, RefusesValues) {
         "cfg.yaml:1: model.variant: expected one of s0, s1, s2, s3, s4, got a list of 1"},
        {"data:\n  train:\n", "cfg.yaml:2: data.train: expected text, got nothing"},
        {"data: {train: [a, b]}", "cfg.yaml:1: data.train: expected text, got a list of 2"},
-       {"model: {branches: 4}",
-        "cfg.yaml:1: model.branches: expected a list of integers from 1 to 64 branches, "
+       {"model: {branches: four}",
+        "cfg.yaml:1: model.branches: expected a list of 0, 1 or 4 integers from 1 to 64 branches, "
+        "or one such number, got 'four'"},
+       {"model: {branches: 65}",
+        "cfg.yaml:1: model.branches: expected a list of 0, 1 or 4 integers from 1 to 64 branches, "
+        "or one such number, got '65'"},
+       {"model: {branches: '4'}",
+        "cfg.yaml:1: model.branches: expected a list of 0, 1 or 4 integers from 1 to 64 branches, "
+        "or one such number, got the text '4'"},
+       {"model: {branches: [4, 4]}",
+        "cfg.yaml:1: model.branches: expected 0, 1 or 4 numbers, got 2"},
+       {"model: {depths: 4}",
+        "cfg.yaml:1: model.depths: expected a list of 0 or 4 integers from 1 to 1000 blocks, "
         "got '4'"},
+       {"model: {output_stride: 4}",
+        "cfg.yaml:1: model.output_stride: expected 8, 16 or 32, got '4'"},
+       {"model: {output_stride: 24}",
+        "cfg.yaml:1: model.output_stride: expected 8, 16 or 32, got 24"},
        {"model:\n  depths: [2,\n    0, 10, 1]",
         "cfg.yaml:3: model.depths[1]: expected an integer from 1 to 1000 blocks, got '0'"},
        {"data: {std: [1, 1]}",
@@ -173,7 +198,7 @@ TEST(Document, RefusesTexts) {
        {"ema: {}\n]", "cfg.yaml:2: not valid YAML: illegal flow end"},
        {"hello",
         "cfg.yaml:1: expected a map with the keys model, data, augment, optimizer, "
-        "schedule, loss, ema, curriculum, runtime, output, got 'hello'"},
+        "schedule, loss, ema, curriculum, runtime, checkpoints, output, got 'hello'"},
        {"data:\n  eval_crop: 224\n  eval_resize: 128",
         "cfg.yaml:2: data.eval_crop: 224 is larger than data.eval_resize 128 "
         "(see cfg.yaml:3)"},
@@ -191,9 +216,34 @@ TEST(Document, ReportsEveryFaultInTheOrderOfTheFile) {
             "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got '2'\n"
             "cfg.yaml:4: schedule.epochs: expected an integer from 1 to 1000000 epochs, got '0'\n"
             "cfg.yaml:6: losses: unknown section; did you mean 'loss'? (known: model, data, "
-            "augment, optimizer, schedule, loss, ema, curriculum, runtime, output)\n"
+            "augment, optimizer, schedule, loss, ema, curriculum, runtime, checkpoints, output)\n"
             // Nothing about warmup_epochs: the epochs it should be less than could not be read.
             "cfg.yaml:3: schedule.accumulate: 3 does not divide schedule.batch_size 256");
+}
+
+std::string repeated(std::string_view text, size_t count) {
+  std::string all;
+  for (size_t i = 0; i < count; ++i) all += text;
+  return all;
+}
+
+TEST(Document, RefusesExorbitantTexts) {
+  std::string laughs = "model:\n  a0: &a0 [ha, ha]\n";
+  for (int i = 1; i < 40; ++i) {
+    laughs += fmt::format("  a{0}: &a{0} [*a{1}, *a{1}, *a{1}]\n", i, i - 1);
+  }
+  const std::string deep = "cfg.yaml:1: not valid YAML: nested deeper than 64 levels";
+  EXPECT_EQ(error_of(laughs), "cfg.yaml:9: not valid YAML: more than 10000 values");
+  EXPECT_EQ(error_of("model: &a {depths: *a}"),
+            "cfg.yaml:1: not valid YAML: an alias within its own anchor");
+  EXPECT_EQ(error_of("model: " + repeated("[", 1 << 20)), deep);
+  EXPECT_EQ(error_of(repeated("{a: ", 1 << 18)), deep);
+  EXPECT_EQ(error_of(repeated("- ", 1 << 19)), deep);
+  EXPECT_EQ(error_of("data: {mean: [" + repeated("0, ", 1 << 18) + "]}"),
+            "cfg.yaml:1: not valid YAML: more than 10000 values");
+  EXPECT_EQ(error_of("model: {variant: " + repeated("s", 1 << 20) + "}"),
+            "cfg.yaml:1: model.variant: expected one of s0, s1, s2, s3, s4, got '" +
+                repeated("s", 60) + "...'");
 }
 
 /// Every value beyond its field's range is refused, every bound itself is read.
@@ -206,12 +256,12 @@ TEST(Document, KeepsTheRangeOfEveryNumber) {
           return error_of(yaml);
         };
         for (const double beyond : {info.min - 1, info.max * 2 + 1}) {
-          EXPECT_NE(read(beyond).find(fmt::format("{}.{}: expected a", section, name)),
+          EXPECT_NE(read(beyond).find(fmt::format("{}.{}: expected ", section, name)),
                     std::string::npos)
               << read(beyond);
         }
         for (const double bound : {info.min, info.max}) {
-          EXPECT_EQ(read(bound).find("expected a"), std::string::npos) << read(bound);
+          EXPECT_EQ(read(bound).find("expected "), std::string::npos) << read(bound);
         }
       }
     });

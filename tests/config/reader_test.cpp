@@ -1,6 +1,7 @@
 #include "mobileone/config/reader.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <functional>
@@ -61,7 +62,7 @@ TEST_F(ReaderFiles, ReportTheFaultsOfTheWholeChain) {
             }),
             "recipe.yaml:3: schedule.epoch: unknown key; did you mean 'epochs'? (known: epochs, "
             "batch_size, accumulate, warmup_epochs, lr_end)\n"
-            "top.yaml:2: ema.decay: expected a number from 0 to 1, got 'x'\n"
+            "top.yaml:2: ema.decay: expected a number from 0 to 0.999999, got 'x'\n"
             "command line: loss=1: loss: expected a map with the keys label_smoothing, got '1'\n"
             "command line: optimizer.lr=abc: optimizer.lr: expected a number from 0 to 1000, "
             "got 'abc'\n"
@@ -83,7 +84,7 @@ TEST_F(ReaderFiles, NameABaseThatCannotBeRead) {
   write_whole("top.yaml", "base: recipe.yaml\nema: {decay: 2}\n");
   EXPECT_EQ(error_of([] { load_config("top.yaml"); }),
             "top.yaml:1: base: recipe.yaml: no such configuration\n"
-            "top.yaml:2: ema.decay: expected a number from 0 to 1, got '2'");
+            "top.yaml:2: ema.decay: expected a number from 0 to 0.999999, got '2'");
   write_whole("top.yaml", "base: [recipe.yaml]\n");
   EXPECT_EQ(error_of([] { load_config("top.yaml"); }),
             "top.yaml:1: base: expected text, got a list of 1");
@@ -99,6 +100,46 @@ TEST_F(ReaderFiles, NameABaseThatCannotBeRead) {
 TEST_F(ReaderFiles, MustBeThere) {
   EXPECT_EQ(error_of([] { load_config("none.yaml"); }), "none.yaml: no such configuration");
   EXPECT_EQ(error_of([] { load_config("sub"); }), "sub: is a folder, expected a configuration");
+}
+
+TEST_F(ReaderFiles, MustBeConfigurations) {
+  ASSERT_EQ(::mkfifo("pipe.yaml", 0600), 0);
+  write_whole("empty.yaml", "");
+  write_whole("sparse.yaml", "");
+  fs::resize_file("sparse.yaml", 10'000'000'000);
+  write_whole("garbage.yaml", std::string("\x7f"
+                                          "ELF\0\1\xff\xfe\n\0",
+                                          11));
+  const std::string large =
+      "sparse.yaml: is larger than any configuration (10000000000 bytes, expected at most 1048576)";
+  EXPECT_EQ(load_config("empty.yaml"), Config{});
+  EXPECT_EQ(error_of([] { load_config("pipe.yaml"); }),
+            "pipe.yaml: is not a regular file, expected a configuration");
+  EXPECT_EQ(error_of([] { load_config("/dev/full"); }),
+            "/dev/full: is not a regular file, expected a configuration");
+  EXPECT_EQ(error_of([] { load_config("sparse.yaml"); }), large);
+  const std::string garbage = error_of([] { load_config("garbage.yaml"); });
+  EXPECT_TRUE(garbage.starts_with("garbage.yaml:1: ")) << garbage;
+  EXPECT_EQ(garbage.find_first_of("\n\x7f"), std::string::npos) << garbage;
+
+  for (const char* base : {"pipe.yaml", "/dev/full", "sparse.yaml", "sub", "''"}) {
+    write_whole("top.yaml", fmt::format("base: {}\nema: {{decay: 2}}\n", base));
+    const std::string error = error_of([] { load_config("top.yaml"); });
+    EXPECT_TRUE(error.starts_with("top.yaml:1: base: ")) << error;
+    EXPECT_NE(error.find("\ntop.yaml:2: ema.decay: "), std::string::npos) << error;
+  }
+}
+
+TEST_F(ReaderFiles, SayWhereValuesComeFrom) {
+  write_whole("recipe.yaml", "optimizer:\n  lr: 0.5\n  momentum: 0.8\nema:\n");
+  write_whole("top.yaml", "base: recipe.yaml\n\noptimizer: {lr: 0.25}\n");
+  const auto [config, origins] =
+      load_traced_config("top.yaml", {"output.dir=\"a\nb\"", "loss={label_smoothing: 0}"});
+  EXPECT_EQ(origins.at("optimizer.lr"), "top.yaml:3");
+  EXPECT_EQ(origins.at("optimizer.momentum"), "recipe.yaml:3");
+  EXPECT_EQ(origins.at("output.dir"), "command line: output.dir=\"a b\"");
+  EXPECT_EQ(origins.at("loss.label_smoothing"), "command line: loss={label_smoothing: 0}");
+  EXPECT_FALSE(origins.contains("ema.decay"));
 }
 
 TEST_F(ReaderFiles, TakeOverrides) {
@@ -128,7 +169,7 @@ TEST_F(ReaderFiles, RefuseOverrides) {
            BadOverride{"ema.decay", "ema.decay: expected section.key=value"},
            BadOverride{"", ": expected section.key=value"},
            BadOverride{"ema.decay=",
-                       "ema.decay=: ema.decay: expected a number from 0 to 1, got "
+                       "ema.decay=: ema.decay: expected a number from 0 to 0.999999, got "
                        "the text ''"},
            BadOverride{"ema.decay=[1",
                        "ema.decay=[1: not valid YAML: end of sequence flow not found"},
@@ -141,11 +182,11 @@ TEST_F(ReaderFiles, RefuseOverrides) {
            BadOverride{"lr=0.1",
                        "lr=0.1: lr: unknown section; did you mean 'optimizer.lr'? "
                        "(known: model, data, augment, optimizer, schedule, loss, ema, "
-                       "curriculum, runtime, output)"},
+                       "curriculum, runtime, checkpoints, output)"},
            BadOverride{"base=x.yaml",
                        "base=x.yaml: base: unknown section (known: model, data, "
                        "augment, optimizer, schedule, loss, ema, curriculum, "
-                       "runtime, output)"},
+                       "runtime, checkpoints, output)"},
            BadOverride{"schedule.accumulate=5",
                        "schedule.accumulate=5: schedule.accumulate: 5 does not divide "
                        "schedule.batch_size 64 (see cfg.yaml:1)"},

@@ -19,12 +19,14 @@ inline constexpr double kUnbounded = std::numeric_limits<double>::infinity();
 /// The upper end of what must stay below 1.
 inline constexpr double kBelowOne = 0.999999;
 
-/// What a field means. `min` and `max` are inclusive and hold for each element of a list.
+/// What a field means. `min` and `max` are inclusive and hold for each element of a list. `allowed`
+/// are the only values of an integer, or the only lengths of a list; empty: any.
 struct FieldInfo {
   std::string_view doc;
   std::string_view unit = "";
   double min = -kUnbounded;
   double max = kUnbounded;
+  std::vector<int64_t> allowed = {};
 };
 
 enum class Variant { kS0, kS1, kS2, kS3, kS4 };
@@ -115,23 +117,33 @@ struct ModelConfig {
        static_cast<double>(kMostClasses)});
     v("in_channels", in_channels, {"Channels of the input image.", "channels", 1, 1024});
     v("width_multipliers", width_multipliers,
-      {"One per stage, times the base widths 64, 128, 256, 512; empty: the variant's.", "", 0.01,
-       64});
-    v("depths", depths, {"Blocks per stage, four numbers; empty: 2, 8, 10, 1.", "blocks", 1, 1000});
+      {"One per stage, times the base widths 64, 128, 256, 512; empty: the variant's.",
+       "",
+       0.01,
+       64,
+       {0, 4}});
+    v("depths", depths, {"Blocks per stage; empty: 2, 8, 10, 1.", "blocks", 1, 1000, {0, 4}});
     v("branches", branches,
-      {"Train-time convolution branches k of each unit: a list of one number, or of one per stage; "
+      {"Train-time convolution branches k of each unit: one number for all, or one per stage; "
        "empty: the variant's.",
-       "branches", 1, 64});
+       "branches",
+       1,
+       64,
+       {0, 1, 4}});
     v("se_blocks", se_blocks,
-      {"How many of each stage's last blocks have squeeze-and-excitation, four numbers; empty: the "
-       "variant's.",
-       "blocks", 0, 1000});
+      {"How many of each stage's last blocks have squeeze-and-excitation; empty: the variant's.",
+       "blocks",
+       0,
+       1000,
+       {0, 4}});
     v("stem_branches", stem_branches, {"Branches k of the stem.", "branches", 1, 64});
     v("stem_stride", stem_stride, {"Stride of the stem; 1 suits images of 32 to 64 px.", "", 1, 2});
     v("output_stride", output_stride,
-      {"Largest ratio of input to feature size (8, 16 or 32); beyond it stages dilate instead of "
-       "striding.",
-       "", 8, 32});
+      {"Largest ratio of input to feature size; beyond it stages dilate instead of striding.",
+       "",
+       8,
+       32,
+       {8, 16, 32}});
   }
 };
 

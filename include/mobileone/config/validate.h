@@ -1,17 +1,17 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "mobileone/config/config.h"
 
 namespace mobileone {
 
-/// Keys whose values, each allowed by itself, do not go together.
+/// Keys whose values, each in its range, do not go together; or one key that has a value or a
+/// length beside the ones allowed.
 struct Contradiction {
-  std::vector<std::string_view> keys;  ///< as "section.key"
-  std::string message;                 ///< names the keys and their values
+  std::vector<std::string> keys;  ///< as "section.key"
+  std::string message;            ///< names the keys and their values
 };
 
 /// Every contradiction in `config`, in the order of its keys.
