@@ -12,7 +12,8 @@ from PIL import Image
 def prepare(image: Image.Image, model: torch.jit.ScriptModule) -> torch.Tensor:
     """Short side to `resize`, antialiased; centre `crop`; normalised: [1,3,crop,crop]."""
     size = [side * model.resize // min(image.size) for side in image.size]
-    image = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
+    interpolation = Image.Resampling[model.interpolation.upper()]
+    image = image.convert("RGB").resize(size, interpolation)
     left, top = (round((side - model.crop) / 2) for side in size)
     image = image.crop((left, top, left + model.crop, top + model.crop))
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)

@@ -126,7 +126,7 @@ void add_bench_train(CLI::App& bench) {
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   command->add_option("--ema", config.ema.decay, "Keep a moving average; 0: none")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(number_range(0, 1))
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
   command->callback([options] { bench_train(*options); });

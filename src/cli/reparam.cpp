@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "mobileone/checkpoint/checkpoint.h"
@@ -15,7 +16,8 @@ namespace mobileone::cli {
 namespace {
 
 struct ReparamOptions {
-  std::string input, output, data;
+  std::string input, output;
+  std::optional<std::string> data;
   bool raw_weights = false;
   bool float64 = false;
 };
@@ -61,9 +63,9 @@ void reparam(const ReparamOptions& options) {
   const DataConfig& data = checkpoint.config.data;
   compare("seeded input", unfolded, folded, seeded_input(unfolded, 4, data.eval_crop),
           options.float64);
-  if (!options.data.empty()) {
+  if (options.data) {
     const auto dtype = options.float64 ? torch::kFloat64 : torch::kFloat32;
-    compare("real images", unfolded, folded, real_images(options.data, data).to(dtype),
+    compare("real images", unfolded, folded, real_images(*options.data, data).to(dtype),
             options.float64);
   }
   const bool average = !options.raw_weights && !checkpoint.ema.is_empty();

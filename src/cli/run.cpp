@@ -60,6 +60,7 @@ int run(int argc, char** argv) {
   add_data(app);
   add_bench(app);
   add_config(app);
+  add_find_lr(app);
   add_completion(app);
   try {
     require_command(app, argc, argv);

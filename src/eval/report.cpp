@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "mobileone/data/image.h"
-#include "mobileone/data/transforms.h"
+#include "mobileone/data/resize.h"
 #include "mobileone/eval/calibration.h"
 #include "mobileone/eval/confusion.h"
 #include "mobileone/eval/mistakes.h"
@@ -28,7 +28,9 @@ std::string thumbnail(const std::string& path) {
     const auto scaled = [&](int64_t side) {
       return std::max<int64_t>(1, std::lround(scale * side));
     };
-    return encode_jpeg(resize(image, scaled(image.size(0)), scaled(image.size(1))), kQuality);
+    return encode_jpeg(
+        resize(image, scaled(image.size(0)), scaled(image.size(1)), Interpolation::kBilinear),
+        kQuality);
   } catch (const Error&) {
     return "";
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "mobileone/report/text.h"
+#include "mobileone/util/version.h"
 
 namespace mobileone::html {
 namespace {
@@ -126,8 +127,8 @@ std::string page(std::string_view title, const std::string& body) {
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
       "<meta name=\"viewport\" content=\"width=device-width\"/>\n<title>{0}</title>\n"
       "<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}"
-      "<footer>mobileone " MOBILEONE_VERSION "</footer>\n</body>\n</html>\n",
-      escaped, kStyle, body);
+      "<footer>mobileone {3}</footer>\n</body>\n</html>\n",
+      escaped, kStyle, body, version());
 }
 
 }  // namespace mobileone::html

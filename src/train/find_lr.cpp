@@ -50,6 +50,7 @@ double lowest_loss(const std::vector<LrPoint>& points) {
 }  // namespace
 
 LrFindings find_learning_rate(Config config, const LrTest& test) {
+  config.data.val.clear();
   TrainingData data = read_training_data(config);
   EndlessBatches batches(config, std::move(data.train));
   Learner learner(config);

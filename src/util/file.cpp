@@ -40,6 +40,9 @@ void write_whole(const fs::path& path, const std::function<void(const fs::path&)
   try {
     fs::create_directories(folder_of(path));
     if (fs::is_directory(path)) throw Error("{}: is a folder, expected a file", path.string());
+    if (fs::exists(path) && !fs::is_regular_file(path)) {
+      throw Error("{}: is not a regular file, and will not be replaced", path.string());
+    }
     write(temporary);
     sync(temporary, O_RDONLY);
     rename_whole(temporary, path);
@@ -88,8 +91,11 @@ void rename_whole(const fs::path& from, const fs::path& to) {
   sync(folder_of(to), O_RDONLY | O_DIRECTORY);
 }
 
-std::string read_file(const fs::path& path) {
+std::string read_file(const fs::path& path, uintmax_t largest) {
   require_file(path, "file");
+  if (const uintmax_t size = fs::file_size(path); size > largest) {
+    throw Error("{}: has {} bytes, more than the {} that are read", path.string(), size, largest);
+  }
   std::ifstream stream(path, std::ios::binary);
   std::ostringstream contents;
   contents << stream.rdbuf();

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "data/support.h"
-#include "mobileone/data/csv.h"
+#include "mobileone/util/csv.h"
 
 namespace mobileone {
 namespace {

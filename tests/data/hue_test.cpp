@@ -1,7 +1,7 @@
 #include "mobileone/data/hue.h"
 
 #include "data/support.h"
-#include "mobileone/data/csv.h"
+#include "mobileone/util/csv.h"
 
 namespace mobileone {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "data/support.h"
 #include "mobileone/data/color_jitter.h"
-#include "mobileone/data/csv.h"
 #include "mobileone/data/resize.h"
+#include "mobileone/util/csv.h"
 
 namespace mobileone {
 namespace {

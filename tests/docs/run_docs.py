@@ -78,6 +78,7 @@ class Docs(unittest.TestCase):
         write_script(copy / "build/mobileone", f"""
 case "$1 $2" in
   "bench train") exec {program} "$@" --size 32 ;;
+  "find-lr "*) exec {program} "$@" {shlex.join(TINY_RUN)} --steps 40 ;;
   "train "*) exec {program} "$@" {shlex.join(TINY_RUN)} ;;
 esac
 exec {program} "$@"

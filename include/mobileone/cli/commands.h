@@ -15,6 +15,7 @@ void add_plot(CLI::App& app);
 void add_data(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_config(CLI::App& app);
+void add_find_lr(CLI::App& app);
 void add_completion(CLI::App& app);
 
 /// Runs the program: 0, or 2 for what the user can mend, or 1 for a fault of ours; errors are one

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <map>
 #include <string>
@@ -7,6 +9,18 @@
 #include "mobileone/config/config.h"
 
 namespace mobileone::cli {
+
+/// A number from `least` to `most`; unlike CLI::Range it refuses "nan".
+inline CLI::Validator number_range(double least, double most) {
+  const std::string range = fmt::format("a number from {} to {}", least, most);
+  return CLI::Validator(
+      [=](std::string& text) {
+        double value = 0;
+        const bool fits = CLI::detail::lexical_cast(text, value) && value >= least && value <= most;
+        return fits ? "" : fmt::format("'{}' is not {}", text, range);
+      },
+      range);
+}
 
 /// An option that takes one of an enum's names.
 template <typename E>

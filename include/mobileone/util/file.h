@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -9,7 +10,8 @@ namespace mobileone {
 
 /// Writes a file whole or not at all: `write` receives the path of a temporary file beside `path`,
 /// which is then synced, renamed over `path`, and the folder synced. Missing parent folders are
-/// made. If `write` or any step throws, the temporary file is removed and `path` is untouched.
+/// made. If `write` or any step throws, the temporary file is removed and `path` is untouched; what
+/// is no regular file (a folder, a device, a pipe) is never replaced.
 /// Throws Error naming the path.
 void write_whole(const std::filesystem::path& path,
                  const std::function<void(const std::filesystem::path& temporary)>& write);
@@ -27,8 +29,9 @@ void link_whole(const std::filesystem::path& from, const std::filesystem::path& 
 /// Renames a whole file over `to` and syncs the folder. Throws Error.
 void rename_whole(const std::filesystem::path& from, const std::filesystem::path& to);
 
-/// The contents of a regular file. Throws Error naming the path and why (missing, a folder, ...).
-std::string read_file(const std::filesystem::path& path);
+/// The contents of a regular file of at most `largest` bytes. Throws Error naming the path and why
+/// (missing, a folder, too large, ...).
+std::string read_file(const std::filesystem::path& path, uintmax_t largest = uintmax_t{2} << 30);
 
 /// Throws Error unless `path` is a readable regular file; `what` names it in the message
 /// ("checkpoint", "configuration").
