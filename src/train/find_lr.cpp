@@ -15,6 +15,8 @@ namespace {
 
 constexpr double kSmoothing = 0.95;
 constexpr double kDiverged = 4;
+/// The first tenth of the points is not judged: their average is still that of a few losses.
+constexpr size_t kUnsettledShare = 10;
 
 /// Batches without end, epoch after epoch.
 class EndlessBatches {
@@ -76,10 +78,11 @@ LrFindings judge_learning_rates(std::vector<LrPoint> points) {
       "the loss never fell in the learning-rate test; take more steps (--steps), lower the first "
       "rate "
       "(--from) or check the data";
-  if (points.size() < 3) throw Error("{}", kAdvice);
+  const size_t begin = points.size() / kUnsettledShare;
+  if (points.size() < begin + 3) throw Error("{}", kAdvice);
   LrFindings findings;
-  double fastest = 0, lowest = points.front().smoothed;
-  for (size_t i = 1; i + 1 < points.size(); ++i) {
+  double fastest = 0, lowest = points[begin].smoothed;
+  for (size_t i = begin + 1; i + 1 < points.size(); ++i) {
     const double slope = (points[i + 1].smoothed - points[i - 1].smoothed) /
                          std::log(points[i + 1].lr / points[i - 1].lr);
     if (slope < fastest) {
@@ -87,10 +90,10 @@ LrFindings judge_learning_rates(std::vector<LrPoint> points) {
       findings.steepest = points[i].lr;
     }
   }
-  for (const LrPoint& point : points) {
-    if (point.smoothed >= lowest) continue;
-    lowest = point.smoothed;
-    findings.lowest = point.lr;
+  for (size_t i = begin + 1; i < points.size(); ++i) {
+    if (points[i].smoothed >= lowest) continue;
+    lowest = points[i].smoothed;
+    findings.lowest = points[i].lr;
   }
   if (findings.steepest == 0 || findings.lowest == 0) throw Error("{}", kAdvice);
   findings.suggested = std::sqrt(findings.steepest * findings.lowest / 10);
