@@ -47,7 +47,7 @@ std::string find_lr_page(const std::string& config, const LrFindings& findings) 
   suggested.y = {lowest, highest};
   const Chart chart{.title = "Learning-rate range test",
                     .x = {.label = "learning rate", .log = true},
-                    .y = {.label = "training loss"},
+                    .y = {.label = "training loss", .to = 1.1 * highest},
                     .series = {losses, smoothed, suggested},
                     .width = 720,
                     .height = 420};

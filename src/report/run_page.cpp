@@ -30,7 +30,7 @@ struct Panel {
 
 std::vector<Panel> known_panels() {
   return {{"Loss",
-           {"cross entropy"},
+           {.label = "cross entropy", .log = true},
            {{"ema_loss", "validation, EMA", Dash::kSolid},
             {"val_loss", "validation, raw", Dash::kDashed},
             {"train_loss", "training", Dash::kDotted}}},

@@ -13,7 +13,7 @@
 namespace mobileone {
 namespace {
 
-constexpr double kSmoothing = 0.95;
+constexpr double kSmoothing = 0.9;
 constexpr double kDiverged = 4;
 /// The first tenth of the points is not judged: their average is still that of a few losses.
 constexpr size_t kUnsettledShare = 10;
@@ -81,21 +81,20 @@ LrFindings judge_learning_rates(std::vector<LrPoint> points) {
   const size_t begin = points.size() / kUnsettledShare;
   if (points.size() < begin + 3) throw Error("{}", kAdvice);
   LrFindings findings;
-  double fastest = 0, lowest = points[begin].smoothed;
-  for (size_t i = begin + 1; i + 1 < points.size(); ++i) {
+  size_t lowest = begin;
+  for (size_t i = begin; i < points.size(); ++i) {
+    if (points[i].smoothed < points[lowest].smoothed) lowest = i;
+  }
+  double fastest = 0;
+  for (size_t i = begin + 1; i < lowest; ++i) {
     const double slope = (points[i + 1].smoothed - points[i - 1].smoothed) /
                          std::log(points[i + 1].lr / points[i - 1].lr);
-    if (slope < fastest) {
-      fastest = slope;
-      findings.steepest = points[i].lr;
-    }
+    if (slope >= fastest) continue;
+    fastest = slope;
+    findings.steepest = points[i].lr;
   }
-  for (size_t i = begin + 1; i < points.size(); ++i) {
-    if (points[i].smoothed >= lowest) continue;
-    lowest = points[i].smoothed;
-    findings.lowest = points[i].lr;
-  }
-  if (findings.steepest == 0 || findings.lowest == 0) throw Error("{}", kAdvice);
+  if (findings.steepest == 0) throw Error("{}", kAdvice);
+  findings.lowest = points[lowest].lr;
   findings.suggested = std::sqrt(findings.steepest * findings.lowest / 10);
   findings.points = std::move(points);
   return findings;

@@ -156,8 +156,12 @@ void Trainer::resume(const Checkpoint& checkpoint, const std::string& origin) {
   if (learner_.ema() != nullptr) learner_.ema()->load(checkpoint.ema, origin);
   state_ = *checkpoint.training;
   validation_ = checkpoint.metrics;
-  log::info("going on from {}, step {} (epoch {}/{})", origin, state_.step, state_.epoch + 1,
-            config_.schedule.epochs);
+  if (state_.epoch == config_.schedule.epochs) {
+    log::info("{}: is of a run that has come to its end, after {} epochs", origin, state_.epoch);
+  } else {
+    log::info("going on from {}, step {} (epoch {}/{})", origin, state_.step, state_.epoch + 1,
+              config_.schedule.epochs);
+  }
 }
 
 // A run: epochs of load, forward, backward, update, report.

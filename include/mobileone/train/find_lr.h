@@ -10,7 +10,7 @@ namespace mobileone {
 /// The learning-rate range test (Smith, WACV 2017, section 3.3): steps at rates that grow
 /// exponentially from `lowest` to `highest`.
 struct LrTest {
-  double lowest = 1e-5;
+  double lowest = 1e-4;
   double highest = 10;
   int64_t steps = 100;
 };
@@ -23,8 +23,8 @@ struct LrPoint {
 
 struct LrFindings {
   std::vector<LrPoint> points;
-  double steepest = 0;  ///< where the smoothed loss falls fastest per factor of the rate
   double lowest = 0;    ///< where the smoothed loss is lowest
+  double steepest = 0;  ///< where, before that, it falls fastest per factor of the rate
   /// The geometric mean of `steepest` and a tenth of `lowest`: two rules of thumb in one.
   double suggested = 0;
 };
