@@ -3,6 +3,8 @@
 # byte for byte, with a run that was never killed. Usage: scripts/kill_campaign.sh [kills, 200]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+kills=${1:-200}
+[[ $kills =~ ^[1-9][0-9]*$ ]] || { echo "kill_campaign: expected a number of kills, got $kills"; exit 2; }
 scripts/build.sh cli_tests
-MOBILEONE_KILLS=${1:-200} OMP_NUM_THREADS=1 \
+MOBILEONE_KILLS=$kills OMP_NUM_THREADS=1 \
   build/tests/cli_tests --gtest_filter=Survival.KilledAtAnyMomentEqualsNeverKilled

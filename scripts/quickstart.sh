@@ -50,4 +50,4 @@ row "largest logit difference" "" "$(awk '/^real images/ {print $6}' <<<"$fold_r
 row "parameters" "$train_params" "$folded_params" "$folded_params"
 row "multiply-adds at 64 px" "$train_macs" "$folded_macs" "$folded_macs"
 row "latency, 1 thread, ms" "$(milliseconds unfolded)" "$(milliseconds folded)" "$(milliseconds TorchScript)"
-printf '\nThe network: %s. Next: README.md, "Train on your own images".\n' "$shipped"
+printf '\nThe network: %s. Next: docs/getting-started.md, "A data set of your own".\n' "$shipped"

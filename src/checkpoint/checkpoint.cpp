@@ -47,6 +47,9 @@ TrainingState to_training_state(const Value& value, const Value& momentum) {
   for (const auto& item : value.at("files").as_dict()) {
     training.files.emplace(item.key(), item.value().as_int());
   }
+  if (std::min({training.step, training.epoch, training.batches, training.images}) < 0) {
+    throw Error("has a negative step, epoch or number of batches or images");
+  }
   return training;
 }
 
@@ -86,7 +89,11 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   }
   if (const auto ema = file.find("ema")) checkpoint.ema = ema->as_tensors();
   if (const auto training = file.find("training")) {
-    checkpoint.training = to_training_state(*training, file.at("optimizer").at("momentum"));
+    try {
+      checkpoint.training = to_training_state(*training, file.at("optimizer").at("momentum"));
+    } catch (const Error& error) {
+      throw Error("{}: {}", path.string(), error.what());
+    }
   }
   return checkpoint;
 }

@@ -52,7 +52,8 @@ constexpr const char* kScript = R"(_mobileone() {{
   case "$path" in
 {}  esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
-  [[ -z $path || $current == -* ]] || COMPREPLY+=($(IFS=$'\n' compgen -f -- "$current"))
+  local IFS=$'\n'
+  [[ -z $path || $current == -* ]] || COMPREPLY+=($(compgen -f -- "$current"))
   [[ ${{#COMPREPLY[@]}} -eq 1 && ${{COMPREPLY[0]}} == *= ]] && compopt -o nospace 2>/dev/null
   return 0
 }}

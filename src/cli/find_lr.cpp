@@ -64,6 +64,9 @@ void find_lr(const FindLrOptions& options) {
   if (options.test.lowest >= options.test.highest) {
     throw Error("--from {} is not below --to {}", options.test.lowest, options.test.highest);
   }
+  if (options.output.ends_with(".csv")) {
+    throw Error("--output {}: names the page; the CSV file beside it is made, too", options.output);
+  }
   const LrFindings findings =
       find_learning_rate(load_config(options.config, options.overrides), options.test);
   if (!options.output.empty()) {

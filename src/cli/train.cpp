@@ -5,6 +5,7 @@
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/train/trainer.h"
+#include "mobileone/util/error.h"
 
 namespace mobileone::cli {
 
@@ -21,7 +22,10 @@ void add_train(CLI::App& app) {
   command->add_flag("--resume", options->start.resume, "Go on from last.pth in output.dir");
   command->add_option("--resume-from", options->start.from,
                       "Go on from this checkpoint of the run, for instance its last-1.pth");
-  command->callback([options] {
+  command->callback([options, command] {
+    if (command->count("--resume-from") > 0 && options->start.from.empty()) {
+      throw Error("--resume-from: expected a checkpoint, got nothing");
+    }
     const int signal = train(load_config(options->config, options->overrides), options->start);
     if (signal != 0) throw CLI::RuntimeError(128 + signal);
   });

@@ -15,6 +15,9 @@
 namespace mobileone {
 namespace {
 
+/// Of the largest image that is read, uncompressed, and more.
+constexpr uintmax_t kLargestImageFile = uintmax_t{1} << 30;  // bytes
+
 /// OpenCV holds BGR.
 at::Tensor swap_red_and_blue(const at::Tensor& image) { return image.flip(2); }
 
@@ -74,7 +77,7 @@ at::Tensor decode_image(std::string_view bytes, const std::string& name, bool up
 }
 
 at::Tensor read_image(const std::string& path, bool upright) {
-  return decode_image(read_file(path), path, upright);
+  return decode_image(read_file(path, kLargestImageFile), path, upright);
 }
 
 std::string encode_jpeg(const at::Tensor& image, int quality) {

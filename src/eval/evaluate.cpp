@@ -1,5 +1,6 @@
 #include "mobileone/eval/evaluate.h"
 
+#include <fmt/ranges.h>
 #include <torch/utils.h>
 
 #include <chrono>
@@ -16,16 +17,22 @@ std::string class_name(const Model& model, int64_t index) {
                                                                 : std::to_string(index);
 }
 
+/// The model's logits, checked to be [N,classes] for N images; `classes` 0: as many as there are.
+torch::Tensor logits_of(const Model& model, const torch::Tensor& images, int64_t classes = 0) {
+  const auto logits = model.forward(images);
+  const bool fits = logits.dim() == 2 && logits.size(0) == images.size(0) && logits.size(1) > 0 &&
+                    (classes == 0 || logits.size(1) == classes) && logits.is_floating_point();
+  if (fits) return logits;
+  throw Error("{}: gives an output of [{}] for {} image(s), expected logits [{}, {}]", model.origin,
+              fmt::join(logits.sizes(), ", "), images.size(0), images.size(0),
+              classes == 0 ? "classes" : std::to_string(classes));
+}
+
 /// How many logits the model gives, asked with one black image.
 int64_t count_outputs(const Model& model) {
   torch::NoGradGuard no_grad;
   const int64_t crop = model.config.data.eval_crop;
-  const auto logits = model.forward(torch::zeros({1, 3, crop, crop}, model.device));
-  if (logits.dim() != 2) {
-    throw Error("{}: gives an output of {} dimensions, expected logits [N, classes]", model.origin,
-                logits.dim());
-  }
-  return logits.size(1);
+  return logits_of(model, torch::zeros({1, 3, crop, crop}, model.device)).size(1);
 }
 
 }  // namespace
@@ -49,7 +56,9 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
   const auto start = Progress::Clock::now();
   loader.start_epoch(0, eval_transform(data));
   result.meter = evaluate_classification(
-      model.forward, loader, model.device, [&](const torch::Tensor& logits, const Batch& batch) {
+      [&](const torch::Tensor& images) { return logits_of(model, images, classes); }, loader,
+      model.device,
+      [&](const torch::Tensor& logits, const Batch& batch) {
         const auto predicted = logits.argmax(1, /*keepdim=*/true);
         const auto probabilities = logits.to(torch::kFloat64).softmax(1).gather(1, predicted);
         const auto label = batch.labels.accessor<int64_t, 1>();
@@ -76,7 +85,7 @@ std::vector<Prediction> predict(const Model& model, const std::string& image_pat
       torch::empty({1, 3, data.eval_crop, data.eval_crop}, torch::MemoryFormat::ChannelsLast);
   normalize(image, level_table(data.mean, data.std), input.data_ptr<float>());
   const auto probabilities =
-      model.forward(input.to(model.device)).to(torch::kCPU, torch::kFloat64).softmax(1)[0];
+      logits_of(model, input.to(model.device)).to(torch::kCPU, torch::kFloat64).softmax(1)[0];
   const auto [best, indices] = probabilities.topk(std::min(count, probabilities.size(0)));
   std::vector<Prediction> predictions;
   for (int64_t i = 0; i < best.size(0); ++i) {

@@ -18,11 +18,11 @@ namespace mobileone {
 namespace {
 
 /// A JPEG of the whole image, at most 160 px wide and high; empty if it cannot be read (any more).
-std::string thumbnail(const std::string& path) {
+std::string thumbnail(const std::string& path, bool upright) {
   constexpr double kSide = 160;
   constexpr int kQuality = 85;
   try {
-    const auto image = read_image(path);
+    const auto image = read_image(path, upright);
     const double scale = kSide / std::max(image.size(0), image.size(1));
     if (scale >= 1) return encode_jpeg(image, kQuality);
     const auto scaled = [&](int64_t side) {
@@ -93,7 +93,8 @@ void write_report(const std::filesystem::path& dir, const Evaluation& evaluation
   std::vector<std::string> thumbnails;
   for (const auto& image : mistakes(evaluation)) {
     if (static_cast<int64_t>(thumbnails.size()) == shown_mistakes) break;
-    thumbnails.push_back(thumbnail(list.samples[image.index].path));
+    thumbnails.push_back(
+        thumbnail(list.samples[image.index].path, model.config.data.exif_orientation));
   }
   write_whole(dir / "per_class.csv", per_class_csv(evaluation));
   write_whole(dir / "confusion.csv", confusion_csv(evaluation));

@@ -26,7 +26,10 @@ StepResult Learner::step(const Batch& batch, double lr, double weight_decay) {
   const torch::Tensor statistics = state_->buffers.clone();
   const double loss = forward_backward(batch);
   // A sum is finite only if all its terms are.
-  if (!std::isfinite(loss) || !std::isfinite(state_->gradients.sum().item<double>())) {
+  const auto is_finite = [](const torch::Tensor& values) {
+    return std::isfinite(values.sum().item<double>());
+  };
+  if (!std::isfinite(loss) || !is_finite(state_->gradients) || !is_finite(state_->buffers)) {
     torch::NoGradGuard no_grad;
     state_->buffers.copy_(statistics);
     state_->gradients.zero_();

@@ -59,7 +59,9 @@ RunLog::RunLog(const fs::path& dir, const Lengths& lengths, int64_t step, bool j
     : earlier_events_(cut_event_files(dir, lengths)),
       metrics_(dir / "metrics.csv", length_of(lengths, "metrics.csv")),
       events_(dir, step) {
-  if (json) json_.emplace(dir / "log.jsonl", length_of(lengths, "log.jsonl"));
+  // Once begun it goes on, so that it has no holes.
+  if (json || lengths.contains("log.jsonl"))
+    json_.emplace(dir / "log.jsonl", length_of(lengths, "log.jsonl"));
 }
 
 void RunLog::add_step(int64_t epoch, int64_t step, const Metrics& metrics) {

@@ -151,6 +151,10 @@ void Trainer::resume(const Checkpoint& checkpoint, const std::string& origin) {
         "resume with the same",
         origin, train_data_.list().origin, train_data_.list().samples.size());
   }
+  if (checkpoint.training->epoch > config_.schedule.epochs ||
+      checkpoint.training->batches > train_data_.batches_per_epoch()) {
+    throw Error("{}: is damaged: its epoch or batch lies beyond the schedule", origin);
+  }
   load_state_dict(*learner_.network(), checkpoint.weights, origin);
   learner_.optimizer().load_momentum(checkpoint.training->momentum, origin);
   if (learner_.ema() != nullptr) learner_.ema()->load(checkpoint.ema, origin);
@@ -243,11 +247,12 @@ void Trainer::leave_out(const Batch& batch, double loss) {
     files.push_back(train_data_.list().samples[index].path);
   }
   const size_t named = std::min<size_t>(3, files.size());
-  const fs::path list = folder_.dir() / "nonfinite.txt";
+  const fs::path list = folder_.dir() / fmt::format("nonfinite-{}.txt", state_.step + 1);
   write_whole(list, fmt::format("{}\n", fmt::join(files, "\n")));
   const std::string what = fmt::format(
       "step {} (epoch {}, lr {:.4g}): the loss is {}{} on {}{}", state_.step + 1, state_.epoch + 1,
-      lr_at(state_.step), loss, std::isfinite(loss) ? " but its gradient is not finite" : "",
+      lr_at(state_.step), loss,
+      std::isfinite(loss) ? " but its gradient or statistics are not finite" : "",
       fmt::join(files.begin(), files.begin() + named, ", "),
       files.size() > named ? fmt::format(" and {} more ({})", files.size() - named, list.string())
                            : "");
@@ -379,9 +384,11 @@ int train(Config config, const TrainingStart& start) {
   require_start(config.output.dir, start);
   TrainingData data = read_training_data(config);
   RunFolder folder(config.output.dir);
+  require_start(config.output.dir, start);  // another run may have been faster
   Trainer trainer(config, std::move(data), folder);
   if (!start.from.empty()) {
     trainer.resume(load_training_checkpoint(start.from), start.from.string());
+    folder.go_back_to(start.from);
   } else if (start.resume && has_checkpoint(folder.dir())) {
     trainer.resume(folder.load_last(), folder.last().string());
   } else if (start.resume) {

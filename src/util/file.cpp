@@ -81,6 +81,7 @@ void link_whole(const fs::path& from, const fs::path& to) {
     write_whole(to, [&](const fs::path& copy) { fs::copy_file(from, copy); });
   } else {
     rename_whole(temporary, to);
+    fs::remove(temporary, error);  // which is still there if `to` was the same file already
   }
 }
 

@@ -55,9 +55,12 @@ FolderLock::FolderLock(const std::filesystem::path& folder) : folder_(folder) {
 FolderLock::~FolderLock() { ::close(descriptor_); }
 
 void FolderLock::require_held() const {
-  struct stat status;
-  if (::fstat(descriptor_, &status) == 0 && status.st_nlink > 0) return;
-  throw Error("{}: was removed while it was being written to", folder_.string());
+  struct stat held, found;
+  if (::fstat(descriptor_, &held) == 0 && ::stat((folder_ / ".lock").c_str(), &found) == 0 &&
+      held.st_dev == found.st_dev && held.st_ino == found.st_ino) {
+    return;
+  }
+  throw Error("{}: was removed or moved while it was being written to", folder_.string());
 }
 
 }  // namespace mobileone

@@ -13,9 +13,12 @@ constexpr std::array kWatched = {SIGINT, SIGTERM, SIGUSR1};
 void note(int signal) {
   if (signal == SIGUSR1) {
     save_requested = 1;
-  } else {
-    stop_signal = signal;
+    return;
   }
+  stop_signal = signal;
+  // From here on either ends the process.
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
 }
 
 }  // namespace
@@ -26,9 +29,10 @@ SignalWatch::SignalWatch() {
   for (size_t i = 0; i < kWatched.size(); ++i) {
     struct sigaction action {};
     action.sa_handler = note;
-    // The first SIGINT or SIGTERM puts the default back, by which the second ends the process.
-    action.sa_flags = SA_RESTART | (kWatched[i] == SIGUSR1 ? 0 : SA_RESETHAND);
+    action.sa_flags = SA_RESTART;
     sigaction(kWatched[i], &action, &previous_[i]);
+    // A shell script's background process is not to hear of Ctrl-C.
+    if (previous_[i].sa_handler == SIG_IGN) sigaction(kWatched[i], &previous_[i], nullptr);
   }
 }
 
@@ -39,9 +43,9 @@ SignalWatch::~SignalWatch() {
 int SignalWatch::stop() const { return stop_signal; }
 
 bool SignalWatch::take_save_request() {
-  const bool requested = save_requested != 0;
+  if (save_requested == 0) return false;
   save_requested = 0;
-  return requested;
+  return true;
 }
 
 }  // namespace mobileone

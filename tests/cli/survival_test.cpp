@@ -75,6 +75,8 @@ void expect_equal_checkpoints(const std::string& first_path, const std::string& 
   EXPECT_EQ(first.training->epoch, second.training->epoch);
   EXPECT_EQ(first.training->best, second.training->best);
   EXPECT_EQ(first.training->batches, second.training->batches);
+  EXPECT_EQ(first.training->images, second.training->images);
+  EXPECT_EQ(first.training->loss_sum, second.training->loss_sum);
 }
 
 /// Two folders of the same run, the first never stopped.
@@ -89,6 +91,24 @@ void expect_equal_runs(const std::string& whole, const std::string& killed) {
   for (const auto& entry : fs::directory_iterator(shop().path(killed))) {
     EXPECT_NE(entry.path().extension(), ".tmp") << entry.path();
   }
+}
+
+/// As TensorBoard reads them, where it is installed.
+void expect_equal_events(const std::string& first, const std::string& second) {
+  const std::string python = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
+  if (std::system((python + " -c 'import tensorboard' 2>/dev/null").c_str()) != 0) return;
+  const std::string script = fmt::format(
+      "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as E\n"
+      "def scalars(folder):\n"
+      "    events = E(folder); events.Reload()\n"
+      "    return {{t: [(x.step, x.value) for x in events.Scalars(t)]\n"
+      "            for t in events.Tags()['scalars'] if 'second' not in t}}\n"
+      "assert len(scalars('{0}')['train/loss']) == 40\n"
+      "assert scalars('{0}') == scalars('{1}')\n",
+      first, second);
+  const std::string path = shop().path("compare_events.py");
+  write_whole(path, script);
+  EXPECT_EQ(std::system((python + " " + path + " 2>/dev/null").c_str()), 0);
 }
 
 /// The run that all others are compared with, made once.
@@ -145,7 +165,7 @@ TEST(Survival, KilledAtAnyMomentEqualsNeverKilled) {
   Process last(started_or_resumed(dir));
   ASSERT_EQ(last.wait(), 0) << last.errors();
   expect_equal_runs(whole_run(), dir);
-  RecordProperty("kills", kills);
+  expect_equal_events(shop().path(whole_run()), shop().path(dir));
   fmt::print("{} kills of {} runs\n", kills, finished + 1);
 }
 
@@ -245,6 +265,9 @@ TEST(Checkpoints, EveryFlippedBitIsFoundOrMeansNothing) {
       expect_equal_tensors(good.ema, loaded.ema);
       expect_equal_tensors(good.training->momentum, loaded.training->momentum);
       EXPECT_EQ(good.config, loaded.config);
+      EXPECT_EQ(good.metrics, loaded.metrics);
+      EXPECT_EQ(good.training->step, loaded.training->step);
+      EXPECT_EQ(good.training->files, loaded.training->files);
     } catch (const Error& error) {
       EXPECT_TRUE(std::string(error.what()).starts_with(flipped)) << error.what();
       ++found;

@@ -34,6 +34,25 @@ TEST(SignalWatchDeathTest, TheSecondEndsTheProcess) {
   EXPECT_EXIT(interrupt_twice(), testing::KilledBySignal(SIGINT), "");
 }
 
+TEST(SignalWatchDeathTest, SoDoesTheSecondOfTheOtherKind) {
+  const auto interrupt_and_terminate = [] {
+    SignalWatch watch;
+    std::raise(SIGINT);
+    std::raise(SIGTERM);
+  };
+  EXPECT_EXIT(interrupt_and_terminate(), testing::KilledBySignal(SIGTERM), "");
+}
+
+TEST(SignalWatch, LeavesIgnoredSignalsIgnored) {
+  std::signal(SIGINT, SIG_IGN);
+  {
+    SignalWatch watch;
+    std::raise(SIGINT);
+    EXPECT_EQ(watch.stop(), 0);
+  }
+  std::signal(SIGINT, SIG_DFL);
+}
+
 TEST(SignalWatchDeathTest, LeavesTheDefaultsBehind) {
   { SignalWatch watch; }
   EXPECT_EXIT(std::raise(SIGUSR1), testing::KilledBySignal(SIGUSR1), "");

@@ -14,8 +14,9 @@ namespace mobileone {
 
 /// What came of a training step.
 struct StepResult {
-  double loss = 0;     ///< mean over the batch
-  bool finite = true;  ///< loss and gradient; if not, the step changed nothing
+  double loss = 0;  ///< mean over the batch
+  bool finite =
+      true;  ///< loss, gradient and statistics; if not, the step changed none of the state
 };
 
 /// A network and what an optimizer step touches: gradients, momentum, moving average.

@@ -24,6 +24,10 @@ class RunFolder {
   /// whole.
   Checkpoint load_last() const;
 
+  /// Goes back to a checkpoint of this folder: makes it the newest and removes those that came
+  /// after it. Throws Error if it lies in another folder.
+  void go_back_to(const std::filesystem::path& checkpoint);
+
   /// Makes `checkpoint` the newest, and the best if it is, each whole or not at all; of the newest
   /// ones `keep` are kept. Throws Error if it cannot be written; nothing is lost then.
   void save(const Checkpoint& checkpoint, bool is_best, int64_t keep);
@@ -31,6 +35,7 @@ class RunFolder {
  private:
   std::filesystem::path next() const { return dir_ / "next.pth"; }
   std::filesystem::path earlier(int64_t age) const;
+  void rotate(int64_t keep);
 
   std::filesystem::path dir_;
   FolderLock lock_;
@@ -38,7 +43,7 @@ class RunFolder {
 
 /// Whether a run began in `dir`, if only to be killed before its first checkpoint.
 bool has_run(const std::filesystem::path& dir);
-/// Whether there is a checkpoint in `dir` that a run can go on from.
+/// Whether there is a checkpoint in `dir`.
 bool has_checkpoint(const std::filesystem::path& dir);
 
 /// Reads a checkpoint that training can go on from. Throws Error if the file holds no training
