@@ -2,8 +2,11 @@
 
 #include <ATen/ATen.h>
 
+#include <bit>
 #include <cstdint>
 #include <optional>
+
+#include "mobileone/util/endian.h"
 
 namespace mobileone {
 namespace {
@@ -12,43 +15,34 @@ namespace {
 class TiffReader {
  public:
   explicit TiffReader(std::string_view bytes)
-      : bytes_(bytes), big_endian_(bytes.starts_with("MM")) {}
+      : bytes_(bytes), order_(bytes.starts_with("MM") ? std::endian::big : std::endian::little) {}
 
-  std::optional<uint32_t> read16(uint64_t offset) const { return read(offset, 2); }
-  std::optional<uint32_t> read32(uint64_t offset) const { return read(offset, 4); }
+  std::optional<uint64_t> read16(uint64_t offset) const { return read(offset, 2); }
+  std::optional<uint64_t> read32(uint64_t offset) const { return read(offset, 4); }
 
  private:
-  std::optional<uint32_t> read(uint64_t offset, size_t length) const {
+  std::optional<uint64_t> read(uint64_t offset, size_t length) const {
     if (offset + length > bytes_.size()) return std::nullopt;
-    uint32_t value = 0;
-    for (size_t i = 0; i < length; ++i) {
-      const size_t place = big_endian_ ? i : length - 1 - i;
-      value = value << 8 | static_cast<unsigned char>(bytes_[offset + place]);
-    }
-    return value;
+    return read_number(bytes_, offset, length, order_);
   }
 
   std::string_view bytes_;
-  bool big_endian_;
+  std::endian order_;
 };
 
 /// What follows the heading of the first EXIF segment; empty if there is none.
 std::string_view find_exif(std::string_view jpeg) {
   constexpr std::string_view kHeading("Exif\0\0", 6);
-  constexpr uint32_t kApp1 = 0xffe1;
-  constexpr uint32_t kStartOfScan = 0xffda;
-  const auto big_endian16 = [&](size_t offset) {
-    return static_cast<uint32_t>(static_cast<unsigned char>(jpeg[offset])) << 8 |
-           static_cast<unsigned char>(jpeg[offset + 1]);
-  };
+  constexpr uint64_t kApp1 = 0xffe1;
+  constexpr uint64_t kStartOfScan = 0xffda;
   size_t offset = 2;  // after the start of the image
   while (offset + 4 <= jpeg.size()) {
-    const uint32_t marker = big_endian16(offset);
+    const uint64_t marker = big_endian(jpeg, offset, 2);
     if (marker == 0xffff) {  // a fill byte
       ++offset;
       continue;
     }
-    const std::string_view segment = jpeg.substr(offset + 2, big_endian16(offset + 2));
+    const std::string_view segment = jpeg.substr(offset + 2, big_endian(jpeg, offset + 2, 2));
     if (marker < 0xff00 || marker == kStartOfScan || segment.size() < 2) return {};
     const std::string_view contents = segment.substr(2);
     if (marker == kApp1 && contents.starts_with(kHeading)) return contents.substr(kHeading.size());
@@ -58,7 +52,7 @@ std::string_view find_exif(std::string_view jpeg) {
 }
 
 /// The orientation entry of a TIFF structure's first directory.
-std::optional<uint32_t> find_orientation(std::string_view tiff) {
+std::optional<uint64_t> find_orientation(std::string_view tiff) {
   constexpr uint32_t kOrientation = 274;
   constexpr uint32_t kShort = 3;
   constexpr uint32_t kEntryBytes = 12;  // tag, type, count and value
@@ -79,7 +73,7 @@ std::optional<uint32_t> find_orientation(std::string_view tiff) {
 }  // namespace
 
 int exif_orientation(std::string_view jpeg) {
-  const uint32_t orientation = find_orientation(find_exif(jpeg)).value_or(1);
+  const uint64_t orientation = find_orientation(find_exif(jpeg)).value_or(1);
   return orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : 1;
 }
 

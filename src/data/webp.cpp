@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mobileone/util/endian.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -11,12 +12,8 @@ constexpr size_t kRiffHeader = 12;   // "RIFF", the length of what follows, "WEB
 constexpr size_t kChunkHeader = 8;   // type and length
 constexpr size_t kFrameHeader = 16;  // place, size, duration and flags of an animation's picture
 
-int64_t little_endian(std::string_view bytes, size_t offset, size_t length) {
-  int64_t value = 0;
-  for (size_t i = length; i-- > 0;) {
-    value = value << 8 | static_cast<unsigned char>(bytes[offset + i]);
-  }
-  return value;
+int64_t number(std::string_view bytes, size_t offset, size_t length) {
+  return static_cast<int64_t>(little_endian(bytes, offset, length));
 }
 
 /// The first chunk of `type` in a sequence of chunks, without its header; throws if there is none
@@ -32,16 +29,13 @@ std::string_view find_chunk(std::string_view chunks, std::string_view type,
   throw Error("{}: is a truncated WebP animation", name);
 }
 
-std::string four_bytes(size_t value) {
-  std::string bytes;
-  for (int i = 0; i < 4; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
-  return bytes;
-}
-
 std::string still_webp(std::string_view type, std::string_view coded) {
-  std::string chunk = std::string(type) + four_bytes(coded.size()) + std::string(coded);
-  if (coded.size() % 2 == 1) chunk += '\0';
-  return "RIFF" + four_bytes(4 + chunk.size()) + "WEBP" + chunk;
+  const size_t padding = coded.size() % 2;
+  std::string file = "RIFF";
+  append_little_endian(file, 4 + kChunkHeader + coded.size() + padding, 4);
+  file.append("WEBP").append(type);
+  append_little_endian(file, coded.size(), 4);
+  return file.append(coded).append(padding, '\0');
 }
 
 }  // namespace
@@ -61,10 +55,10 @@ std::optional<WebpAnimation> webp_animation(std::string_view bytes, const std::s
   }
   const std::string_view picture = frame.substr(kFrameHeader);
   const std::string_view type = picture.starts_with("VP8L") ? "VP8L" : "VP8 ";
-  return WebpAnimation{.width = 1 + little_endian(canvas, 4, 3),
-                       .height = 1 + little_endian(canvas, 7, 3),
-                       .left = 2 * little_endian(frame, 0, 3),
-                       .top = 2 * little_endian(frame, 3, 3),
+  return WebpAnimation{.width = 1 + number(canvas, 4, 3),
+                       .height = 1 + number(canvas, 7, 3),
+                       .left = 2 * number(frame, 0, 3),
+                       .top = 2 * number(frame, 3, 3),
                        .picture = still_webp(type, find_chunk(picture, type, name))};
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "mobileone/util/crc32.h"
+#include "mobileone/util/endian.h"
 
 namespace mobileone {
 namespace {
@@ -24,11 +25,6 @@ std::filesystem::path unused_name(const std::filesystem::path& dir) {
     auto path = dir / fmt::format("{}{}.{}.{}", kEventPrefix, second, ::getpid(), number);
     if (!std::filesystem::exists(path)) return path;
   }
-}
-
-template <typename Number>
-void append_little_endian(std::string& bytes, Number value) {
-  for (size_t i = 0; i < sizeof(Number); ++i) bytes += static_cast<char>(value >> (8 * i) & 0xff);
 }
 
 /// TFRecord stores check sums rotated and shifted, as sums of data that hold sums are poor.
@@ -86,10 +82,10 @@ void EventFile::add_scalars(int64_t step, const Metrics& metrics) {
 
 void EventFile::add_record(std::string_view event) {
   std::string record;
-  append_little_endian<uint64_t>(record, event.size());
-  append_little_endian<uint32_t>(record, masked_crc(record));
+  append_little_endian(record, event.size(), 8);
+  append_little_endian(record, masked_crc(record), 4);
   record += event;
-  append_little_endian<uint32_t>(record, masked_crc(event));
+  append_little_endian(record, masked_crc(event), 4);
   file_.append(record);
 }
 

@@ -14,29 +14,20 @@ namespace mobileone {
 
 AppendFile::AppendFile(std::filesystem::path path, int64_t length)
     : path_(std::move(path)),
-      descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)),
+      file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)),
       length_(length) {
-  if (descriptor_ < 0) fail();
   struct stat status;
-  const bool known = ::fstat(descriptor_, &status) == 0;
-  if (known && status.st_size < length) {
-    ::close(descriptor_);
+  if (!file_ || ::fstat(file_.get(), &status) != 0) fail();
+  if (status.st_size < length) {
     throw Error("{}: has {} bytes, fewer than the {} that were written to it; it was changed",
                 path_.string(), status.st_size, length);
   }
-  if (!known || ::ftruncate(descriptor_, length) != 0) {
-    const int error = errno;
-    ::close(descriptor_);
-    errno = error;
-    fail();
-  }
+  if (::ftruncate(file_.get(), length) != 0) fail();
 }
-
-AppendFile::~AppendFile() { ::close(descriptor_); }
 
 void AppendFile::append(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
+    const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) fail();
     length_ += written;
@@ -45,7 +36,7 @@ void AppendFile::append(std::string_view bytes) {
 }
 
 void AppendFile::sync() {
-  if (::fsync(descriptor_) != 0) fail();
+  if (::fsync(file_.get()) != 0) fail();
 }
 
 void AppendFile::fail() const {

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "mobileone/util/descriptor.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -16,13 +17,10 @@ namespace fs = std::filesystem;
 namespace {
 
 void sync(const fs::path& path, int flags) {
-  const int descriptor = ::open(path.c_str(), flags);
-  if (descriptor < 0 || ::fsync(descriptor) != 0) {
-    const int error = errno;
-    if (descriptor >= 0) ::close(descriptor);
-    throw Error("{}: could not be synced to disk: {}", path.string(), std::strerror(error));
+  const Descriptor file(::open(path.c_str(), flags));
+  if (!file || ::fsync(file.get()) != 0) {
+    throw Error("{}: could not be synced to disk: {}", path.string(), std::strerror(errno));
   }
-  ::close(descriptor);
 }
 
 fs::path folder_of(const fs::path& path) {

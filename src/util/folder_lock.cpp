@@ -20,6 +20,8 @@ std::string host_name() {
   return name;
 }
 
+std::filesystem::path lock_file(const std::filesystem::path& folder) { return folder / ".lock"; }
+
 /// What the holder wrote.
 std::string holder(int descriptor) {
   char text[300] = "";
@@ -29,34 +31,30 @@ std::string holder(int descriptor) {
 
 }  // namespace
 
-FolderLock::FolderLock(const std::filesystem::path& folder) : folder_(folder) {
-  const std::filesystem::path path = folder / ".lock";
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) {
-    throw Error("{}: cannot be written: {}", path.string(), std::strerror(errno));
-  }
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    const bool taken = errno == EWOULDBLOCK;
-    const std::string reason =
-        taken ? "is in use by " + holder(descriptor_) + "; wait for it, or choose another folder"
-              : fmt::format("cannot be locked: {}", std::strerror(errno));
-    ::close(descriptor_);
-    throw Error("{}: {}", folder.string(), reason);
+FolderLock::FolderLock(const std::filesystem::path& folder)
+    : folder_(folder),
+      file_(::open(lock_file(folder).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+  const auto not_written = [&] {
+    return Error("{}: cannot be written: {}", lock_file(folder).string(), std::strerror(errno));
+  };
+  if (!file_) throw not_written();
+  if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      throw Error("{}: cannot be locked: {}", folder.string(), std::strerror(errno));
+    }
+    throw Error("{}: is in use by {}; wait for it, or choose another folder", folder.string(),
+                holder(file_.get()));
   }
   const std::string text = fmt::format("process {} on {}", ::getpid(), host_name());
-  if (::ftruncate(descriptor_, 0) != 0 ||
-      ::pwrite(descriptor_, text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-    const int error = errno;
-    ::close(descriptor_);
-    throw Error("{}: cannot be written: {}", path.string(), std::strerror(error));
+  if (::ftruncate(file_.get(), 0) != 0 ||
+      ::pwrite(file_.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
+    throw not_written();
   }
 }
 
-FolderLock::~FolderLock() { ::close(descriptor_); }
-
 void FolderLock::require_held() const {
   struct stat held, found;
-  if (::fstat(descriptor_, &held) == 0 && ::stat((folder_ / ".lock").c_str(), &found) == 0 &&
+  if (::fstat(file_.get(), &held) == 0 && ::stat(lock_file(folder_).c_str(), &found) == 0 &&
       held.st_dev == found.st_dev && held.st_ino == found.st_ino) {
     return;
   }

@@ -32,7 +32,8 @@ SignalWatch::SignalWatch() {
     action.sa_flags = SA_RESTART;
     sigaction(kWatched[i], &action, &previous_[i]);
     // A shell script's background process is not to hear of Ctrl-C.
-    if (previous_[i].sa_handler == SIG_IGN) sigaction(kWatched[i], &previous_[i], nullptr);
+    const bool deaf = kWatched[i] != SIGUSR1 && previous_[i].sa_handler == SIG_IGN;
+    if (deaf) sigaction(kWatched[i], &previous_[i], nullptr);
   }
 }
 

@@ -13,6 +13,7 @@
 #include "mobileone/checkpoint/safetensors.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/random.h"
+#include "python.h"
 
 namespace mobileone {
 namespace {
@@ -79,12 +80,10 @@ std::string archive(const std::vector<std::pair<std::string, std::string>>& reco
 bool run_python(const std::string& part, const fs::path& folder) {
   const fs::path root = MOBILEONE_SOURCE_DIR;
   const auto command =
-      fmt::format("'{}' '{}' {} '{}'", (root / ".deps/venv/bin/python").string(),
-                  (root / "tests/python/torch_file_peer.py").string(), part, folder.string());
+      fmt::format("'{}' '{}' {} '{}'", kPython, (root / "tests/python/torch_file_peer.py").string(),
+                  part, folder.string());
   return std::system(command.c_str()) == 0;
 }
-
-bool has_python() { return fs::exists(fs::path(MOBILEONE_SOURCE_DIR) / ".deps/venv/bin/python"); }
 
 TEST_F(TorchFileTest, RoundTrips) {
   write_torch_file(folder_ / "x.pth", example());
@@ -178,7 +177,7 @@ TEST_F(TorchFileTest, RefusesForeignRecords) {
 }
 
 TEST_F(TorchFileTest, ReadsWhatPythonWrites) {
-  if (!has_python()) GTEST_SKIP() << "no Python in .deps/venv";
+  if (!python_has("torch")) GTEST_SKIP() << "no Python in .deps/venv";
   ASSERT_TRUE(run_python("write", folder_));
   const Value value = read_torch_file(folder_ / "python.pth");
   EXPECT_EQ(value.at("state_dict").as_tensors().size(), 7u);
@@ -203,7 +202,7 @@ TEST_F(TorchFileTest, ReadsWhatPythonWrites) {
 }
 
 TEST_F(TorchFileTest, PythonReadsWhatWeWrite) {
-  if (!has_python()) GTEST_SKIP() << "no Python in .deps/venv";
+  if (!python_has("torch")) GTEST_SKIP() << "no Python in .deps/venv";
   write_torch_file(folder_ / "cpp.pth", example());
   EXPECT_TRUE(run_python("check", folder_));
 }

@@ -7,6 +7,7 @@
 #include "cli/program.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/util/file.h"
+#include "python.h"
 #include "report/xml.h"
 
 namespace mobileone {
@@ -43,8 +44,7 @@ TEST(Train, InBfloat16) {
 }
 
 TEST(Train, PythonReadsTheCheckpoint) {
-  const std::string python = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
-  if (!std::filesystem::exists(python)) GTEST_SKIP() << "needs Python with torch in .deps/venv";
+  if (!python_has("torch")) GTEST_SKIP() << "needs Python with torch in .deps/venv";
   const std::string script = fmt::format(
       "import torch; c = torch.load('{}', weights_only=True); "
       "assert 'stage0.rbr_conv.0.conv.weight' in c['state_dict']; "
@@ -54,7 +54,7 @@ TEST(Train, PythonReadsTheCheckpoint) {
       "assert c['metrics']['val_top5'] >= c['metrics']['val_top1']; "
       "assert 'linear.weight' in c['optimizer']['momentum']",
       shop().path("run/last.pth"));
-  EXPECT_EQ(std::system((python + " -c \"" + script + "\"").c_str()), 0);
+  EXPECT_EQ(std::system((kPython + " -c \"" + script + "\"").c_str()), 0);
 }
 
 TEST(Reparam, FoldsExportsAndKeepsTheAccuracy) {

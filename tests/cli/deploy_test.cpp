@@ -6,6 +6,7 @@
 #include "cli/program.h"
 #include "mobileone/data/image.h"
 #include "mobileone/util/file.h"
+#include "python.h"
 
 namespace mobileone {
 namespace {
@@ -39,15 +40,14 @@ TEST(Deploy, ClassifiesWithLibTorchAlone) {
 }
 
 TEST(Deploy, ClassifiesWithPyTorchAlone) {
-  const std::string python = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
-  if (std::system((python + " -c 'import torch, PIL' 2>/dev/null").c_str()) != 0) {
+  if (!python_has("torch, PIL")) {
     GTEST_SKIP() << "needs Python with torch and Pillow in .deps/venv: scripts/setup.sh";
   }
   const Workshop& shop = Workshop::get();
   const std::string model = shop.path("deploy.pt"), image = shop.shapes("val") + "/star/0001.jpg";
   ASSERT_EQ(run_program({"export", shop.path("run/best.pth"), "-o", model}).status, 0);
   const std::string answer = answer_of(fmt::format("{} {}/examples/deploy/classify.py {} {}",
-                                                   python, MOBILEONE_SOURCE_DIR, model, image));
+                                                   kPython, MOBILEONE_SOURCE_DIR, model, image));
   EXPECT_TRUE(answer.starts_with(predicted_line(model, image))) << answer;
 }
 

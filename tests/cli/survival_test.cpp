@@ -14,6 +14,7 @@
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/random.h"
+#include "python.h"
 
 namespace mobileone {
 namespace {
@@ -95,8 +96,7 @@ void expect_equal_runs(const std::string& whole, const std::string& killed) {
 
 /// As TensorBoard reads them, where it is installed.
 void expect_equal_events(const std::string& first, const std::string& second) {
-  const std::string python = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
-  if (std::system((python + " -c 'import tensorboard' 2>/dev/null").c_str()) != 0) return;
+  if (!python_has("tensorboard")) return;
   const std::string script = fmt::format(
       "from tensorboard.backend.event_processing.event_accumulator import EventAccumulator as E\n"
       "def scalars(folder):\n"
@@ -108,7 +108,7 @@ void expect_equal_events(const std::string& first, const std::string& second) {
       first, second);
   const std::string path = shop().path("compare_events.py");
   write_whole(path, script);
-  EXPECT_EQ(std::system((python + " " + path + " 2>/dev/null").c_str()), 0);
+  EXPECT_EQ(std::system((kPython + " " + path + " 2>/dev/null").c_str()), 0);
 }
 
 /// The run that all others are compared with, made once.

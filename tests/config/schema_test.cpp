@@ -17,13 +17,12 @@
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/random.h"
+#include "python.h"
 
 namespace mobileone {
 namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-
-const std::string kPython = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
 
 TEST(Schema, DescribesEveryKey) {
   const Json schema = Json::parse(config_schema());
@@ -191,7 +190,7 @@ std::pair<std::optional<std::string>, std::string> verdict_of_reader(const std::
 }
 
 TEST(Schema, JudgesAsTheReaderDoes) {
-  if (std::system((kPython + " -c 'import jsonschema' 2>/dev/null").c_str()) != 0) {
+  if (!python_has("jsonschema")) {
     GTEST_SKIP() << "needs Python with jsonschema in .deps/venv: scripts/setup.sh";
   }
   const fs::path folder =

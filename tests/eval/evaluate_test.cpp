@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -10,6 +9,7 @@
 
 #include "mobileone/data/image.h"
 #include "mobileone/util/error.h"
+#include "test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 /// Plain images whose grey level is their class, and a "network" that reads it.
 class EvaluateTest : public testing::Test {
  protected:
-  EvaluateTest() : dir(fs::temp_directory_path() / fmt::format("mobileone_eval_{}", ::getpid())) {
+  EvaluateTest() {
     for (int64_t i = 0; i < 12; ++i) {
       const std::string path = (dir / fmt::format("{}.png", i)).string();
       write_png(path, torch::full({20, 30, 3}, (i % 6) * 40, torch::kUInt8));
@@ -34,9 +34,8 @@ class EvaluateTest : public testing::Test {
       return at::one_hot(level.clamp(0, 5), 6).to(torch::kFloat);
     };
   }
-  ~EvaluateTest() override { fs::remove_all(dir); }
-
-  fs::path dir;
+  const TestFolder folder;
+  const fs::path dir = folder.path();
   ImageList list;
   Model model;
 };

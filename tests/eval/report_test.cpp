@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 #include <torch/types.h>
-#include <unistd.h>
 
 #include <limits>
 
@@ -11,6 +10,7 @@
 #include "mobileone/util/csv.h"
 #include "mobileone/util/file.h"
 #include "report/xml.h"
+#include "test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -18,12 +18,11 @@ namespace fs = std::filesystem;
 
 class ReportTest : public testing::Test {
  protected:
-  ReportTest() : dir(fs::temp_directory_path() / fmt::format("mobileone_report_{}", ::getpid())) {
+  ReportTest() {
     list.origin = "a <data> set";
     model.origin = "model.pth";
     model.form = "folded";
   }
-  ~ReportTest() override { fs::remove_all(dir); }
 
   /// An image file whose label is taken for another class with some probability.
   void add(int64_t label, int64_t prediction, double probability) {
@@ -44,7 +43,8 @@ class ReportTest : public testing::Test {
     result.confusion = torch::zeros({classes, classes}, torch::kLong);
   }
 
-  fs::path dir;
+  const TestFolder folder;
+  const fs::path dir = folder.path();
   ImageList list;
   Model model;
   Evaluation result;

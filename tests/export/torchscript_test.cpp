@@ -10,6 +10,7 @@
 #include "mobileone/model/state_dict.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "python.h"
 
 namespace mobileone {
 namespace {
@@ -62,8 +63,7 @@ TEST_P(TorchScript, HasApplesFoldedKeysUnlessFrozen) {
 }
 
 TEST_P(TorchScript, PythonGivesTheSameLogits) {
-  const std::string python = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
-  if (!fs::exists(python))
+  if (!python_has("torch"))
     GTEST_SKIP() << "needs Python with torch in .deps/venv (scripts/setup.sh)";
   export_torchscript(folded, checkpoint, "test.pth", path, std::get<1>(GetParam()));
   torch::NoGradGuard no_grad;
@@ -80,7 +80,7 @@ TEST_P(TorchScript, PythonGivesTheSameLogits) {
       "assert m.class_names[9] == 'class 9'; assert m.crop == 64; "
       "assert torch.allclose(y, d[-20:].view(2, 10), rtol=1e-5, atol=1e-5)",
       raw.string(), path.string());
-  EXPECT_EQ(std::system((python + " -c \"" + script + "\"").c_str()), 0);
+  EXPECT_EQ(std::system((kPython + " -c \"" + script + "\"").c_str()), 0);
   fs::remove(raw);
 }
 

@@ -1,7 +1,6 @@
 #include "mobileone/report/run.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <functional>
@@ -9,6 +8,7 @@
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "report/xml.h"
+#include "test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -76,13 +76,12 @@ TEST(RunMetrics, OtherFilesAreRefusedWithTheLine) {
 
 class RunFolders : public testing::Test {
  protected:
-  RunFolders() : dir(fs::temp_directory_path() / fmt::format("mobileone_runs_{}", ::getpid())) {
+  RunFolders() {
     for (const char* name : {"a/run", "b/run", "c"}) {
       write_whole(dir / name / "metrics.csv", metrics_csv(25));
     }
     write_whole(dir / "c/config.yaml", "model: {variant: s0}  # <&>\n");
   }
-  ~RunFolders() override { fs::remove_all(dir); }
 
   std::vector<std::string> names(const std::vector<std::string>& paths) const {
     std::vector<fs::path> full;
@@ -92,7 +91,8 @@ class RunFolders : public testing::Test {
     return found;
   }
 
-  fs::path dir;
+  const TestFolder folder;
+  const fs::path dir = folder.path();
 };
 
 TEST_F(RunFolders, GiveDistinctNames) {

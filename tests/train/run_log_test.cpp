@@ -1,11 +1,12 @@
 #include "mobileone/train/run_log.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 
 #include "mobileone/util/file.h"
+#include "python.h"
+#include "test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -13,19 +14,14 @@ namespace fs = std::filesystem;
 
 class RunLogTest : public testing::Test {
  protected:
-  RunLogTest() : dir(fs::temp_directory_path() / fmt::format("mobileone_log_{}", ::getpid())) {
-    fs::remove_all(dir);
-    fs::create_directories(dir);
-  }
-  ~RunLogTest() override { fs::remove_all(dir); }
-
   int count_event_files() const {
     int count = 0;
     for (const auto& entry : fs::directory_iterator(dir)) count += is_event_file(entry.path());
     return count;
   }
 
-  fs::path dir;
+  const TestFolder folder;
+  const fs::path dir = folder.path();
 };
 
 Metrics epoch_row(double epoch) {
@@ -57,8 +53,7 @@ TEST_F(RunLogTest, GoesOnFromACheckpointAsIfItHadNeverStopped) {
             "{\"kind\":\"epoch\",\"epoch\":2.0,\"train_loss\":0.5,\"val_top1\":20.0}\n");
   EXPECT_EQ(count_event_files(), 2);
 
-  const std::string python = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
-  if (std::system((python + " -c 'import tensorboard' 2>/dev/null").c_str()) != 0) {
+  if (!python_has("tensorboard")) {
     GTEST_SKIP() << "needs Python with tensorboard in .deps/venv";
   }
   const std::string script = fmt::format(
@@ -68,7 +63,7 @@ TEST_F(RunLogTest, GoesOnFromACheckpointAsIfItHadNeverStopped) {
       "assert s('epoch/loss') == [(2, 1.0), (4, 0.5)], s('epoch/loss'); "
       "assert s('val/top1') == [(2, 10.0), (4, 20.0)], s('val/top1')",
       dir.string());
-  EXPECT_EQ(std::system((python + " -c \"" + script + "\"").c_str()), 0) << script;
+  EXPECT_EQ(std::system((kPython + " -c \"" + script + "\"").c_str()), 0) << script;
 }
 
 TEST_F(RunLogTest, StartsFromNothingOverWhatAKilledRunLeft) {

@@ -1,10 +1,10 @@
 #include "mobileone/util/append_file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -12,12 +12,8 @@ namespace fs = std::filesystem;
 
 class AppendFileTest : public testing::Test {
  protected:
-  AppendFileTest()
-      : dir(fs::temp_directory_path() / fmt::format("mobileone_append_{}", ::getpid())) {
-    fs::create_directories(dir);
-  }
-  ~AppendFileTest() override { fs::remove_all(dir); }
-  fs::path dir;
+  const TestFolder folder;
+  const fs::path dir = folder.path();
 };
 
 TEST_F(AppendFileTest, GrowsAndIsCutWhereToldTo) {

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "mobileone/util/error.h"
+#include "test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -15,11 +16,8 @@ namespace fs = std::filesystem;
 
 class FolderLockTest : public testing::Test {
  protected:
-  FolderLockTest() : dir(fs::temp_directory_path() / fmt::format("mobileone_lock_{}", ::getpid())) {
-    fs::create_directories(dir);
-  }
-  ~FolderLockTest() override { fs::remove_all(dir); }
-  fs::path dir;
+  const TestFolder folder;
+  const fs::path dir = folder.path();
 };
 
 TEST_F(FolderLockTest, RefusesTheSecondAndNamesTheFirst) {

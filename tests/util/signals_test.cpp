@@ -53,6 +53,17 @@ TEST(SignalWatch, LeavesIgnoredSignalsIgnored) {
   std::signal(SIGINT, SIG_DFL);
 }
 
+TEST(SignalWatch, HearsARequestToSaveThatWasIgnoredBefore) {
+  std::signal(SIGUSR1, SIG_IGN);
+  {
+    SignalWatch watch;
+    std::raise(SIGUSR1);
+    EXPECT_TRUE(watch.take_save_request());
+  }
+  std::raise(SIGUSR1);  // ignored again
+  std::signal(SIGUSR1, SIG_DFL);
+}
+
 TEST(SignalWatchDeathTest, LeavesTheDefaultsBehind) {
   { SignalWatch watch; }
   EXPECT_EXIT(std::raise(SIGUSR1), testing::KilledBySignal(SIGUSR1), "");

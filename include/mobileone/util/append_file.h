@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "mobileone/util/descriptor.h"
+
 namespace mobileone {
 
 /// A file that only grows, such as a log. What has been appended outlives the process at once, and
@@ -13,9 +15,6 @@ class AppendFile {
   /// Opens the file for appending, made if it is missing, with what lies beyond `length` bytes cut
   /// off. Throws Error if it is shorter than `length` or cannot be written.
   AppendFile(std::filesystem::path path, int64_t length);
-  ~AppendFile();
-  AppendFile(const AppendFile&) = delete;
-  AppendFile& operator=(const AppendFile&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
   int64_t length() const { return length_; }
@@ -28,7 +27,7 @@ class AppendFile {
   [[noreturn]] void fail() const;
 
   std::filesystem::path path_;
-  int descriptor_;
+  Descriptor file_;
   int64_t length_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "mobileone/util/descriptor.h"
+
 namespace mobileone {
 
 /// Keeps a folder to one process: holds the file `.lock` in it, which says who has it. The system
@@ -10,16 +12,13 @@ class FolderLock {
  public:
   /// Throws Error naming the holder if another process (or another FolderLock) has the folder.
   explicit FolderLock(const std::filesystem::path& folder);
-  ~FolderLock();
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
 
   /// Throws Error if the folder, or the lock in it, has been removed meanwhile.
   void require_held() const;
 
  private:
   std::filesystem::path folder_;
-  int descriptor_;
+  Descriptor file_;
 };
 
 }  // namespace mobileone
