@@ -27,10 +27,18 @@ void require_ours(const Value& file, const std::string& path) {
 Value to_value(const TrainingState& training) {
   Value::Dict files;
   for (const auto& [name, length] : training.files) files.insert(name, length);
-  return Value::Dict{
-      {"step", training.step},       {"epoch", training.epoch},   {"best", training.best},
-      {"batches", training.batches}, {"images", training.images}, {"loss_sum", training.loss_sum},
-      {"seconds", training.seconds}, {"data", training.data},     {"files", files}};
+  const Value::List damaged(training.damaged.begin(), training.damaged.end());
+  return Value::Dict{{"step", training.step},
+                     {"epoch", training.epoch},
+                     {"best", training.best},
+                     {"damaged", damaged},
+                     {"left_out", training.left_out},
+                     {"batches", training.batches},
+                     {"images", training.images},
+                     {"loss_sum", training.loss_sum},
+                     {"seconds", training.seconds},
+                     {"data", training.data},
+                     {"files", files}};
 }
 
 TrainingState to_training_state(const Value& value, const Value& momentum) {
@@ -47,6 +55,11 @@ TrainingState to_training_state(const Value& value, const Value& momentum) {
   for (const auto& item : value.at("files").as_dict()) {
     training.files.emplace(item.key(), item.value().as_int());
   }
+  // Files of the first programs that wrote version 2 have neither of these.
+  if (const auto damaged = value.find("damaged")) {
+    for (const auto& position : damaged->as_list()) training.damaged.insert(position.as_int());
+  }
+  if (const auto left_out = value.find("left_out")) training.left_out = left_out->as_int();
   if (std::min({training.step, training.epoch, training.batches, training.images}) < 0) {
     throw Error("has a negative step, epoch or number of batches or images");
   }

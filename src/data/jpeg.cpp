@@ -15,6 +15,9 @@
 namespace mobileone {
 namespace {
 
+/// Encoders make 10 scans or so; a small file with many thousands would keep a worker for minutes.
+constexpr int kMostScans = 500;
+
 /// libjpeg reports errors by a call that must not return, from C code that no exception may cross:
 /// each member function that calls libjpeg is a landing place of longjmp and therefore creates
 /// nothing that has a destructor.
@@ -27,6 +30,8 @@ class JpegDecoder {
     errors_.emit_message = [](j_common_ptr info, int level) { owner(info).warn(level); };
     errors_.output_message = [](j_common_ptr) {};
     jpeg_create_decompress(&info_);
+    info_.progress = &progress_;
+    progress_.progress_monitor = [](j_common_ptr info) { owner(info).count_scans(); };
   }
   ~JpegDecoder() { jpeg_destroy_decompress(&info_); }
   JpegDecoder(const JpegDecoder&) = delete;
@@ -73,6 +78,13 @@ class JpegDecoder {
     std::longjmp(landing_, 1);
   }
 
+  /// Called as the decoder goes through the scans: each may cost the time of the whole image.
+  void count_scans() {
+    if (info_.input_scan_number <= kMostScans) return;
+    std::snprintf(message_, sizeof message_, "more than %d scans", kMostScans);
+    std::longjmp(landing_, 1);
+  }
+
   void warn(int level) {
     constexpr int kWarning = -1;  // other levels are traces, whose codes mean something else
     if (level != kWarning) return;
@@ -82,6 +94,7 @@ class JpegDecoder {
 
   jpeg_decompress_struct info_{};
   jpeg_error_mgr errors_{};
+  jpeg_progress_mgr progress_{};
   std::jmp_buf landing_;
   bool truncated_ = false;
   char message_[JMSG_LENGTH_MAX] = "";

@@ -60,11 +60,6 @@ int64_t Loader::batches_per_epoch() const {
   return (images + extra) / options_.batch_size;
 }
 
-int64_t Loader::damaged() const {
-  const std::lock_guard lock(damaged_mutex_);
-  return static_cast<int64_t>(damaged_.size());
-}
-
 void Loader::start_epoch(int64_t epoch, Transform transform, int64_t first_batch) {
   auto next_epoch =
       std::make_shared<Epoch>(epoch, std::move(transform), epoch_order(epoch), std::stop_source());
@@ -89,7 +84,8 @@ std::optional<Batch> Loader::next() {
     }
     work_to_do_.notify_one();
     if (result.error) std::rethrow_exception(result.error);
-    if (!result.batch.indices.empty()) return std::move(result.batch);
+    for (const Damage& damage : result.damage) note_damage(damage);
+    if (std::ssize(result.batch.indices) >= options_.fewest) return std::move(result.batch);
   }
 }
 
@@ -114,27 +110,33 @@ void Loader::work(std::stop_token stop) {
 
 Loader::Result Loader::make_result(const Epoch& epoch, int64_t batch_number) {
   try {
-    return {make_batch(epoch, batch_number), nullptr};
+    return make_batch(epoch, batch_number);
   } catch (...) {
-    return {{}, std::current_exception()};
+    return {{}, {}, std::current_exception()};
   }
 }
 
 /// Cut short, and then not used, when the epoch is abandoned.
-Batch Loader::make_batch(const Epoch& epoch, int64_t batch_number) {
+Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number) {
   const int64_t begin = batch_number * options_.batch_size;
   const int64_t end =
       std::min(begin + options_.batch_size, static_cast<int64_t>(epoch.order.size()));
-  Batch batch;
+  Result result;
+  Batch& batch = result.batch;
   batch.number = batch_number;
   std::vector<int64_t> labels;
   for (int64_t i = begin; i < end && !epoch.abandoned.stop_requested(); ++i) {
     const int64_t index = epoch.order[i];
-    const std::optional<at::Tensor> source = read_sample(index);
-    if (!source) continue;
+    at::Tensor source;
+    try {
+      source = read_image(list_.samples[index].path, options_.exif_orientation);
+    } catch (const Error& error) {
+      result.damage.push_back({index, error.what()});
+      continue;
+    }
     Random random(options_.seed,
                   {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(index)});
-    const at::Tensor image = epoch.transform(*source, random);
+    const at::Tensor image = epoch.transform(source, random);
     if (!batch.images.defined()) {
       batch.images = at::empty({end - begin, 3, image.size(0), image.size(1)}, at::kFloat,
                                at::MemoryFormat::ChannelsLast);
@@ -147,28 +149,17 @@ Batch Loader::make_batch(const Epoch& epoch, int64_t batch_number) {
   }
   if (!labels.empty()) batch.images = batch.images.narrow(0, 0, labels.size());
   batch.labels = at::tensor(labels, at::kLong);
-  return batch;
+  return result;
 }
 
-std::optional<at::Tensor> Loader::read_sample(int64_t index) {
-  try {
-    return read_image(list_.samples[index].path, options_.exif_orientation);
-  } catch (const Error& error) {
-    note_damaged(index, error.what());
-    return std::nullopt;
-  }
-}
-
-void Loader::note_damaged(int64_t index, const std::string& message) {
-  const std::lock_guard lock(damaged_mutex_);
-  if (!damaged_.insert(index).second) return;
-  if (first_damage_.empty()) first_damage_ = message;
+void Loader::note_damage(const Damage& damage) {
+  if (!damaged_.insert(damage.index).second) return;
   const size_t images = list_.samples.size();
   if (damaged_.size() > std::max<size_t>(1, images / 100)) {
-    throw Error("{}: {} of {} images cannot be read, more than 1 %; the first: {}", list_.origin,
-                damaged_.size(), images, first_damage_);
+    throw Error("{}: {} of {} images cannot be read, more than 1 %; the last: {}", list_.origin,
+                damaged_.size(), images, damage.message);
   }
-  log::warning("left out: {}", message);
+  log::warning("left out: {}", damage.message);
 }
 
 std::vector<int64_t> Loader::epoch_order(int64_t epoch) const {

@@ -72,7 +72,7 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
         progress.update(done += batch.labels.size(0), "");
       });
   result.seconds = std::chrono::duration<double>(Progress::Clock::now() - start).count();
-  result.damaged = loader.damaged();
+  result.damaged = std::ssize(loader.damaged());
   return result;
 }
 

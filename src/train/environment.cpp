@@ -51,11 +51,11 @@ Json describe_machine() {
           {"memory", proc_entry("/proc/meminfo", "MemTotal")}};
 }
 
-Json describe_data(const ImageList& list) {
+Json describe_data(const ImageList& list, const std::string& sha1) {
   return {{"origin", list.origin},
           {"images", list.samples.size()},
           {"classes", list.class_names.size()},
-          {"sha1", fingerprint(list)}};
+          {"sha1", sha1}};
 }
 
 Json earlier_sessions(const std::filesystem::path& path) {
@@ -68,8 +68,8 @@ Json earlier_sessions(const std::filesystem::path& path) {
 
 void record_session(const std::filesystem::path& path, const Session& session) {
   const Config& config = session.config;
-  Json data = {{"train", describe_data(session.train)}};
-  if (session.val != nullptr) data["val"] = describe_data(*session.val);
+  Json data = {{"train", describe_data(session.train, session.train_fingerprint)}};
+  if (session.val != nullptr) data["val"] = describe_data(*session.val, fingerprint(*session.val));
   Json sessions = earlier_sessions(path);
   sessions.push_back({{"started", utc_now()},
                       {"process", ::getpid()},

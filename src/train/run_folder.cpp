@@ -76,9 +76,7 @@ void RunFolder::rotate(int64_t keep) {
   link_whole(last(), earlier(1));
 }
 
-fs::path RunFolder::earlier(int64_t age) const {
-  return age == 0 ? last() : dir_ / fmt::format("last-{}.pth", age);
-}
+fs::path RunFolder::earlier(int64_t age) const { return dir_ / fmt::format("last-{}.pth", age); }
 
 Checkpoint RunFolder::load_last() const {
   try {

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <memory>
 #include <optional>
@@ -85,9 +86,8 @@ class Trainer {
   Learner learner_;
   std::optional<RunLog> log_;
 
-  TrainingState state_;   // momentum and file lengths are filled in when it is saved
-  Metrics validation_;    // the last one's
-  int64_t left_out_ = 0;  // batches in a row
+  TrainingState state_;  // momentum, file lengths and damage are filled in when it is saved
+  Metrics validation_;   // the last one's
   Clock::time_point step_start_, saved_ = Clock::now();
 };
 
@@ -159,6 +159,7 @@ void Trainer::resume(const Checkpoint& checkpoint, const std::string& origin) {
   learner_.optimizer().load_momentum(checkpoint.training->momentum, origin);
   if (learner_.ema() != nullptr) learner_.ema()->load(checkpoint.ema, origin);
   state_ = *checkpoint.training;
+  train_data_.set_damaged(state_.damaged);
   validation_ = checkpoint.metrics;
   if (state_.epoch == config_.schedule.epochs) {
     log::info("{}: is of a run that has come to its end, after {} epochs", origin, state_.epoch);
@@ -191,8 +192,8 @@ void Trainer::begin() {
   for (const auto& name : list.class_names) classes += name + "\n";
   write_whole(dir / "config.yaml", to_yaml(config_));
   write_whole(dir / "classes.txt", classes);
-  record_session(dir / "environment.json",
-                 {config_, list, val_data_ ? &val_data_->list() : nullptr, state_.step});
+  record_session(dir / "environment.json", {config_, list, state_.data,
+                                            val_data_ ? &val_data_->list() : nullptr, state_.step});
   log_.emplace(dir, state_.files, state_.step, config_.output.json_log);
 }
 
@@ -220,7 +221,7 @@ void Trainer::train_step(const Batch& batch) {
   const StepResult result = learner_.step(batch, lr, decay);
   const int64_t images = batch.labels.size(0);
   if (result.finite) {
-    left_out_ = 0;
+    state_.left_out = 0;
     state_.images += images;
     state_.loss_sum += result.loss * images;
   } else {
@@ -256,7 +257,7 @@ void Trainer::leave_out(const Batch& batch, double loss) {
       fmt::join(files.begin(), files.begin() + named, ", "),
       files.size() > named ? fmt::format(" and {} more ({})", files.size() - named, list.string())
                            : "");
-  if (config_.runtime.on_nonfinite == OnNonfinite::kSkip && ++left_out_ <= kMostLeftOut) {
+  if (config_.runtime.on_nonfinite == OnNonfinite::kSkip && ++state_.left_out <= kMostLeftOut) {
     log::warning("{}; the batch was left out", what);
     return;
   }
@@ -353,6 +354,7 @@ void Trainer::save(bool is_best) {
   checkpoint.training = state_;
   checkpoint.training->momentum = flat.named_parameters(learner_.optimizer().momentum());
   checkpoint.training->files = log_->sync();
+  checkpoint.training->damaged = train_data_.damaged();
   folder_.save(checkpoint, is_best, config_.checkpoints.keep);
   saved_ = Clock::now();
 }
@@ -381,6 +383,7 @@ void require_start(const std::string& dir, const TrainingStart& start) {
 }  // namespace
 
 int train(Config config, const TrainingStart& start) {
+  std::signal(SIGUSR1, SIG_IGN);  // while there is nothing to save yet
   require_start(config.output.dir, start);
   TrainingData data = read_training_data(config);
   RunFolder folder(config.output.dir);

@@ -49,6 +49,17 @@ TEST(Image, RefusesATruncatedBitmap) {
   testing::internal::GetCapturedStderr();
 }
 
+TEST(Image, RefusesAJpegOfThousandsOfScans) {
+  const std::string bytes = read_file(golden("progressive.jpg"));
+  const size_t scan = bytes.find("\xff\xda"), next_tables = bytes.find("\xff\xc4", scan);
+  ASSERT_NE(next_tables, std::string::npos);
+  std::string bomb = bytes.substr(0, scan);
+  for (int i = 0; i < 2000; ++i) bomb += bytes.substr(scan, next_tables - scan);
+  bomb += bytes.substr(next_tables);
+  EXPECT_EQ(error_of([&] { decode_image(bomb, "x.jpg"); }),
+            "x.jpg: is a damaged JPEG (more than 500 scans)");
+}
+
 TEST(Image, RefusesAbsurdSizes) {
   EXPECT_EQ(error_of([] { require_image_size(100'000, 50'000, "x.png"); }),
             "x.png: has 100000 x 50000 pixels, more than the 178 million that are read");

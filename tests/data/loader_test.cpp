@@ -295,7 +295,7 @@ TEST(Loader, LeavesOutDamagedImagesAndNamesThemOnce) {
   const std::string message = victim + ": is a truncated JPEG";
   EXPECT_NE(warnings.find(message), std::string::npos) << warnings;
   EXPECT_EQ(warnings.find(message), warnings.rfind(message)) << warnings;
-  EXPECT_EQ(loader.damaged(), 1);
+  EXPECT_EQ(loader.damaged(), std::set<int64_t>{10});
 }
 
 TEST(Loader, ABatchWithNothingLeftIsMissing) {
@@ -312,6 +312,36 @@ TEST(Loader, ABatchWithNothingLeftIsMissing) {
   EXPECT_EQ(numbers, (std::vector<int64_t>{0, 2, 3, 4}));
 }
 
+TEST(Loader, ABatchWithTooFewLeftIsMissing) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 6);
+  folder.write("cat/0002.jpg", "no picture");
+  Loader loader(list, {.batch_size = 2, .fewest = 2});
+  loader.start_epoch(0, evaluation());
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(read_all(loader).size(), 2u);
+  testing::internal::GetCapturedStderr();
+}
+
+TEST(Loader, CountsTheDamageThatAnEarlierProcessFound) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 75);
+  folder.write("cat/0020.jpg", "no picture");
+  const auto read_after = [&](std::set<int64_t> found) {
+    Loader loader(list, {.batch_size = 8});
+    loader.set_damaged(std::move(found));
+    loader.start_epoch(0, evaluation());
+    testing::internal::CaptureStderr();
+    const std::string error = error_of([&] { read_all(loader); });
+    return std::pair(error, testing::internal::GetCapturedStderr());
+  };
+  const auto [same_error, same_warning] = read_after({10});
+  EXPECT_EQ(same_error, "nothing was thrown");
+  EXPECT_EQ(same_warning, "") << "was named before";
+  EXPECT_TRUE(read_after({11}).first.starts_with(
+      folder.path() + ": 2 of 75 images cannot be read, more than 1 %; the last: "));
+}
+
 TEST(Loader, StopsAtMoreThanOnePercentDamaged) {
   const TestFolder folder;
   const ImageList list = write_images(folder, 75);
@@ -322,8 +352,8 @@ TEST(Loader, StopsAtMoreThanOnePercentDamaged) {
   testing::internal::CaptureStderr();
   const std::string error = error_of([&] { read_all(loader); });
   testing::internal::GetCapturedStderr();
-  EXPECT_EQ(error, folder.path() + ": 2 of 75 images cannot be read, more than 1 %; the first: " +
-                       folder.path("cat/0020.jpg") +
+  EXPECT_EQ(error, folder.path() + ": 2 of 75 images cannot be read, more than 1 %; the last: " +
+                       folder.path("dog/0021.jpg") +
                        ": is not an image that can be read (expected JPEG, PNG, ...)");
 }
 
@@ -332,6 +362,7 @@ TEST(Loader, WorkersStartNoThreadsOfTheirOwn) {
   const ImageList list = write_images(folder, 16);
   at::empty({1 << 20}).fill_(1);  // the main thread's own pool
   const int main_threads = at::get_num_threads();
+  std::thread([] {}).join();  // the thread sanitizer starts its own with the first
   const int before = threads_of_this_process();
   Loader loader(list, {.batch_size = 4, .workers = 3});
   // Large enough for ATen to think of several threads.

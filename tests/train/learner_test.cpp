@@ -15,6 +15,7 @@ Config tiny(Engine engine) {
   config.model.branches = {2};
   config.model.num_classes = 4;
   config.runtime.device = DeviceChoice::kCpu;
+  config.runtime.threads = 1;
   config.runtime.engine = engine;
   config.ema.decay = 0.9;
   return config;

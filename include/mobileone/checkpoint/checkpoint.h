@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,9 +22,11 @@ using Metrics = std::vector<std::pair<std::string, double>>;
 /// epoch: nothing more is kept of them.
 struct TrainingState {
   StateDict momentum;
-  int64_t step = 0;    ///< optimizer steps done
-  int64_t epoch = 0;   ///< epochs done
-  double best = -1.0;  ///< best validation top-1 so far, percent; negative: none yet
+  int64_t step = 0;           ///< optimizer steps done
+  int64_t epoch = 0;          ///< epochs done
+  double best = -1.0;         ///< best validation top-1 so far, percent; negative: none yet
+  std::set<int64_t> damaged;  ///< positions in the list of training images found unreadable
+  int64_t left_out = 0;       ///< batches in a row whose loss was not finite
 
   /// The epoch in progress.
   int64_t batches = 0;  ///< done, of those that the loader counts

@@ -12,7 +12,9 @@
 #include <optional>
 #include <set>
 #include <stop_token>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "mobileone/config/config.h"
@@ -35,6 +37,7 @@ struct LoaderOptions {
   uint64_t seed = 0;
   bool shuffle = false;
   bool drop_last = false;                  ///< leave out an epoch's last batch where it is smaller
+  int64_t fewest = 1;                      ///< readable images without which a batch is left out
   bool exif_orientation = false;           ///< turn JPEGs upright as their EXIF says
   std::array<double, 3> mean = {0, 0, 0};  ///< of channels in [0, 1]
   std::array<double, 3> std = {1, 1, 1};
@@ -48,8 +51,8 @@ LoaderOptions loader_options(const DataConfig& data);
 /// (seed, epoch, index): the batches are the same, bit for bit, whatever the number of workers.
 ///
 /// An image that cannot be read is left out of its batch (which may then be smaller, or missing if
-/// nothing is left of it) and named once in a warning; when more than 1 % of the list, and more
-/// than one image, are found so, `next` throws Error.
+/// fewer than `fewest` are left). `next` names it once, in a warning, when it comes to its batch,
+/// and throws Error when more than 1 % of the list, and more than one image, were found so.
 ///
 /// Used by one thread.
 class Loader {
@@ -62,8 +65,10 @@ class Loader {
 
   const ImageList& list() const { return list_; }
   int64_t batches_per_epoch() const;
-  /// Images found unreadable so far.
-  int64_t damaged() const;
+  /// Positions in the list of the images found unreadable in the batches so far.
+  const std::set<int64_t>& damaged() const { return damaged_; }
+  /// Those that an earlier process has found; for a run that goes on.
+  void set_damaged(std::set<int64_t> positions) { damaged_ = std::move(positions); }
 
   /// Begins an epoch at its batch `first_batch`; what is left of the epoch before is dropped.
   void start_epoch(int64_t epoch, Transform transform, int64_t first_batch = 0);
@@ -79,25 +84,27 @@ class Loader {
     std::vector<int64_t> order;
     std::stop_source abandoned;
   };
+  struct Damage {
+    int64_t index;
+    std::string message;
+  };
   struct Result {
     Batch batch;
+    std::vector<Damage> damage;
     std::exception_ptr error;
   };
 
   void work(std::stop_token stop);
   Result make_result(const Epoch& epoch, int64_t batch_number);
-  Batch make_batch(const Epoch& epoch, int64_t batch_number);
-  std::optional<at::Tensor> read_sample(int64_t index);
-  void note_damaged(int64_t index, const std::string& message);
+  Result make_batch(const Epoch& epoch, int64_t batch_number);
+  void note_damage(const Damage& damage);
   std::vector<int64_t> epoch_order(int64_t epoch) const;
 
   const ImageList list_;
   const LoaderOptions options_;
   const LevelTable levels_;
 
-  mutable std::mutex damaged_mutex_;
   std::set<int64_t> damaged_;
-  std::string first_damage_;
 
   std::mutex mutex_;  // guards all that follows
   std::condition_variable_any work_to_do_;

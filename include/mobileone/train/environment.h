@@ -11,6 +11,7 @@ namespace mobileone {
 struct Session {
   const Config& config;  ///< resolved
   const ImageList& train;
+  const std::string& train_fingerprint;
   const ImageList* val;  ///< null: none
   int64_t step;          ///< optimizer steps done before
 };
