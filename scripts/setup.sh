@@ -46,17 +46,18 @@ fi
 IFS=: read -ra prefixes <<<"${CMAKE_PREFIX_PATH:-}"
 if [ ${#prefixes[@]} -gt 0 ] &&
    [ -n "$(find "${prefixes[@]}" -name TorchConfig.cmake -print -quit 2>/dev/null || true)" ]; then
-  say "using the LibTorch in CMAKE_PREFIX_PATH ($CMAKE_PREFIX_PATH)"
-  exit 0
+  own_libtorch=yes
 fi
 python=.deps/venv/bin/python
 pip=("$python" -m pip install --quiet --disable-pip-version-check)
 has() { "$python" -c "import sys, importlib.util as u; sys.exit(u.find_spec('$1') is None)" 2>/dev/null; }
-if has torch; then
+[ -x "$python" ] || python3 -m venv .deps/venv
+if [ -n "${own_libtorch:-}" ]; then
+  say "using the LibTorch in CMAKE_PREFIX_PATH ($CMAKE_PREFIX_PATH)"
+elif has torch; then
   say "LibTorch is there: .deps/venv ($("$python" -c 'import torch; print(torch.__version__)'))"
 else
   say "installing LibTorch (torch==$TORCH_VERSION) into .deps/venv"
-  python3 -m venv .deps/venv
   # The CPU build by its own name where pip's index has it; otherwise the index's default build.
   "${pip[@]}" "torch==$TORCH_VERSION+cpu" 2>/dev/null || "${pip[@]}" "torch==$TORCH_VERSION"
 fi
