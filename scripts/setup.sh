@@ -15,7 +15,8 @@ PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
           libopencv-core-dev libopencv-imgcodecs-dev libjpeg-dev
           libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
           libhwy-dev libbenchmark-dev libprotozero-dev)
-PYTHON_PACKAGES=(numpy jsonschema tensorboard)  # what tests and scripts/*.py use
+PYTHON_PACKAGES=(numpy jsonschema tensorboard safetensors huggingface_hub)  # what tests and scripts/*.py use
+PYTHON_PACKAGES_ALONE=(timm)  # without what they ask for: torchvision, which brings another torch
 
 say() { printf 'setup: %s\n' "$*"; }
 
@@ -61,9 +62,14 @@ else
   # The CPU build by its own name where pip's index has it; otherwise the index's default build.
   "${pip[@]}" "torch==$TORCH_VERSION+cpu" 2>/dev/null || "${pip[@]}" "torch==$TORCH_VERSION"
 fi
-missing=()
-for package in "${PYTHON_PACKAGES[@]}"; do has "$package" || missing+=("$package"); done
-if [ ${#missing[@]} -gt 0 ]; then
+install_for_tests() {  # pip's options, then --, then packages
+  local options=() missing=()
+  while [ "$1" != -- ]; do options+=("$1") && shift; done
+  for package in "${@:2}"; do has "$package" || missing+=("$package"); done
+  [ ${#missing[@]} -gt 0 ] || return 0
   say "installing for the tests, into .deps/venv: ${missing[*]}"
-  "${pip[@]}" "${missing[@]}" || say "not installed; the tests that need them will be skipped"
-fi
+  "${pip[@]}" "${options[@]}" "${missing[@]}" ||
+    say "not installed; the tests that need them will be skipped"
+}
+install_for_tests -- "${PYTHON_PACKAGES[@]}"
+install_for_tests --no-deps -- "${PYTHON_PACKAGES_ALONE[@]}"

@@ -1,7 +1,9 @@
 #include "mobileone/checkpoint/checkpoint.h"
 
+#include "mobileone/checkpoint/foreign.h"
 #include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/checkpoint/value.h"
+#include "mobileone/checkpoint/weights_file.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/config/writer.h"
 #include "mobileone/util/error.h"
@@ -13,9 +15,6 @@ constexpr const char* kFormat = "mobileone";
 constexpr int64_t kVersion = 2;
 
 void require_ours(const Value& file, const std::string& path) {
-  if (file.kind() != Value::Kind::kDict || !file.find("format")) {
-    throw Error("{}: is a torch file but no mobileone checkpoint (it has no entry 'format')", path);
-  }
   const int64_t version = file.at("version").as_int();
   if (file.at("format").as_string() != kFormat || version < 1 || version > kVersion) {
     throw Error(
@@ -89,7 +88,8 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& path) {
-  const Value file = read_torch_file(path);
+  const Value file = read_weights_file(path);
+  if (!file.find("format")) return read_foreign(file, path.string());
   require_ours(file, path.string());
   Checkpoint checkpoint;
   checkpoint.config = parse_config(file.at("config").as_string(), path.string() + " > config");

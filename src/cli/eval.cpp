@@ -80,7 +80,7 @@ void add_eval(CLI::App& app) {
   auto options = std::make_shared<EvalOptions>();
   auto* command =
       app.add_subcommand("eval", "Measure top-1 and top-5 accuracy of any network file");
-  command->add_option("model", options->model, "Checkpoint (folded or not) or TorchScript")
+  command->add_option("model", options->model, "Checkpoint, published weights or TorchScript")
       ->required();
   command->add_option("--data", options->data, "Folder of class folders, or CSV list `path,label`")
       ->required();

@@ -16,7 +16,7 @@ void add_export(CLI::App& app) {
   };
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand("export", "Write a network as branchless TorchScript");
-  command->add_option("checkpoint", options->input, "Checkpoint, folded or not")->required();
+  command->add_option("checkpoint", options->input, "Checkpoint or published weights")->required();
   command->add_option("-o,--output", options->output, "TorchScript file to write")->required();
   command->add_flag("--freeze", options->frozen, "Turn the weights into constants of the code");
   command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");

@@ -48,7 +48,7 @@ void predict_all(const PredictOptions& options) {
 void add_predict(CLI::App& app) {
   auto options = std::make_shared<PredictOptions>();
   auto* command = app.add_subcommand("predict", "Classify images");
-  command->add_option("model", options->model, "Checkpoint (folded or not) or TorchScript")
+  command->add_option("model", options->model, "Checkpoint, published weights or TorchScript")
       ->required();
   command->add_option("images", options->images, "Image files")->required();
   command->add_option("--top", options->count, "Classes to print per image")

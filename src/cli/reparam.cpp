@@ -57,7 +57,7 @@ void reparam(const ReparamOptions& options) {
     throw Error("{}: would be overwritten; name another --output", options.output);
   }
   MobileOne unfolded = make_network(checkpoint, options.input, !options.raw_weights);
-  if (options.float64) unfolded->to(torch::kFloat64);
+  unfolded->to(options.float64 ? torch::kFloat64 : torch::kFloat32);
   const MobileOne folded = fold(unfolded);
 
   const DataConfig& data = checkpoint.config.data;
@@ -86,7 +86,10 @@ void add_reparam(CLI::App& app) {
   auto options = std::make_shared<ReparamOptions>();
   auto* command =
       app.add_subcommand("reparam", "Fold a checkpoint's branches into single convolutions");
-  command->add_option("checkpoint", options->input, "best.pth or last.pth of a run")->required();
+  command
+      ->add_option("checkpoint", options->input,
+                   "best.pth or last.pth of a run, or published weights")
+      ->required();
   command->add_option("-o,--output", options->output, "Folded checkpoint to write")->required();
   command->add_option("--data", options->data, "Compare on images of this folder or CSV list, too");
   command->add_flag("--raw", options->raw_weights, "Fold the raw weights, not the moving average");

@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
   add_train(app);
   add_reparam(app);
   add_export(app);
+  add_convert(app);
   add_eval(app);
   add_predict(app);
   add_summary(app);

@@ -86,24 +86,20 @@ TEST(Mistakes, FilesThatAreNoCheckpoints) {
   const std::string bytes = read_file(best);
   write_whole(shop().path("half.pth"), bytes.substr(0, bytes.size() / 2));
   for (const char* file : {"text.pth", "empty.pth", "half.pth", "missing.pth", "shapes"}) {
-    for (const char* command : {"eval", "reparam", "export", "predict", "summary"}) {
+    for (const char* command : {"eval", "reparam", "export", "predict", "summary", "convert"}) {
       std::vector<std::string> arguments = {command, shop().path(file)};
       if (*command == 'e' && command[1] == 'v')
         arguments.insert(arguments.end(), {"--data", shop().shapes("val")});
       if (command == std::string("reparam") || command == std::string("export")) {
         arguments.insert(arguments.end(), {"-o", shop().path("never.pth")});
       }
+      if (command == std::string("convert")) arguments.push_back(shop().path("never.pth"));
       if (command == std::string("predict"))
         arguments.push_back(shop().shapes("val") + "/star/0000.jpg");
       expect_refused({arguments, file});
       EXPECT_FALSE(std::filesystem::exists(shop().path("never.pth")));
     }
   }
-}
-
-TEST(Mistakes, GoldenStateDictIsForeign) {
-  expect_refused({{"summary", MOBILEONE_SOURCE_DIR "/tests/golden/tiny_k1_se.pth"},
-                  "is a torch file but no mobileone checkpoint"});
 }
 
 TEST(Mistakes, ARunIsNotOverwritten) {

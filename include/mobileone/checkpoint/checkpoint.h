@@ -56,8 +56,9 @@ struct Checkpoint {
 /// Writes the file whole or not at all.
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
 
-/// Throws Error if the file is missing, damaged or not one of ours. Of a file of version 1
-/// `training` stays empty: it does not say where in its logs it was.
+/// Reads one of ours, or the weights of a MobileOne that another program wrote (see foreign.h).
+/// Throws Error if the file is missing, damaged or neither. Of a file of version 1 `training` stays
+/// empty: it does not say where in its logs it was.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
 /// The network that a checkpoint describes with its weights (the moving average, if it has one and

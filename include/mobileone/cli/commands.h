@@ -8,6 +8,7 @@ namespace mobileone::cli {
 void add_train(CLI::App& app);
 void add_reparam(CLI::App& app);
 void add_export(CLI::App& app);
+void add_convert(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_summary(CLI::App& app);

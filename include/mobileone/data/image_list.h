@@ -36,7 +36,8 @@ std::string fingerprint(const ImageList& list);
 void require_labels_below(const ImageList& list, int64_t num_classes);
 
 /// Throws Error listing the differences unless the names of two sets of classes are the same in the
-/// same order; `expected_origin` says where the first ones come from. Where either side has no
+/// same order; `expected_origin` says where the first ones come from. ImageNet's class folders, which
+/// are named by id, are the classes that published weights name in words. Where either side has no
 /// names there is nothing to compare.
 void require_same_classes(const std::vector<std::string>& expected,
                           const std::string& expected_origin, const ImageList& list);

@@ -39,6 +39,8 @@ struct StageOptions {
   int64_t dilation = 1;
   int64_t branches = 1;
   int64_t se_blocks = 0;  ///< the stage's last blocks that have SE
+
+  bool operator==(const StageOptions&) const = default;
 };
 
 /// A whole network. A stage's first block dilates as the stage before it (as torchvision's

@@ -1,0 +1,161 @@
+#include <fmt/ranges.h>
+
+#include <array>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/checkpoint/foreign.h"
+#include "mobileone/cli/commands.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/log.h"
+
+namespace mobileone::cli {
+namespace {
+
+enum class Container { kTorch, kSafetensors };
+
+struct ConvertOptions {
+  std::string input, output;
+  std::optional<Dialect> dialect;
+  std::optional<torch::ScalarType> dtype;
+  bool folded = false, raw_weights = false;
+};
+
+Container container_of(const std::string& path) {
+  constexpr std::array<std::string_view, 4> kTorchEndings = {".pth", ".pt", ".bin", ".pth.tar"};
+  for (const auto ending : kTorchEndings) {
+    if (path.ends_with(ending)) return Container::kTorch;
+  }
+  if (path.ends_with(".safetensors")) return Container::kSafetensors;
+  throw Error("{}: its name tells no format: expected it to end in {} or .safetensors", path,
+              fmt::join(kTorchEndings, ", "));
+}
+
+/// Leaves one set of weights, the moving average if there is one and it is wanted, and nothing of
+/// training. Returns which one.
+const char* keep_one_set(Checkpoint& checkpoint, const ConvertOptions& options) {
+  const bool average = !options.raw_weights && !checkpoint.ema.is_empty();
+  if (average) checkpoint.weights = checkpoint.ema;
+  checkpoint.ema.clear();
+  checkpoint.training.reset();
+  NetworkOptions network = network_options(checkpoint.config.model);
+  network.folded = checkpoint.folded();
+  require_fit(checkpoint.weights, state_shapes(network), options.input);
+  return average ? "moving-average" : "raw";
+}
+
+torch::ScalarType dtype_of(const Checkpoint& checkpoint) {
+  return checkpoint.weights["linear.weight"].scalar_type();
+}
+
+/// In a memory of its own: what was a slice of something larger is not written with all of it.
+torch::Tensor converted(const std::string& name, const torch::Tensor& tensor,
+                        torch::ScalarType dtype) {
+  if (!tensor.is_floating_point()) return tensor.clone(torch::MemoryFormat::Contiguous);
+  const auto rounded =
+      tensor.to(dtype, /*non_blocking=*/false, /*copy=*/true, torch::MemoryFormat::Contiguous);
+  if (!torch::equal(rounded.isfinite(), tensor.isfinite())) {
+    throw Error("{}: has numbers beyond the largest {}; choose another --dtype", name,
+                torch::toString(dtype));
+  }
+  return rounded;
+}
+
+/// Folds if asked to, in float64, and rounds once.
+void prepare(Checkpoint& checkpoint, const ConvertOptions& options) {
+  auto dtype = options.dtype;
+  if (options.folded && !checkpoint.folded()) {
+    if (!dtype) dtype = dtype_of(checkpoint);
+    MobileOne network = make_network(checkpoint, options.input);
+    network->to(torch::kFloat64);
+    checkpoint.weights = state_dict(*fold(network));
+  }
+  for (auto& item : checkpoint.weights) {
+    item.value() = converted(item.key(), item.value(), dtype.value_or(item.value().scalar_type()));
+  }
+}
+
+void warn_of_what_is_lost(const ConvertOptions& options, const ModelConfig& model) {
+  if (model.stem_stride == 2 && model.output_stride == 32) return;
+  log::warning(
+      "{}: no state dict tells that stem_stride is {} and output_stride {}, which its reader has "
+      "to "
+      "know; a checkpoint (without --dialect) or .safetensors does",
+      options.output, model.stem_stride, model.output_stride);
+}
+
+/// Returns what was written.
+std::string write(const Checkpoint& checkpoint, const ConvertOptions& options,
+                  Container container) {
+  if (container == Container::kTorch && !options.dialect) {
+    save_checkpoint(options.output, checkpoint);
+    return "checkpoint";
+  }
+  const Dialect dialect = options.dialect.value_or(Dialect::kApple);
+  if (container == Container::kSafetensors) {
+    write_safetensors_weights(options.output, checkpoint, dialect);
+  } else {
+    warn_of_what_is_lost(options, checkpoint.config.model);
+    write_torch_weights(options.output, checkpoint, dialect);
+  }
+  return fmt::format("weights, as {} names them,", to_string(dialect));
+}
+
+void convert(const ConvertOptions& options) {
+  torch::NoGradGuard no_grad;
+  const Container container = container_of(options.output);
+  if (options.input == options.output) {
+    throw Error("{}: would be overwritten; name another file", options.output);
+  }
+  Checkpoint checkpoint = load_checkpoint(options.input);
+  const char* set = keep_one_set(checkpoint, options);
+  prepare(checkpoint, options);
+  const std::string form = write(checkpoint, options, container);
+  fmt::print("{}: {} of mobileone {}, {}, {}, from the {} weights of {}\n", options.output, form,
+             network_options(checkpoint.config.model).variant,
+             checkpoint.folded() ? "folded" : "unfolded", torch::toString(dtype_of(checkpoint)),
+             set, options.input);
+}
+
+template <typename T>
+void add_choice(CLI::App& command, const std::string& flag, std::optional<T>& choice,
+                const std::map<std::string, T>& names, const std::string& description) {
+  command
+      .add_option_function<std::string>(
+          flag, [&choice, names](const std::string& name) { choice = names.at(name); }, description)
+      ->check(CLI::IsMember(names));
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app) {
+  auto options = std::make_shared<ConvertOptions>();
+  auto* command =
+      app.add_subcommand("convert", "Read any MobileOne weights and write them in another form");
+  command->add_option("input", options->input, "Checkpoint or published weights")->required();
+  command
+      ->add_option("output", options->output,
+                   "File to write: .pth, .pt, .bin, .pth.tar or .safetensors")
+      ->required();
+  std::map<std::string, Dialect> dialects;
+  for (const auto& entry : enum_names(Dialect{})) dialects.emplace(entry.name, entry.value);
+  add_choice(*command, "--dialect", options->dialect, dialects,
+             "Write weights alone, under these names [.pth, ...: a checkpoint of this program; "
+             ".safetensors: apple]");
+  command->add_flag("--folded", options->folded, "Fold the branches first");
+  add_choice<torch::ScalarType>(*command, "--dtype", options->dtype,
+                                {{"float32", torch::kFloat32},
+                                 {"float16", torch::kFloat16},
+                                 {"bfloat16", torch::kBFloat16},
+                                 {"float64", torch::kFloat64}},
+                                "Numbers to write [the input's]");
+  command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
+  command->callback([options] { convert(*options); });
+}
+
+}  // namespace mobileone::cli
