@@ -15,7 +15,7 @@ PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
           libopencv-core-dev libopencv-imgcodecs-dev libjpeg-dev
           libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
           libhwy-dev libbenchmark-dev libprotozero-dev)
-PYTHON_PACKAGES=(numpy jsonschema tensorboard)  # what tests and scripts/*.py use
+PYTHON_PACKAGES=(numpy jsonschema tensorboard onnx onnxruntime openvino)  # what tests and scripts/*.py use
 
 say() { printf 'setup: %s\n' "$*"; }
 
