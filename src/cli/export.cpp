@@ -1,34 +1,87 @@
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/options.h"
+#include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone::cli {
+namespace {
+
+struct ExportOptions {
+  std::string input, output;
+  ExportFormat format = ExportFormat::kTorchScript;
+  ExportType type = ExportType::kFloat32;
+  bool raw_weights = false, frozen = false, with_preprocessing = false;
+};
+
+/// The format that a file's name says; none where it says nothing.
+std::optional<ExportFormat> named_format(const std::filesystem::path& path) {
+  if (path.extension() == ".onnx") return ExportFormat::kOnnx;
+  if (path.extension() == ".pt") return ExportFormat::kTorchScript;
+  return std::nullopt;
+}
+
+void require_sense(const ExportOptions& options) {
+  if (options.input == options.output) {
+    throw Error("{}: would be overwritten; name another --output", options.output);
+  }
+  const auto named = named_format(options.output);
+  if (named && *named != options.format) {
+    throw Error("{}: the name says {}, --format says {}; change one of them", options.output,
+                to_string(*named), to_string(options.format));
+  }
+  if (options.frozen && options.format == ExportFormat::kOnnx) {
+    throw Error("--freeze: is for TorchScript; the weights of ONNX are constants without it");
+  }
+}
+
+void export_network(const ExportOptions& options) {
+  require_sense(options);
+  const Checkpoint checkpoint = load_checkpoint(options.input);
+  if (!checkpoint.folded()) fmt::print("{}: is not folded; folding it first\n", options.input);
+  const MobileOne folded = fold_for_export(
+      make_network(checkpoint, options.input, !options.raw_weights), options.type, options.input);
+  const auto preprocessing =
+      options.with_preprocessing ? Preprocessing::kInside : Preprocessing::kOutside;
+  if (options.format == ExportFormat::kOnnx) {
+    export_onnx(folded, checkpoint, options.input, options.output, preprocessing);
+    fmt::print("{}: written\n", options.output);
+    return;
+  }
+  const Difference difference = export_torchscript(folded, checkpoint, options.input,
+                                                   options.output, options.frozen, preprocessing);
+  fmt::print("{}: written, loaded back and compared; largest {} difference {:.3g}\n",
+             options.output, options.with_preprocessing ? "probability" : "logit",
+             difference.absolute);
+}
+
+}  // namespace
 
 void add_export(CLI::App& app) {
-  struct Options {
-    std::string input, output;
-    bool raw_weights = false, frozen = false;
-  };
-  auto options = std::make_shared<Options>();
-  auto* command = app.add_subcommand("export", "Write a network as branchless TorchScript");
+  auto options = std::make_shared<ExportOptions>();
+  auto* command = app.add_subcommand("export", "Write a network as branchless TorchScript or ONNX");
   command->add_option("checkpoint", options->input, "Checkpoint or published weights")->required();
-  command->add_option("-o,--output", options->output, "TorchScript file to write")->required();
-  command->add_flag("--freeze", options->frozen, "Turn the weights into constants of the code");
+  command->add_option("-o,--output", options->output, "File to write")->required();
+  auto* format = add_enum_option(*command, "--format", options->format,
+                                 "Form of the file [by its name: .pt or .onnx]");
+  format->default_str("");
+  add_enum_option(*command, "--dtype", options->type, "Type of weights and activations");
+  command->add_flag("--with-preprocessing", options->with_preprocessing,
+                    "Take uint8 images [N,H,W,3], cropped already, and give probabilities");
+  command->add_flag("--freeze", options->frozen,
+                    "Turn TorchScript's weights into constants of its code");
   command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
-  command->callback([options] {
-    const Checkpoint checkpoint = load_checkpoint(options->input);
-    if (!checkpoint.folded()) fmt::print("{}: is not folded; folding it first\n", options->input);
-    auto network = make_network(checkpoint, options->input, !options->raw_weights);
-    network->to(torch::kFloat32);
-    const Difference difference = export_torchscript(fold(network), checkpoint, options->input,
-                                                     options->output, options->frozen);
-    fmt::print("{}: written, loaded back and compared; largest logit difference {:.3g}\n",
-               options->output, difference.absolute);
+  command->callback([options, format] {
+    if (format->count() == 0) {
+      options->format = named_format(options->output).value_or(ExportFormat::kTorchScript);
+    }
+    export_network(*options);
   });
 }
 

@@ -12,14 +12,22 @@ namespace {
 
 Model torchscript_model(const std::filesystem::path& path, torch::Device device) {
   auto loaded = std::make_shared<TorchScriptModel>(load_torchscript(path));
+  if (loaded->interface.preprocessing == Preprocessing::kInside) {
+    throw Error(
+        "{}: takes uint8 images and gives probabilities, expected normalised images and logits; "
+        "use the file that `mobileone export` writes without --with-preprocessing",
+        path.string());
+  }
   loaded->module.to(device);
   Model model;
   model.form = "TorchScript";
   model.config = loaded->config;
   model.class_names = loaded->class_names;
-  model.forward = [loaded, origin = path.string()](const torch::Tensor& x) {
+  const bool half = loaded->interface.type == ExportType::kFloat16;
+  model.forward = [loaded, half, origin = path.string()](const torch::Tensor& x) {
     try {
-      return loaded->module.forward({x}).toTensor();
+      if (!half) return loaded->module.forward({x}).toTensor();
+      return loaded->module.forward({x.to(torch::kHalf)}).toTensor().to(torch::kFloat32);
     } catch (const std::exception& error) {
       // The first line only points at the code; LibTorch puts what went wrong last.
       std::string message = error.what();
@@ -45,6 +53,12 @@ Model checkpoint_model(const std::filesystem::path& path, torch::Device device, 
 }  // namespace
 
 Model load_model(const std::filesystem::path& path, torch::Device device, bool raw_weights) {
+  if (path.extension() == ".onnx") {
+    throw Error(
+        "{}: expected a checkpoint or TorchScript; ONNX is run by "
+        "`python scripts/evaluate_onnx.py`",
+        path.string());
+  }
   Model model = is_torchscript_file(path) ? torchscript_model(path, device)
                                           : checkpoint_model(path, device, raw_weights);
   model.origin = path.string();

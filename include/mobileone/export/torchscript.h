@@ -3,11 +3,13 @@
 #include <torch/csrc/jit/api/module.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/export/compare.h"
+#include "mobileone/export/interface.h"
 
 namespace mobileone {
 
@@ -19,20 +21,24 @@ struct TorchScriptModel {
   bool ours = false;  ///< whether it has the extra files
   Config config;
   std::vector<std::string> class_names;
+  ExportInterface interface;
 };
 
 /// A folded network as branchless TorchScript: submodules under Apple's folded keys, forward code
-/// of one readable line per unit; any batch and image size. The weights are copied.
-torch::jit::Module to_torchscript(const MobileOne& folded);
+/// of one readable line per unit; any batch and image size. With `inside` it normalises uint8
+/// [N,H,W,3] by that and gives probabilities. The weights are copied.
+torch::jit::Module to_torchscript(const MobileOne& folded,
+                                  const std::optional<LevelNorm>& inside = std::nullopt);
 
-/// Writes `folded`, which comes from `checkpoint` (the file `source`), with its description; what a
-/// consumer needs are attributes of the module, too: class_names, resize, crop, mean and std. With
-/// `frozen` the weights become constants of the code. The file is written whole, loaded back and
-/// compared on seeded input before it takes its name. Returns that difference; throws Error if it
-/// is above 1e-5 relative.
+/// Writes `folded`, of float32 or float16, which comes from `checkpoint` (the file `source`), with
+/// its description; what a consumer needs are attributes of the module, too: class_names, resize,
+/// crop, interpolation and, unless preprocessing is inside, mean and std. With `frozen` the weights
+/// become constants of the code. The file is written whole, loaded back and compared on fixed input
+/// before it takes its name. Returns that difference of logits (of probabilities, with
+/// preprocessing inside); throws Error if it is above 1e-5 relative, or 1e-2 in float16.
 Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpoint,
                               const std::string& source, const std::filesystem::path& path,
-                              bool frozen);
+                              bool frozen, Preprocessing preprocessing = Preprocessing::kOutside);
 
 /// Throws Error if the file is missing or no TorchScript archive.
 TorchScriptModel load_torchscript(const std::filesystem::path& path);

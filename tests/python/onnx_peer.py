@@ -1,0 +1,50 @@
+"""What Python's readers of ONNX make of a file, as one JSON object.
+
+onnx_peer.py MODEL [SHAPE ...]   SHAPE is 3x3x64x64; for each, MODEL.SHAPE.in holds an input of the
+                                 network's own type and MODEL.SHAPE.out the float32 output expected
+"""
+
+import json
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import openvino
+
+
+def main() -> None:
+    path, shapes = sys.argv[1], sys.argv[2:]
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    value = model.graph.input[0].type.tensor_type
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(value.elem_type)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    # Else OpenVINO computes in bfloat16 or float16 where the machine has instructions for it.
+    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    differences = {"onnxruntime": [], "openvino": []}
+    types = set()
+    for shape in shapes:
+        x = np.fromfile(f"{path}.{shape}.in", dtype).reshape([int(n) for n in shape.split("x")])
+        expected = np.fromfile(f"{path}.{shape}.out", np.float32).reshape(len(x), -1)
+        answers = {"onnxruntime": session.run(None, {"images": x})[0], "openvino": compiled(x)[0]}
+        for name, answer in answers.items():
+            assert answer.shape == expected.shape, (name, answer.shape)
+            types.add(str(answer.dtype))
+            distance = np.abs(answer.astype(np.float64) - expected).max()
+            differences[name].append(float(distance))
+    print(json.dumps({
+        "opsets": [(entry.domain, entry.version) for entry in model.opset_import],
+        "producer": [model.producer_name, model.producer_version],
+        "metadata": session.get_modelmeta().custom_metadata_map,
+        "initializers": [initializer.name for initializer in model.graph.initializer],
+        "nodes": [node.op_type for node in model.graph.node],
+        "input": [dim.dim_param or dim.dim_value for dim in value.shape.dim],
+        "output": model.graph.output[0].name,
+        "output_types": sorted(types),
+        "differences": differences,
+    }))
+
+
+if __name__ == "__main__":
+    main()
