@@ -69,6 +69,8 @@ std::string expected_list(const FieldInfo& info) {
   using Item = typename List::value_type;
   if constexpr (Visitable<Item>) {
     return fmt::format("a list of {{{}}}", fmt::join(names_of_fields<Item>(), ", "));
+  } else if constexpr (std::is_enum_v<Item>) {
+    return fmt::format("a list of {}", fmt::join(names_of_enum<Item>(), ", "));
   } else {
     std::string length = kListLength<List> > 0 ? fmt::format("{} ", kListLength<List>) : "";
     if (!info.allowed.empty()) length = alternatives(info.allowed) + " ";

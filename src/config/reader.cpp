@@ -53,14 +53,7 @@ class Loader {
     const std::string key = text.substr(0, equals), value = text.substr(equals + 1);
     const auto node = parse(value.empty() ? "''" : value, place);
     if (!node) return;
-    const size_t dot = key.find('.');
-    YAML::Node root;
-    if (dot == std::string::npos) {
-      root[key] = *node;
-    } else {
-      root[key.substr(0, dot)][key.substr(dot + 1)] = *node;
-    }
-    read_document(root, place, findings_, config_);
+    read_document(nested(key, *node), place, findings_, config_);
   }
 
   /// Contradictions count only if no document stayed unread that could resolve them.
@@ -77,6 +70,14 @@ class Loader {
   }
 
  private:
+  /// "a.b" and a value as {a: {b: value}}.
+  static YAML::Node nested(const std::string& key, const YAML::Node& value) {
+    const size_t dot = key.find('.');
+    YAML::Node map;
+    map[key.substr(0, dot)] = dot == std::string::npos ? value : nested(key.substr(dot + 1), value);
+    return map;
+  }
+
   static Place in_text(const std::string& origin) {
     return [origin](int line) { return fmt::format("{}:{}", origin, line); };
   }

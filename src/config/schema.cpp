@@ -20,7 +20,7 @@ Json json_number(double value) {
 template <typename T>
 Json json_value(T& value) {
   if constexpr (std::is_enum_v<T>) {
-    return to_string(value);
+    return std::string(to_string(value));
   } else if constexpr (std::is_same_v<T, double>) {
     return json_number(value);
   } else if constexpr (std::is_same_v<T, std::string> || std::is_arithmetic_v<T>) {
@@ -70,7 +70,9 @@ Json schema_of_list(const FieldInfo& info) {
   if constexpr (Visitable<Item>) {
     schema["items"] = schema_of_struct(Item{});
   } else {
-    const Json item = schema_of_number<Item>(info);
+    FieldInfo item_info = info;
+    item_info.allowed = {};  // they are the list's lengths
+    const Json item = schema_of_scalar<Item>(item_info);
     schema["items"] = item;
     Json lengths = Json::array();
     for (const int64_t n : info.allowed) lengths.push_back({{"minItems", n}, {"maxItems", n}});

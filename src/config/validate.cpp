@@ -57,6 +57,22 @@ void check_model(const ModelConfig& model, Contradictions& found) {
   }
 }
 
+void check_freeze(const Config& config, Contradictions& found) {
+  const ModelConfig& model = config.model;
+  if (model.freeze.empty()) return;
+  found.expect(!model.pretrained.empty(), {"model.freeze", "model.pretrained"},
+               "needs model.pretrained: random weights are not worth keeping");
+  bool all = true;
+  LrFactors(config.optimizer.lr_factors)
+      .visit([&](std::string_view name, double factor, const FieldInfo&) {
+        const bool frozen = std::ranges::count(model.freeze, *from_string<Part>(name)) > 0;
+        all &= frozen;
+        found.expect(!frozen || factor == 1, {"optimizer.lr_factors", "model.freeze"},
+                     "{} is {}, but model.freeze names {}", name, factor, name);
+      });
+  found.expect(!all, {"model.freeze"}, "names every part of the network: nothing is left to train");
+}
+
 void check_images(const Config& config, Contradictions& found) {
   const DataConfig& data = config.data;
   found.expect(data.eval_crop <= data.eval_resize, {"data.eval_crop", "data.eval_resize"},
@@ -105,6 +121,7 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   Contradictions found;
   check_allowed(config, found);
   check_model(config.model, found);
+  check_freeze(config, found);
   check_images(config, found);
   check_training(config.optimizer, config.schedule, found);
   check_curriculum(config.curriculum.stages, found);

@@ -45,14 +45,17 @@ std::string value_text(T& value) {
   }
 }
 
-/// Table rows, one a field; those of a list of structs are followed by the structs' own fields.
+/// Table rows, one a field; a struct's and those of a list of structs are followed by the structs'
+/// own fields.
 template <Visitable T>
 std::string table_rows(T fields, const std::string& prefix) {
   std::string rows;
   fields.visit([&]<typename F>(std::string_view name, F& field, const FieldInfo& info) {
     rows += fmt::format("| `{}{}` | {} | `{}` | {} |\n", prefix, name, expected<F>(info),
                         value_text(field), info.doc);
-    if constexpr (requires { requires Visitable<typename F::value_type>; }) {
+    if constexpr (Visitable<F>) {
+      rows += table_rows(field, fmt::format("{}{}.", prefix, name));
+    } else if constexpr (requires { requires Visitable<typename F::value_type>; }) {
       rows += table_rows(typename F::value_type{}, fmt::format("{}{}[].", prefix, name));
     }
   });

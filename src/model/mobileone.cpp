@@ -68,6 +68,15 @@ Tensor UnitImpl::forward(const Tensor& x) {
   return out.relu_();
 }
 
+Tensor UnitImpl::forward_folded(const Tensor& x) {
+  const FoldedConv conv = fold();
+  const auto dtype = rbr_conv_.front()->conv->weight.scalar_type();
+  Tensor out = torch::conv2d(x, conv.weight.to(dtype), conv.bias.to(dtype), options.stride,
+                             options.padding(), options.dilation, options.groups);
+  if (se_) out = se_(out);
+  return out.relu_();
+}
+
 Tensor UnitImpl::sum_of_branches(const Tensor& x) {
   Tensor out = rbr_conv_.front()(x);
   for (size_t i = 1; i < rbr_conv_.size(); ++i) out += rbr_conv_[i](x);
@@ -152,15 +161,38 @@ void MobileOneImpl::initialise() {
   }
 }
 
+bool MobileOneImpl::is_frozen(std::string_view name) const {
+  return std::find(frozen_.begin(), frozen_.end(), part_of(name)) != frozen_.end();
+}
+
+void MobileOneImpl::freeze(const std::vector<Part>& parts) {
+  frozen_ = parts;
+  for (auto& item : named_parameters()) item.value().set_requires_grad(!is_frozen(item.key()));
+  train(is_training());
+}
+
+void MobileOneImpl::train(bool on) {
+  Module::train(on);
+  for (auto& unit : units_) unit->train(on && !is_frozen(unit->options.name));
+}
+
 std::vector<Tensor> MobileOneImpl::run(const Tensor& x, const std::vector<size_t>& outputs) {
-  if (!options.folded && engine == Engine::kFolded && is_training()) {
-    return train_folded(units_, x, outputs);
-  }
+  const bool by_folding = !options.folded && engine == Engine::kFolded && is_training();
   std::vector<Tensor> results;
   Tensor y = x;
-  for (size_t i = 0; i < units_.size(); ++i) {
-    y = units_[i](y);
-    if (i == outputs[results.size()]) results.push_back(y);
+  for (size_t begin = 0, end; begin < units_.size(); begin = end) {
+    end = begin + 1;
+    const size_t next_output = outputs[results.size()];
+    if (!by_folding) {
+      y = units_[begin](y);
+    } else if (!units_[begin]->is_training()) {
+      y = units_[begin]->forward_folded(y);
+    } else {
+      while (end <= next_output && units_[end]->is_training()) ++end;
+      y = train_folded({units_.begin() + begin, units_.begin() + end}, y, {end - begin - 1})
+              .front();
+    }
+    if (end == next_output + 1) results.push_back(y);
   }
   return results;
 }

@@ -77,6 +77,12 @@ NetworkOptions network_options(Variant variant, int64_t num_classes) {
   return network_options(config, num_classes);
 }
 
+Part part_of(std::string_view name) {
+  constexpr std::string_view kStage = "stage";
+  return name.starts_with(kStage) ? static_cast<Part>(name[kStage.size()] - '0')
+                                  : Part::kClassifier;
+}
+
 std::vector<UnitOptions> unit_table(const NetworkOptions& options) {
   std::vector<UnitOptions> units;
   UnitOptions stem;

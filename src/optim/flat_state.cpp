@@ -34,7 +34,9 @@ torch::Tensor FlatState::lay_out(const NamedTensors& tensors, std::vector<Slot>&
 FlatState::FlatState(torch::nn::Module& module) {
   torch::NoGradGuard no_grad;
   NamedTensors named, floating;
-  for (const auto& item : module.named_parameters()) named.emplace_back(item.key(), item.value());
+  for (const auto& item : module.named_parameters()) {
+    if (item.value().requires_grad()) named.emplace_back(item.key(), item.value());
+  }
   std::stable_partition(named.begin(), named.end(),
                         [](const auto& p) { return p.second.dim() > 1; });
   for (const auto& [name, tensor] : named) weight_count += tensor.dim() > 1 ? tensor.numel() : 0;

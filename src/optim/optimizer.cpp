@@ -3,6 +3,9 @@
 #include <ATen/ops/_fused_sgd.h>
 #include <torch/utils.h>
 
+#include <map>
+
+#include "mobileone/model/options.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -22,7 +25,31 @@ void copy_named(const StateDict& from, const StateDict& to, const std::string& o
 }  // namespace
 
 Sgd::Sgd(const OptimizerConfig& config, FlatState& state)
-    : config_(config), state_(state), momentum_(torch::zeros_like(state.parameters)) {}
+    : config_(config),
+      state_(state),
+      segments_(segments_of(config, state)),
+      momentum_(torch::zeros_like(state.parameters)) {}
+
+std::vector<Sgd::Segment> Sgd::segments_of(OptimizerConfig config, const FlatState& state) {
+  std::map<Part, double> factors;
+  config.lr_factors.visit([&](std::string_view name, double factor, const FieldInfo&) {
+    factors[*from_string<Part>(name)] = factor;
+  });
+  std::vector<Segment> segments;
+  for (const auto& slot : state.parameter_slots()) {
+    const Segment own{slot.offset, slot.offset + c10::multiply_integers(slot.sizes),
+                      factors.at(part_of(slot.name)),
+                      config.decay_norm_and_bias || slot.offset < state.weight_count};
+    const bool alike = !segments.empty() && segments.back().lr_factor == own.lr_factor &&
+                       segments.back().decays == own.decays;
+    if (alike) {
+      segments.back().end = own.end;
+    } else {
+      segments.push_back(own);
+    }
+  }
+  return segments;
+}
 
 void Sgd::step(double lr, double weight_decay) {
   torch::NoGradGuard no_grad;
@@ -30,20 +57,19 @@ void Sgd::step(double lr, double weight_decay) {
     const auto norm = state_.gradients.norm();
     state_.gradients.mul_((config_.clip_norm / (norm + 1e-6)).clamp_max(1.0));
   }
-  const int64_t weights = state_.weight_count, all = state_.parameters.numel();
-  update(0, weights, lr, weight_decay);
-  update(weights, all, lr, config_.decay_norm_and_bias ? weight_decay : 0);
+  for (const Segment& segment : segments_) update(segment, lr, weight_decay);
   state_.gradients.zero_();
 }
 
-void Sgd::update(int64_t begin, int64_t end, double lr, double weight_decay) {
+void Sgd::update(const Segment& segment, double lr, double weight_decay) {
   const auto part = [&](const torch::Tensor& flat) {
-    return std::vector<torch::Tensor>{flat.slice(0, begin, end)};
+    return std::vector<torch::Tensor>{flat.slice(0, segment.begin, segment.end)};
   };
   // A first step would set v = g; from v = 0 the general step does the same.
   const auto momentum = config_.momentum > 0 ? part(momentum_) : std::vector<torch::Tensor>{};
-  at::_fused_sgd_(part(state_.parameters), part(state_.gradients), momentum, weight_decay,
-                  config_.momentum, lr, /*dampening=*/0, config_.nesterov, /*maximize=*/false,
+  at::_fused_sgd_(part(state_.parameters), part(state_.gradients), momentum,
+                  segment.decays ? weight_decay : 0, config_.momentum, lr * segment.lr_factor,
+                  /*dampening=*/0, config_.nesterov, /*maximize=*/false,
                   /*is_first_step=*/false);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "mobileone/train/learner.h"
+#include "mobileone/train/pretrained.h"
 #include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/progress.h"
@@ -54,8 +55,9 @@ double lowest_loss(const std::vector<LrPoint>& points) {
 LrFindings find_learning_rate(Config config, const LrTest& test) {
   config.data.val.clear();
   TrainingData data = read_training_data(config);
-  EndlessBatches batches(config, std::move(data.train));
   Learner learner(config);
+  load_pretrained(config, data.train, learner);
+  EndlessBatches batches(config, std::move(data.train));
   Progress progress("learning rates", test.steps, "step");
   const double growth =
       std::pow(test.highest / test.lowest, 1.0 / std::max<int64_t>(1, test.steps - 1));

@@ -16,6 +16,7 @@ Learner::Learner(const Config& config)
   network_ = MobileOne(network_options(config_.model));
   network_->engine = config_.runtime.engine;
   network_->to(device_);
+  network_->freeze(config_.model.freeze);
   network_->train();
   state_ = std::make_unique<FlatState>(*network_);
   optimizer_ = std::make_unique<Sgd>(config_.optimizer, *state_);

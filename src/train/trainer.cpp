@@ -16,6 +16,7 @@
 #include "mobileone/train/classification.h"
 #include "mobileone/train/environment.h"
 #include "mobileone/train/learner.h"
+#include "mobileone/train/pretrained.h"
 #include "mobileone/train/run_folder.h"
 #include "mobileone/train/run_log.h"
 #include "mobileone/train/training_data.h"
@@ -58,6 +59,7 @@ class Trainer {
   Trainer(const Config& config, TrainingData data, RunFolder& folder);
 
   void resume(const Checkpoint& checkpoint, const std::string& origin);
+  void start() { load_pretrained(config_, train_data_.list(), learner_); }
   /// 0, or the signal that stopped it.
   int run();
 
@@ -114,10 +116,10 @@ Change kind_of(const ConfigDifference& difference) {
   static const std::set<std::string, std::less<>> kFree = {
       "data.train", "data.workers", "data.prefetch", "runtime.device", "runtime.on_nonfinite"};
   const std::string& key = difference.key;
-  // A validation set may move, but not come or go: metrics.csv has its columns.
+  // A file may move. A validation set may not come or go: metrics.csv has its columns.
   const bool present_in_both = difference.first != "\"\"" && difference.second != "\"\"";
   if (key.starts_with("checkpoints.") || key.starts_with("output.") || kFree.contains(key) ||
-      (key == "data.val" && present_in_both)) {
+      ((key == "data.val" || key == "model.pretrained") && present_in_both)) {
     return Change::kNone;
   }
   return key.starts_with("model.") || kOfRun.contains(key) ? Change::kOfRun : Change::kOfRecipe;
@@ -394,8 +396,12 @@ int train(Config config, const TrainingStart& start) {
     folder.go_back_to(start.from);
   } else if (start.resume && has_checkpoint(folder.dir())) {
     trainer.resume(folder.load_last(), folder.last().string());
-  } else if (start.resume) {
-    log::info("{}: was stopped before its first checkpoint; starting anew", folder.dir().string());
+  } else {
+    if (start.resume) {
+      log::info("{}: was stopped before its first checkpoint; starting anew",
+                folder.dir().string());
+    }
+    trainer.start();
   }
   return trainer.run();
 }

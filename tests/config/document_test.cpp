@@ -148,6 +148,15 @@ TEST(Document, RefusesValues) {
         "did you mean 's0'?"},
        {"model: {variant: [s0]}",
         "cfg.yaml:1: model.variant: expected one of s0, s1, s2, s3, s4, got a list of 1"},
+       {"model: {freeze: [stem, stage5]}",
+        "cfg.yaml:1: model.freeze[1]: expected one of stem, stage1, stage2, stage3, stage4, "
+        "classifier, got 'stage5'; did you mean 'stage1'?"},
+       {"model: {freeze: stem}",
+        "cfg.yaml:1: model.freeze: expected a list of stem, stage1, stage2, stage3, stage4, "
+        "classifier, got 'stem'"},
+       {"optimizer: {lr_factors: 0.1}",
+        "cfg.yaml:1: optimizer.lr_factors: expected a map with the keys stem, stage1, stage2, "
+        "stage3, stage4, classifier, got '0.1'"},
        {"data:\n  train:\n", "cfg.yaml:2: data.train: expected text, got nothing"},
        {"data: {train: [a, b]}", "cfg.yaml:1: data.train: expected text, got a list of 2"},
        {"model: {branches: four}",

@@ -147,7 +147,9 @@ TEST_F(ReaderFiles, TakeOverrides) {
   const Config config =
       load_config("cfg.yaml", {"model.variant=s1", "model.depths=[1, 2, 3, 4]",
                                "output.dir=", "data.train=a=b.c", "ema.decay=0.5", "ema.decay=0.75",
-                               "loss={label_smoothing: 0}",
+                               "loss={label_smoothing: 0}", "model.freeze=[stem, stage2]",
+                               "model.pretrained=s1.pth", "optimizer.lr_factors={stage1: 0.5}",
+                               "optimizer.lr_factors.classifier=10",
                                "curriculum.stages=[{epoch: 0, size: 64, strength: 0.5}]"});
   EXPECT_EQ(config.model.variant, Variant::kS1);
   EXPECT_EQ(config.model.depths, (std::vector<int64_t>{1, 2, 3, 4}));
@@ -155,6 +157,9 @@ TEST_F(ReaderFiles, TakeOverrides) {
   EXPECT_EQ(config.data.train, "a=b.c");
   EXPECT_EQ(config.ema.decay, 0.75);
   EXPECT_EQ(config.loss.label_smoothing, 0);
+  EXPECT_EQ(config.model.freeze, (std::vector<Part>{Part::kStem, Part::kStage2}));
+  EXPECT_EQ(config.optimizer.lr_factors.stage1, 0.5);
+  EXPECT_EQ(config.optimizer.lr_factors.classifier, 10);
   EXPECT_EQ(config.curriculum.stages, (std::vector<CurriculumStage>{{0, 64, 0.5}}));
 }
 
@@ -177,8 +182,12 @@ TEST_F(ReaderFiles, RefuseOverrides) {
                        "ema.dekay=1: ema.dekay: unknown key; did you mean 'decay'? "
                        "(known: decay)"},
            BadOverride{"ema.decay.x=1",
-                       "ema.decay.x=1: ema.decay.x: unknown key; did you mean "
-                       "'decay'? (known: decay)"},
+                       "ema.decay.x=1: ema.decay: expected a number from 0 to 0.999999, got "
+                       "a map"},
+           BadOverride{"optimizer.lr_factors.head=2",
+                       "optimizer.lr_factors.head=2: optimizer.lr_factors.head: unknown key; did "
+                       "you mean 'stem'? (known: stem, stage1, stage2, stage3, stage4, "
+                       "classifier)"},
            BadOverride{"lr=0.1",
                        "lr=0.1: lr: unknown section; did you mean 'optimizer.lr'? "
                        "(known: model, data, augment, optimizer, schedule, loss, ema, "

@@ -47,7 +47,8 @@ Config paper_recipe(Variant variant) {
                      .weight_decay = 1e-4,
                      .weight_decay_end = 1e-5,
                      .decay_norm_and_bias = true,
-                     .clip_norm = 0};
+                     .clip_norm = 0,
+                     .lr_factors = {}};
   paper.schedule = {
       .epochs = 300, .batch_size = 256, .accumulate = 1, .warmup_epochs = 0, .lr_end = 0};
   paper.loss = {.label_smoothing = 0.1};

@@ -69,6 +69,20 @@ const Case kCases[] = {
        c.optimizer.momentum = 0;
      },
      "optimizer.nesterov: needs an optimizer.momentum above 0"},
+    {[](Config& c) { c.model.freeze = {Part::kStem}; },
+     "model.freeze: needs model.pretrained: random weights are not worth keeping"},
+    {[](Config& c) {
+       c.model.pretrained = "s0.pth";
+       c.model.freeze = {Part::kStage2, Part::kStem};
+       c.optimizer.lr_factors.stage2 = 0.1;
+     },
+     "optimizer.lr_factors: stage2 is 0.1, but model.freeze names stage2"},
+    {[](Config& c) {
+       c.model.pretrained = "s0.pth";
+       c.model.freeze = {Part::kStem,   Part::kStage1, Part::kStage2,
+                         Part::kStage3, Part::kStage4, Part::kClassifier};
+     },
+     "model.freeze: names every part of the network: nothing is left to train"},
     {[](Config& c) { c.schedule.warmup_epochs = 300; },
      "schedule.warmup_epochs: 300 leaves nothing of schedule.epochs 300"},
     {[](Config& c) { c.schedule.lr_end = 0.2; },

@@ -9,6 +9,9 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <map>
+#include <memory>
+
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -65,6 +68,70 @@ INSTANTIATE_TEST_SUITE_P(Options, SgdAgainstTorch,
                          testing::Values(std::tuple{0.9, false, true}, std::tuple{0.9, true, true},
                                          std::tuple{0.9, false, false},
                                          std::tuple{0.0, false, true}));
+
+/// The small module under names of a network's parts.
+torch::nn::Sequential small_network() {
+  torch::manual_seed(3);
+  torch::nn::Sequential module({
+      {"stage0",
+       torch::nn::AnyModule(torch::nn::Conv2d(torch::nn::Conv2dOptions(2, 4, 3).bias(false)))},
+      {"stage2", torch::nn::AnyModule(torch::nn::BatchNorm2d(4))},
+      {"flatten", torch::nn::AnyModule(torch::nn::Flatten())},
+      {"linear", torch::nn::AnyModule(torch::nn::Linear(4 * 4 * 4, 3))},
+  });
+  module->to(torch::kFloat64);
+  return module;
+}
+
+TEST(Sgd, EachPartHasItsOwnRate) {
+  auto ours = small_network(), theirs = small_network();
+  FlatState state(*ours);
+  OptimizerConfig config;
+  config.lr_factors.stem = 0.1;
+  config.lr_factors.stage1 = 7;  // is not in the module
+  config.lr_factors.stage2 = 0.5;
+  config.lr_factors.classifier = 3;
+  Sgd sgd(config, state);
+  std::vector<torch::optim::OptimizerParamGroup> groups;
+  for (const auto& [name, factor] :
+       std::map<std::string, double>{{"stage0", 0.1}, {"stage2", 0.5}, {"linear", 3}}) {
+    groups.emplace_back(
+        theirs->named_children()[name]->parameters(),
+        std::make_unique<torch::optim::SGDOptions>(
+            torch::optim::SGDOptions(0.02 * factor).momentum(0.9).weight_decay(0.01)));
+  }
+  torch::optim::SGD reference(groups, torch::optim::SGDOptions(0.02));
+  for (int step = 0; step < 5; ++step) {
+    objective(ours, step).backward();
+    sgd.step(0.02, 0.01);
+    reference.zero_grad();
+    objective(theirs, step).backward();
+    reference.step();
+  }
+  for (const auto& item : theirs->named_parameters()) {
+    EXPECT_TRUE(torch::allclose(ours->named_parameters()[item.key()], item.value(), 1e-12, 1e-14))
+        << item.key();
+  }
+}
+
+TEST(FlatState, LeavesFrozenParametersToTheModule) {
+  auto module = small_network();
+  auto frozen = module->named_parameters()["stage0.weight"];
+  frozen.set_requires_grad(false);
+  const auto before = frozen.clone();
+  FlatState state(*module);
+  Ema ema(0.9, state);
+  EXPECT_EQ(state.parameters.numel(), 4 + 4 + 3 * 64 + 3);
+  EXPECT_FALSE(state.named_parameters(state.parameters).contains("stage0.weight"));
+  {
+    torch::NoGradGuard no_grad;
+    state.parameters.zero_();
+  }
+  ema.update();
+  EXPECT_TRUE(torch::equal(frozen, before));
+  EXPECT_EQ(ema.named_state().keys(), state_dict(*module).keys());
+  EXPECT_TRUE(torch::equal(ema.named_state()["stage0.weight"], before));
+}
 
 TEST(Sgd, ClipsTheWholeGradientsNorm) {
   auto module = small_module();

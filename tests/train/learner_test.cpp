@@ -59,6 +59,32 @@ TEST_P(LearnerStep, LearnsABatchByHeart) {
   EXPECT_LT(last, 0.6 * first);
 }
 
+TEST_P(LearnerStep, LeavesFrozenPartsAsTheyWere) {
+  Config config = tiny(GetParam());
+  config.model.freeze = {Part::kStem, Part::kStage2, Part::kClassifier};
+  Learner learner(config);
+  const auto states = [&] {
+    return std::vector{state_dict(*learner.network()), learner.ema()->named_state()};
+  };
+  std::vector<StateDict> before(2);
+  for (size_t i = 0; i < 2; ++i) {
+    for (const auto& item : states()[i]) before[i].insert(item.key(), item.value().clone());
+  }
+  for (int step = 0; step < 3; ++step) {
+    EXPECT_TRUE(learner.step(random_batch(8), 0.05, 1e-2).finite);
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    for (const auto& item : states()[i]) {
+      const Part part = part_of(item.key());
+      const bool frozen = part != Part::kStage1 && part != Part::kStage3 && part != Part::kStage4;
+      const bool counts = i == 0 || !item.key().ends_with("num_batches_tracked");
+      if (frozen || counts) {
+        EXPECT_EQ(torch::equal(item.value(), before[i][item.key()]), frozen) << item.key();
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, LearnerStep, testing::Values(Engine::kFolded, Engine::kBranches),
                          [](const auto& test) { return std::string(to_string(test.param)); });
 

@@ -36,6 +36,8 @@ enum class OnNonfinite { kStop, kSkip };
 enum class DeviceChoice { kAuto, kCpu, kCuda };
 enum class Precision { kFloat32, kBfloat16 };
 enum class Engine { kFolded, kBranches };
+/// A part of the network: the stem, a stage of blocks, or the classifier.
+enum class Part { kStem, kStage1, kStage2, kStage3, kStage4, kClassifier };
 
 /// The name ↔ value table of an enum that the configuration knows.
 template <typename E>
@@ -74,6 +76,14 @@ inline constexpr auto enum_names(Engine) {
   return std::array<EnumName<Engine>, 2>{
       {{Engine::kFolded, "folded"}, {Engine::kBranches, "branches"}}};
 }
+inline constexpr auto enum_names(Part) {
+  return std::array<EnumName<Part>, 6>{{{Part::kStem, "stem"},
+                                        {Part::kStage1, "stage1"},
+                                        {Part::kStage2, "stage2"},
+                                        {Part::kStage3, "stage3"},
+                                        {Part::kStage4, "stage4"},
+                                        {Part::kClassifier, "classifier"}}};
+}
 template <typename E>
 constexpr std::string_view to_string(E value) {
   for (const auto& entry : enum_names(E{})) {
@@ -106,6 +116,8 @@ struct ModelConfig {
   int64_t stem_branches = 1;
   int64_t stem_stride = 2;
   int64_t output_stride = 32;
+  std::string pretrained;
+  std::vector<Part> freeze;
 
   bool operator==(const ModelConfig&) const = default;
 
@@ -144,6 +156,12 @@ struct ModelConfig {
        8,
        32,
        {8, 16, 32}});
+    v("pretrained", pretrained,
+      {"A file of weights, folded or not, that training starts from; a classifier of other classes "
+       "is made anew. Empty: random ones."});
+    v("freeze", freeze,
+      {"Parts of the pretrained network that training leaves as they are: their parameters, and "
+       "the running statistics of their batch norms, by which they compute."});
   }
 };
 
@@ -213,6 +231,27 @@ struct AugmentConfig {
   }
 };
 
+struct LrFactors {
+  double stem = 1;
+  double stage1 = 1;
+  double stage2 = 1;
+  double stage3 = 1;
+  double stage4 = 1;
+  double classifier = 1;
+
+  bool operator==(const LrFactors&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("stem", stem, {"Of the stem.", "", 0, 1e3});
+    v("stage1", stage1, {"Of stage 1.", "", 0, 1e3});
+    v("stage2", stage2, {"Of stage 2.", "", 0, 1e3});
+    v("stage3", stage3, {"Of stage 3.", "", 0, 1e3});
+    v("stage4", stage4, {"Of stage 4.", "", 0, 1e3});
+    v("classifier", classifier, {"Of the classifier.", "", 0, 1e3});
+  }
+};
+
 struct OptimizerConfig {
   double lr = 0.1;
   double momentum = 0.9;
@@ -221,6 +260,7 @@ struct OptimizerConfig {
   double weight_decay_end = 1e-5;
   bool decay_norm_and_bias = true;
   double clip_norm = 0;
+  LrFactors lr_factors;
 
   bool operator==(const OptimizerConfig&) const = default;
 
@@ -236,6 +276,7 @@ struct OptimizerConfig {
       {"Whether norms' scales and all biases decay too (the paper: yes)."});
     v("clip_norm", clip_norm,
       {"Largest L2 norm of the whole gradient; 0: no clipping.", "", 0, 1e9});
+    v("lr_factors", lr_factors, {"Each part's learning rate is `lr` times its factor."});
   }
 };
 

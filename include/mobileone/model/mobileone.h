@@ -6,6 +6,7 @@
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
+#include <string_view>
 #include <vector>
 
 #include "mobileone/model/options.h"
@@ -52,6 +53,9 @@ class UnitImpl : public torch::nn::Module {
  public:
   explicit UnitImpl(UnitOptions options);
   torch::Tensor forward(const torch::Tensor& x);
+  /// What an unfolded unit computes in evaluation mode, by its `fold`; gradients reach x and SE's
+  /// parameters only.
+  torch::Tensor forward_folded(const torch::Tensor& x);
 
   /// The one convolution that does in evaluation what an unfolded unit's branches do: folded with
   /// their running statistics, in float64. Its weight is [Cout,Cin/groups,K,K].
@@ -85,6 +89,11 @@ class MobileOneImpl : public torch::nn::Module {
   /// The output of each stage, finest first: four tensors [N,C_s,H_s,W_s].
   std::vector<torch::Tensor> features(const torch::Tensor& x);
 
+  /// Takes the parameters of `parts` out of training, the others in. Frozen units stay in
+  /// evaluation mode: they keep, and compute with, their running statistics.
+  void freeze(const std::vector<Part>& parts);
+  void train(bool on = true) override;
+
   const std::vector<Unit>& units() const { return units_; }
   torch::nn::Linear linear() const { return linear_; }
 
@@ -98,6 +107,9 @@ class MobileOneImpl : public torch::nn::Module {
   /// The outputs of the units in `outputs`, increasing indices that end with the last unit's.
   std::vector<torch::Tensor> run(const torch::Tensor& x, const std::vector<size_t>& outputs);
 
+  bool is_frozen(std::string_view name) const;
+
+  std::vector<Part> frozen_;
   std::vector<Unit> units_;  ///< stem and every stage's units in order
   torch::nn::Linear linear_{nullptr};
 };

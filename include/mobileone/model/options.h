@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mobileone/config/config.h"
@@ -62,6 +63,10 @@ NetworkOptions network_options(const ModelConfig& config, int64_t num_classes = 
 
 /// A published variant, unfolded.
 NetworkOptions network_options(Variant variant, int64_t num_classes = 1000);
+
+/// Where a unit or a tensor of the network belongs, by its name: "stage0..." is the stem,
+/// "stage2..." a stage, "linear..." the classifier.
+Part part_of(std::string_view name);
 
 /// Every unit in order of computation: stem, then depthwise and pointwise units in turn.
 std::vector<UnitOptions> unit_table(const NetworkOptions& options);

@@ -1,13 +1,15 @@
 #pragma once
 
+#include <vector>
+
 #include "mobileone/config/config.h"
 #include "mobileone/optim/flat_state.h"
 
 namespace mobileone {
 
 /// Stochastic gradient descent as torch.optim.SGD defines it: g ← ∇ + λw, v ← μv + g (v = g at
-/// first), w ← w − η v, or with Nesterov w ← w − η (g + μv). Works on a FlatState in one fused
-/// pass.
+/// first), w ← w − η v, or with Nesterov w ← w − η (g + μv), with η times the part's factor
+/// (optimizer.lr_factors). Works on a FlatState in one fused pass.
 class Sgd {
  public:
   /// `state` must outlive the optimizer.
@@ -22,10 +24,18 @@ class Sgd {
   void load_momentum(const StateDict& momentum, const std::string& origin);
 
  private:
-  void update(int64_t begin, int64_t end, double lr, double weight_decay);
+  /// Neighbouring parameters that are updated alike.
+  struct Segment {
+    int64_t begin, end;  ///< in FlatState::parameters
+    double lr_factor;
+    bool decays;
+  };
+  static std::vector<Segment> segments_of(OptimizerConfig config, const FlatState& state);
+  void update(const Segment& segment, double lr, double weight_decay);
 
   OptimizerConfig config_;
   FlatState& state_;
+  const std::vector<Segment> segments_;
   torch::Tensor momentum_;
 };
 

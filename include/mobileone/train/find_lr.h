@@ -29,9 +29,9 @@ struct LrFindings {
   double suggested = 0;
 };
 
-/// Trains a new network as `config` says, but for the learning rate, until the test ends, the
-/// smoothed loss is four times its lowest value or a loss is not finite. Nothing is saved. Throws
-/// Error as `train` does, and if the loss never falls.
+/// Trains a new network, from model.pretrained if that is set, as `config` says, but for the
+/// learning rate, until the test ends, the smoothed loss is four times its lowest value or a loss
+/// is not finite. Nothing is saved. Throws Error as `train` does, and if the loss never falls.
 LrFindings find_learning_rate(Config config, const LrTest& test);
 
 /// What the points say; they are in the order of their rates. Throws Error if there are fewer than

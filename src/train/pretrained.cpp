@@ -1,0 +1,124 @@
+#include "mobileone/train/pretrained.h"
+
+#include <fmt/ranges.h>
+
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/model/unfold.h"
+#include "mobileone/train/training_data.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/log.h"
+
+namespace mobileone {
+namespace {
+
+/// So many images, at most an epoch, tell what batch norms will see.
+constexpr int64_t kMeasuredImages = 512;
+
+/// What a key makes of the network, in words that can be compared.
+struct Form {
+  std::string key, value;
+};
+
+std::vector<Form> forms_of(const ModelConfig& config, bool folded) {
+  const NetworkOptions network = network_options(config);
+  std::vector<int64_t> channels, blocks, branches, se_blocks;
+  for (const StageOptions& stage : network.stages) {
+    channels.push_back(stage.channels);
+    blocks.push_back(stage.blocks);
+    branches.push_back(stage.branches);
+    se_blocks.push_back(stage.se_blocks);
+  }
+  std::vector<Form> forms = {
+      {"in_channels", fmt::format("{} channels", network.in_channels)},
+      {"width_multipliers",
+       fmt::format("{} channels in the stem, {} in the stages", network.stem_channels, channels)},
+      {"depths", fmt::format("{} blocks", blocks)},
+      {"se_blocks", fmt::format("{} blocks with squeeze-and-excitation", se_blocks)}};
+  if (folded) return forms;
+  forms.push_back({"branches", fmt::format("{} branches", branches)});
+  forms.push_back({"stem_branches", fmt::format("{} branches in the stem", network.stem_branches)});
+  return forms;
+}
+
+/// Throws Error unless the weights in `file` fit the network that `model` describes. Strides and
+/// dilation have no weights and may differ.
+void require_same_form(const Checkpoint& file, const ModelConfig& model) {
+  const auto theirs = forms_of(file.config.model, file.folded()),
+             ours = forms_of(model, file.folded());
+  const std::string origin = model.pretrained;
+  for (size_t i = 0; i < ours.size(); ++i) {
+    if (theirs[i].value == ours[i].value) continue;
+    const std::string their_name = network_options(file.config.model).variant,
+                      our_name = network_options(model).variant;
+    const bool published = their_name != our_name && their_name != "custom" && our_name != "custom";
+    if (published) {
+      throw Error("model.variant: {} holds {}, the configuration says {}; set model.variant={}",
+                  origin, their_name, our_name, their_name);
+    }
+    throw Error("model.{}: {} has {}, the configuration {}; set it as the file has it", ours[i].key,
+                origin, theirs[i].value, ours[i].value);
+  }
+}
+
+/// The file's weights with the network's own classifier where the file's is of other classes.
+StateDict fit_classifier(const Checkpoint& file, const Config& config, const ImageList& images,
+                         const MobileOne& network) {
+  StateDict weights = file.ema.is_empty() ? file.weights : file.ema;
+  const auto* linear = weights.find("linear.weight");
+  const int64_t classes = linear != nullptr ? linear->size(0) : 0;
+  const bool same_names = file.class_names.empty() || images.class_names.empty() ||
+                          file.class_names == images.class_names;
+  if (classes == config.model.num_classes && same_names) return weights;
+  log::info("{}: its classifier has {} classes{}; made anew for the {} of {}",
+            config.model.pretrained, classes,
+            classes == config.model.num_classes ? " of other names" : "", config.model.num_classes,
+            images.origin);
+  StateDict fitted;
+  for (const auto& item : weights) {
+    if (!item.key().starts_with("linear.")) fitted.insert(item.key(), item.value());
+  }
+  fitted.insert("linear.weight", network->linear()->weight.detach());
+  fitted.insert("linear.bias", network->linear()->bias.detach());
+  return fitted;
+}
+
+std::vector<torch::Tensor> images_to_measure(const Config& config, const ImageList& list) {
+  Loader loader(list, training_loader_options(config));
+  loader.start_epoch(0, training_transform(config, 0));
+  std::vector<torch::Tensor> batches;
+  for (int64_t images = 0; images < kMeasuredImages;) {
+    const auto batch = loader.next();
+    if (!batch) break;
+    images += batch->images.size(0);
+    batches.push_back(batch->images);
+  }
+  if (batches.empty()) throw Error("{}: no readable image in it", list.origin);
+  return batches;
+}
+
+}  // namespace
+
+void load_pretrained(const Config& config, const ImageList& images, Learner& learner) {
+  const std::string& path = config.model.pretrained;
+  if (path.empty()) return;
+  const Checkpoint file = load_checkpoint(path);
+  require_same_form(file, config.model);
+  MobileOne& network = learner.network();
+  const StateDict weights = fit_classifier(file, config, images, network);
+  if (file.folded()) {
+    NetworkOptions options = network->options;
+    options.folded = true;
+    MobileOne folded(options);
+    load_state_dict(*folded, weights, path);
+    folded->to(learner.device());
+    folded->eval();
+    unfold(folded, images_to_measure(config, images), network);
+  } else {
+    load_state_dict(*network, weights, path);
+  }
+  if (learner.ema() != nullptr) learner.ema()->load(state_dict(*network), path);
+  log::info("starting from the weights in {}{}", path,
+            file.folded() ? ", which are folded: branches were put back" : "");
+}
+
+}  // namespace mobileone
