@@ -11,6 +11,7 @@
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/foreign.h"
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/options.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
 
@@ -84,8 +85,7 @@ void warn_of_what_is_lost(const ConvertOptions& options, const ModelConfig& mode
   if (model.stem_stride == 2 && model.output_stride == 32) return;
   log::warning(
       "{}: no state dict tells that stem_stride is {} and output_stride {}, which its reader has "
-      "to "
-      "know; a checkpoint (without --dialect) or .safetensors does",
+      "to know; a checkpoint (without --dialect) or .safetensors does",
       options.output, model.stem_stride, model.output_stride);
 }
 
@@ -122,15 +122,6 @@ void convert(const ConvertOptions& options) {
              set, options.input);
 }
 
-template <typename T>
-void add_choice(CLI::App& command, const std::string& flag, std::optional<T>& choice,
-                const std::map<std::string, T>& names, const std::string& description) {
-  command
-      .add_option_function<std::string>(
-          flag, [&choice, names](const std::string& name) { choice = names.at(name); }, description)
-      ->check(CLI::IsMember(names));
-}
-
 }  // namespace
 
 void add_convert(CLI::App& app) {
@@ -142,18 +133,20 @@ void add_convert(CLI::App& app) {
       ->add_option("output", options->output,
                    "File to write: .pth, .pt, .bin, .pth.tar or .safetensors")
       ->required();
-  std::map<std::string, Dialect> dialects;
-  for (const auto& entry : enum_names(Dialect{})) dialects.emplace(entry.name, entry.value);
-  add_choice(*command, "--dialect", options->dialect, dialects,
-             "Write weights alone, under these names [.pth, ...: a checkpoint of this program; "
-             ".safetensors: apple]");
+  add_enum_option(
+      *command, "--dialect", options->dialect,
+      "Write weights alone, under these names [.pth, ...: a checkpoint of this program; "
+      ".safetensors: apple]");
   command->add_flag("--folded", options->folded, "Fold the branches first");
-  add_choice<torch::ScalarType>(*command, "--dtype", options->dtype,
-                                {{"float32", torch::kFloat32},
-                                 {"float16", torch::kFloat16},
-                                 {"bfloat16", torch::kBFloat16},
-                                 {"float64", torch::kFloat64}},
-                                "Numbers to write [the input's]");
+  const std::map<std::string, torch::ScalarType> types = {{"float32", torch::kFloat32},
+                                                          {"float16", torch::kFloat16},
+                                                          {"bfloat16", torch::kBFloat16},
+                                                          {"float64", torch::kFloat64}};
+  command
+      ->add_option_function<std::string>(
+          "--dtype", [options, types](const std::string& name) { options->dtype = types.at(name); },
+          "Numbers to write [the input's]")
+      ->check(CLI::IsMember(types));
   command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
   command->callback([options] { convert(*options); });
 }

@@ -15,7 +15,7 @@ namespace {
 
 struct ExportOptions {
   std::string input, output;
-  ExportFormat format = ExportFormat::kTorchScript;
+  std::optional<ExportFormat> format;  // empty: as the output's name says
   ExportType type = ExportType::kFloat32;
   bool raw_weights = false, frozen = false, with_preprocessing = false;
 };
@@ -27,29 +27,32 @@ std::optional<ExportFormat> named_format(const std::filesystem::path& path) {
   return std::nullopt;
 }
 
-void require_sense(const ExportOptions& options) {
+/// Throws Error where the options contradict each other.
+ExportFormat format_of(const ExportOptions& options) {
   if (options.input == options.output) {
     throw Error("{}: would be overwritten; name another --output", options.output);
   }
   const auto named = named_format(options.output);
-  if (named && *named != options.format) {
+  if (named && options.format && named != options.format) {
     throw Error("{}: the name says {}, --format says {}; change one of them", options.output,
-                to_string(*named), to_string(options.format));
+                to_string(*named), to_string(*options.format));
   }
-  if (options.frozen && options.format == ExportFormat::kOnnx) {
+  const auto format = options.format.value_or(named.value_or(ExportFormat::kTorchScript));
+  if (options.frozen && format == ExportFormat::kOnnx) {
     throw Error("--freeze: is for TorchScript; the weights of ONNX are constants without it");
   }
+  return format;
 }
 
 void export_network(const ExportOptions& options) {
-  require_sense(options);
+  const ExportFormat format = format_of(options);
   const Checkpoint checkpoint = load_checkpoint(options.input);
   if (!checkpoint.folded()) fmt::print("{}: is not folded; folding it first\n", options.input);
   const MobileOne folded = fold_for_export(
       make_network(checkpoint, options.input, !options.raw_weights), options.type, options.input);
   const auto preprocessing =
       options.with_preprocessing ? Preprocessing::kInside : Preprocessing::kOutside;
-  if (options.format == ExportFormat::kOnnx) {
+  if (format == ExportFormat::kOnnx) {
     export_onnx(folded, checkpoint, options.input, options.output, preprocessing);
     fmt::print("{}: written\n", options.output);
     return;
@@ -68,21 +71,15 @@ void add_export(CLI::App& app) {
   auto* command = app.add_subcommand("export", "Write a network as branchless TorchScript or ONNX");
   command->add_option("checkpoint", options->input, "Checkpoint or published weights")->required();
   command->add_option("-o,--output", options->output, "File to write")->required();
-  auto* format = add_enum_option(*command, "--format", options->format,
-                                 "Form of the file [by its name: .pt or .onnx]");
-  format->default_str("");
+  add_enum_option(*command, "--format", options->format,
+                  "Form of the file [by its name, else torchscript]");
   add_enum_option(*command, "--dtype", options->type, "Type of weights and activations");
   command->add_flag("--with-preprocessing", options->with_preprocessing,
                     "Take uint8 images [N,H,W,3], cropped already, and give probabilities");
   command->add_flag("--freeze", options->frozen,
                     "Turn TorchScript's weights into constants of its code");
   command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
-  command->callback([options, format] {
-    if (format->count() == 0) {
-      options->format = named_format(options->output).value_or(ExportFormat::kTorchScript);
-    }
-    export_network(*options);
-  });
+  command->callback([options] { export_network(*options); });
 }
 
 }  // namespace mobileone::cli

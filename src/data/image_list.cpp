@@ -196,12 +196,17 @@ void require_labels_below(const ImageList& list, int64_t num_classes) {
   }
 }
 
+bool are_same_classes(const std::vector<std::string>& expected,
+                      const std::vector<std::string>& found) {
+  const auto& imagenet = imagenet_classes();
+  return expected.empty() || found.empty() || expected == found ||
+         (expected == imagenet.names && found == imagenet.ids);
+}
+
 void require_same_classes(const std::vector<std::string>& expected,
                           const std::string& expected_origin, const ImageList& list) {
   const auto& found = list.class_names;
-  if (expected.empty() || found.empty() || expected == found) return;
-  const auto& imagenet = imagenet_classes();
-  if (expected == imagenet.names && found == imagenet.ids) return;
+  if (are_same_classes(expected, found)) return;
   std::string differences;
   int named = 0;
   const size_t count = std::max(expected.size(), found.size());

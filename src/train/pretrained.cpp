@@ -66,8 +66,7 @@ StateDict fit_classifier(const Checkpoint& file, const Config& config, const Ima
   StateDict weights = file.ema.is_empty() ? file.weights : file.ema;
   const auto* linear = weights.find("linear.weight");
   const int64_t classes = linear != nullptr ? linear->size(0) : 0;
-  const bool same_names = file.class_names.empty() || images.class_names.empty() ||
-                          file.class_names == images.class_names;
+  const bool same_names = are_same_classes(file.class_names, images.class_names);
   if (classes == config.model.num_classes && same_names) return weights;
   log::info("{}: its classifier has {} classes{}; made anew for the {} of {}",
             config.model.pretrained, classes,

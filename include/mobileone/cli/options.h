@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "mobileone/config/config.h"
@@ -22,9 +23,9 @@ inline CLI::Validator number_range(double least, double most) {
       range);
 }
 
-/// An option that takes one of an enum's names.
-template <typename E>
-CLI::Option* add_enum_option(CLI::App& command, const std::string& flag, E& value,
+/// An option that takes one of an enum's names. `Target` is E or std::optional<E>.
+template <typename E, typename Target>
+CLI::Option* add_name_option(CLI::App& command, const std::string& flag, Target& value,
                              const std::string& description) {
   std::map<std::string, E> names;
   std::string list;
@@ -36,8 +37,22 @@ CLI::Option* add_enum_option(CLI::App& command, const std::string& flag, E& valu
       .add_option_function<std::string>(
           flag, [&value, names](const std::string& name) { value = names.at(name); },
           description + ": " + list)
-      ->check(CLI::IsMember(names))
+      ->check(CLI::IsMember(names));
+}
+
+/// An option for an enum that has a default.
+template <typename E>
+CLI::Option* add_enum_option(CLI::App& command, const std::string& flag, E& value,
+                             const std::string& description) {
+  return add_name_option<E>(command, flag, value, description)
       ->default_str(std::string(to_string(value)));
+}
+
+/// The same for one that stays empty if it is not given.
+template <typename E>
+CLI::Option* add_enum_option(CLI::App& command, const std::string& flag, std::optional<E>& value,
+                             const std::string& description) {
+  return add_name_option<E>(command, flag, value, description);
 }
 
 }  // namespace mobileone::cli

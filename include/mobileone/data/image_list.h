@@ -28,17 +28,21 @@ struct ImageList {
 /// Images are not opened. Throws Error naming the folder, or file and line.
 ImageList read_image_list(const std::string& path);
 
-/// SHA-1 of labels and paths (relative to the data set) in their order, as hexadecimal digits: equal
-/// for a copy of the set elsewhere. Pixels are not looked at.
+/// SHA-1 of labels and paths (relative to the data set) in their order, as hexadecimal digits:
+/// equal for a copy of the set elsewhere. Pixels are not looked at.
 std::string fingerprint(const ImageList& list);
 
 /// Throws Error naming the first sample whose label a network of `num_classes` outputs lacks.
 void require_labels_below(const ImageList& list, int64_t num_classes);
 
-/// Throws Error listing the differences unless the names of two sets of classes are the same in the
-/// same order; `expected_origin` says where the first ones come from. ImageNet's class folders, which
-/// are named by id, are the classes that published weights name in words. Where either side has no
-/// names there is nothing to compare.
+/// Whether the names of two sets of classes are the same in the same order. ImageNet's class
+/// folders, which are named by id, are the classes that published weights name in words. Where
+/// either side has no names there is nothing to compare.
+bool are_same_classes(const std::vector<std::string>& expected,
+                      const std::vector<std::string>& found);
+
+/// Throws Error listing the differences unless they are so; `expected_origin` says where the first
+/// ones come from.
 void require_same_classes(const std::vector<std::string>& expected,
                           const std::string& expected_origin, const ImageList& list);
 
