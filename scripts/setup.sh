@@ -15,8 +15,9 @@ PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
           libopencv-core-dev libopencv-imgcodecs-dev libjpeg-dev
           libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
           libhwy-dev libbenchmark-dev libprotozero-dev)
-# What tests and scripts/*.py use; timm without what it asks for: torchvision brings another torch.
+# What tests and scripts/*.py use.
 PYTHON_PACKAGES=(numpy jsonschema tensorboard safetensors huggingface_hub onnx onnxruntime openvino)
+# Without what they ask for: torchvision, which brings another torch.
 PYTHON_PACKAGES_ALONE=(timm)
 
 say() { printf 'setup: %s\n' "$*"; }

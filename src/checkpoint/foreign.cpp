@@ -96,10 +96,7 @@ void describe(Checkpoint& checkpoint, const Recognized& found, const std::string
   } catch (const Error& error) {
     throw Error("{}: {}", origin, error.what());
   }
-  if (found.dialect == Dialect::kCoreNet) {
-    checkpoint.config.data.mean = {0, 0, 0};
-    checkpoint.config.data.std = {1, 1, 1};
-  }
+  checkpoint.config.data = published_data(found.dialect);
   const auto& names = imagenet_classes().names;
   if (checkpoint.config.model.num_classes == static_cast<int64_t>(names.size())) {
     checkpoint.class_names = names;
@@ -140,6 +137,15 @@ Metadata metadata_of(const Checkpoint& checkpoint, Dialect dialect) {
 }
 
 }  // namespace
+
+DataConfig published_data(Dialect dialect) {
+  DataConfig data;
+  if (dialect == Dialect::kCoreNet) {
+    data.mean = {0, 0, 0};
+    data.std = {1, 1, 1};
+  }
+  return data;
+}
 
 Checkpoint read_foreign(const Value& file, const std::string& origin) {
   auto weights = find_dict(file, kWeightsEntries), average = find_dict(file, kAverageEntries);

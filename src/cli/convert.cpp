@@ -7,11 +7,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/foreign.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/cli/options.h"
+#include "mobileone/config/difference.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
 
@@ -55,13 +57,13 @@ torch::ScalarType dtype_of(const Checkpoint& checkpoint) {
 }
 
 /// In a memory of its own: what was a slice of something larger is not written with all of it.
-torch::Tensor converted(const std::string& name, const torch::Tensor& tensor,
-                        torch::ScalarType dtype) {
+torch::Tensor converted(const torch::Tensor& tensor, torch::ScalarType dtype,
+                        const std::string& place) {
   if (!tensor.is_floating_point()) return tensor.clone(torch::MemoryFormat::Contiguous);
   const auto rounded =
       tensor.to(dtype, /*non_blocking=*/false, /*copy=*/true, torch::MemoryFormat::Contiguous);
   if (!torch::equal(rounded.isfinite(), tensor.isfinite())) {
-    throw Error("{}: has numbers beyond the largest {}; choose another --dtype", name,
+    throw Error("{} has numbers beyond the largest {}; choose another --dtype", place,
                 torch::toString(dtype));
   }
   return rounded;
@@ -77,16 +79,31 @@ void prepare(Checkpoint& checkpoint, const ConvertOptions& options) {
     checkpoint.weights = state_dict(*fold(network));
   }
   for (auto& item : checkpoint.weights) {
-    item.value() = converted(item.key(), item.value(), dtype.value_or(item.value().scalar_type()));
+    item.value() = converted(item.value(), dtype.value_or(item.value().scalar_type()),
+                             options.input + ": " + item.key());
   }
 }
 
-void warn_of_what_is_lost(const ConvertOptions& options, const ModelConfig& model) {
-  if (model.stem_stride == 2 && model.output_stride == 32) return;
+/// Warns of what a state dict does not tell and its reader will take to be otherwise.
+void warn_of_what_is_lost(const Config& config, Dialect dialect, const std::string& output) {
+  Config assumed, actual;
+  assumed.data = actual.data = published_data(dialect);
+  actual.model.stem_stride = config.model.stem_stride;
+  actual.model.output_stride = config.model.output_stride;
+  actual.data.eval_resize = config.data.eval_resize;
+  actual.data.eval_crop = config.data.eval_crop;
+  actual.data.mean = config.data.mean;
+  actual.data.std = config.data.std;
+  actual.data.interpolation = config.data.interpolation;
+  std::vector<std::string> lost;
+  for (const auto& [key, ours, theirs] : differences(actual, assumed)) {
+    lost.push_back(fmt::format("{} is {} (assumed: {})", key, ours, theirs));
+  }
+  if (lost.empty()) return;
   log::warning(
-      "{}: no state dict tells that stem_stride is {} and output_stride {}, which its reader has "
-      "to know; a checkpoint (without --dialect) or .safetensors does",
-      options.output, model.stem_stride, model.output_stride);
+      "{}: a bare state dict does not tell that {}; .safetensors and checkpoints (without "
+      "--dialect) do",
+      output, fmt::join(lost, ", "));
 }
 
 /// Returns what was written.
@@ -100,7 +117,7 @@ std::string write(const Checkpoint& checkpoint, const ConvertOptions& options,
   if (container == Container::kSafetensors) {
     write_safetensors_weights(options.output, checkpoint, dialect);
   } else {
-    warn_of_what_is_lost(options, checkpoint.config.model);
+    warn_of_what_is_lost(checkpoint.config, dialect, options.output);
     write_torch_weights(options.output, checkpoint, dialect);
   }
   return fmt::format("weights, as {} names them,", to_string(dialect));

@@ -112,7 +112,8 @@ void check_ranges(ModelConfig config) {
     };
     if constexpr (std::is_same_v<F, int64_t>) {
       check(field);
-    } else if constexpr (requires { field.begin(); }) {
+    } else if constexpr (std::is_same_v<F, std::vector<int64_t>> ||
+                         std::is_same_v<F, std::vector<double>>) {
       for (const auto value : field) check(value);
     }
   });

@@ -102,21 +102,31 @@ TEST(Convert, FoldsInFloat64AndRoundsOnce) {
 }
 
 TEST(Convert, HalfPrecisionWeightsFold) {
-  const std::string half = shop().path("half.pth"), folded = shop().path("half_folded.pth");
+  const std::string half = shop().path("float16.pth"), folded = shop().path("float16_folded.pth");
   convert({shop().path("run/best.pth"), half, "--dialect", "timm", "--dtype", "float16"});
   const auto outcome = run_program({"reparam", half, "-o", folded});
   EXPECT_EQ(outcome.status, 0) << outcome.errors;
 }
 
-TEST(Convert, SaysWhatAStateDictCannotTell) {
-  const std::string out = shop().path("stride.pth");
+TEST(Convert, SaysWhatAStateDictDoesNotTell) {
+  const std::string out = shop().path("stride.pth"), safe = shop().path("stride.safetensors");
   ASSERT_EQ(run_program(shop().training("stride_run", {"model.stem_stride=1"})).status, 0);
   const std::string best = shop().path("stride_run/best.pth");
-  const auto outcome = run_program({"convert", best, out, "--dialect", "timm"});
-  EXPECT_EQ(outcome.status, 0) << outcome.errors;
-  EXPECT_NE(outcome.errors.find("stem_stride is 1"), std::string::npos) << outcome.errors;
-  convert({best, shop().path("stride.safetensors"), "--dialect", "timm"});
-  EXPECT_EQ(load_checkpoint(shop().path("stride.safetensors")).config.model.stem_stride, 1);
+  const auto timm = run_program({"convert", best, out, "--dialect", "timm"});
+  EXPECT_EQ(timm.status, 0);
+  EXPECT_NE(timm.errors.find("does not tell that model.stem_stride is 1 (assumed: 2), "
+                             "data.eval_resize is 32 (assumed: 256), data.eval_crop is 32 "
+                             "(assumed: 224); "),
+            std::string::npos)
+      << timm.errors;
+  const auto corenet = run_program({"convert", best, out, "--dialect", "corenet"});
+  EXPECT_NE(corenet.errors.find("data.mean is [0.485, 0.456, 0.406] (assumed: [0, 0, 0])"),
+            std::string::npos)
+      << corenet.errors;
+  const auto kept = run_program({"convert", best, safe, "--dialect", "corenet"});
+  EXPECT_EQ(kept.errors, "");
+  EXPECT_EQ(load_checkpoint(safe).config.model.stem_stride, 1);
+  EXPECT_EQ(load_checkpoint(safe).config.data.mean, DataConfig().mean);
 }
 
 TEST(Convert, RefusesInOneLine) {
