@@ -128,13 +128,14 @@ exec {script} "$@" --classes {len(WNIDS)} --train {len(WNIDS) * TRAIN} --val {le
 
 def has_python() -> bool:
     python = ROOT / ".deps/venv/bin/python"
-    check = [python, "-c", "import torch, PIL"]
+    check = [python, "-c", "import torch, PIL, onnxruntime, openvino"]
     return python.exists() and subprocess.run(check, stderr=subprocess.DEVNULL).returncode == 0
 
 
 if __name__ == "__main__":
     if not has_python():
-        print("skipped: needs Python with torch and Pillow in .deps/venv: scripts/setup.sh")
+        print("skipped: needs Python with torch, Pillow, onnxruntime and openvino in .deps/venv: "
+              "scripts/setup.sh")
         sys.exit(0)
     PROGRAM, CLASSIFY = (str(Path(argument).resolve()) for argument in sys.argv[1:3])
     unittest.main(argv=sys.argv[:1])

@@ -222,6 +222,13 @@ TEST(OnnxFiles, HoldOneConvolutionAUnitAndEachParameterOnce) {
   EXPECT_EQ(bytes_of_weights, parameters * sizeof(float));
 }
 
+TEST(OnnxFiles, PreprocessingInsideNeedsColour) {
+  Checkpoint checkpoint = described(Variant::kS0);
+  checkpoint.config.model.in_channels = 1;
+  const MobileOne folded = fold(MobileOne(network_options(checkpoint.config.model)));
+  EXPECT_THROW(to_onnx(folded, checkpoint, "test.pth", Preprocessing::kInside), Error);
+}
+
 TEST(OnnxFiles, WeightsThatFloat16CannotHoldAreNamed) {
   torch::NoGradGuard no_grad;
   MobileOne network = calibrated(described(Variant::kS0));
