@@ -97,6 +97,12 @@ Config random_config(uint64_t seed) {
   Config config;
   config.visit(Randomiser(seed));
   config.model.se_blocks = {};
+  config.model.pretrained += "weights.pth";
+  if (seed % 2 == 0) {
+    config.model.freeze = {};
+  } else {
+    config.optimizer.lr_factors = {};
+  }
   config.model.output_stride = 16;
   config.augment.color_jitter[3] /= 2;
   std::ranges::sort(config.augment.crop_area);

@@ -128,7 +128,7 @@ TEST_F(Pretrained, AFoldedFileGetsBranches) {
 }
 
 TEST_F(Pretrained, NetworksOfAnotherFormAreRefusedByTheKey) {
-  const std::string& path = config.model.pretrained;
+  const std::string path = config.model.pretrained;
   file.config.model.depths = {1, 1, 3, 1};
   EXPECT_EQ(error(), "model.depths: " + path +
                          " has [1, 1, 3, 1] blocks, the configuration [1, 1, 1, 1] blocks; set it "
