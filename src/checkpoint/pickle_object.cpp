@@ -1,118 +1,172 @@
 #include "pickle_object.h"
 
-#include <ATen/ops/empty.h>
-
 #include <algorithm>
 
 #include "byte_cursor.h"
+#include "pickle_format.h"
 
 namespace mobileone {
+
+/// An object's value, and what it adds to those that hold it.
+struct Finished {
+  Value value;
+  size_t weight = 1;
+  int levels = 0;
+};
+
 namespace {
 
-constexpr int kMaxDepth = 64;
+constexpr int kMaxLevels = 64;
+constexpr size_t kBytesOfWeight = 16;  // of a text, for each unit of weight
+constexpr size_t kTensorWeight = 16;   // of a name and a tensor that sharing may multiply
 
-class Converter {
+size_t text_weight(std::string_view text) { return text.size() / kBytesOfWeight; }
+
+void add_weight(size_t& sum, size_t weight) {
+  sum += weight;
+  if (sum > kMaxPickledValues) throw Error("it holds more than {} values", kMaxPickledValues);
+}
+
+void check_levels(int levels) {
+  if (levels > kMaxLevels) throw Error("it is nested more than {} levels deep", kMaxLevels);
+}
+
+const std::string& text_key(Object* key) { return expect<std::string>(key, "an attribute's name"); }
+
+std::string dict_key(const Object& object) {
+  if (const auto* number = std::get_if<int64_t>(&object.content)) return std::to_string(*number);
+  const auto* text = std::get_if<std::string>(&object.content);
+  if (!text) throw Error("a dict's key is neither text nor an integer");
+  return *text;
+}
+
+/// Makes an object's value, and those of the objects in it, each once.
+class Finisher {
  public:
-  Value convert(const Object& object, int depth) {
-    weigh(1);
-    if (depth > kMaxDepth) throw Error("it is nested more than {} levels deep", kMaxDepth);
-    return std::visit([&](const auto& content) { return convert(content, depth); }, object.content);
+  const Finished& finish(Object& object, int depth) {
+    check_levels(depth);
+    if (!object.finished) {
+      Finished made;
+      made.value = std::visit([&](const auto& content) { return value_of(content, depth, made); },
+                              object.content);
+      object.finished = std::make_unique<const Finished>(std::move(made));
+    }
+    check_levels(depth + object.finished->levels);
+    return *object.finished;
   }
 
  private:
-  Value convert(std::monostate, int) { return {}; }
-  Value convert(bool content, int) { return content; }
-  Value convert(int64_t content, int) { return content; }
-  Value convert(double content, int) { return content; }
-  Value convert(const at::Tensor& content, int) { return content; }
-  Value convert(const ListObject& list, int depth) { return convert(list.items, depth); }
-  Value convert(const TupleObject& tuple, int depth) { return convert(tuple.items, depth); }
-  Value convert(StorageType, int) { throw Error("a storage type stands where a value belongs"); }
-  Value convert(const StorageObject&, int) {
-    throw Error("a storage stands where a value belongs");
-  }
-  Value convert(Callable, int) { throw Error("a function stands where a value belongs"); }
+  Value value_of(std::monostate, int, Finished&) { return {}; }
+  Value value_of(bool content, int, Finished&) { return content; }
+  Value value_of(int64_t content, int, Finished&) { return content; }
+  Value value_of(double content, int, Finished&) { return content; }
+  Value value_of(const at::Tensor& content, int, Finished&) { return content; }
+  Value value_of(at::ScalarType content, int, Finished&) { return python_name(content); }
 
-  Value convert(const std::string& content, int) {
-    weigh_text(content);
+  Value value_of(const std::string& content, int, Finished& made) {
+    add_weight(made.weight, text_weight(content));
     return content;
   }
 
-  Value convert(const Objects& items, int depth) {
-    Value::List list;
-    for (const Object* item : items) list.push_back(convert(*item, depth + 1));
-    return list;
+  Value value_of(const ListObject& list, int depth, Finished& made) {
+    return list_of(list.items, depth, made);
+  }
+  Value value_of(const TupleObject& tuple, int depth, Finished& made) {
+    return list_of(tuple.items, depth, made);
   }
 
-  Value convert(const DictObject& object, int depth) {
+  Value value_of(const DictObject& object, int depth, Finished& made) {
     Value::Dict dict;
     for (const auto& [key, item] : object.items) {
-      std::string name = convert_key(*key);
+      std::string name = dict_key(*key);
       if (dict.contains(name)) throw Error("a dict has the key '{}' twice", printable(name));
-      dict.insert(std::move(name), convert(*item, depth + 1));
+      add_weight(made.weight, text_weight(name));
+      dict.insert(std::move(name), part(*item, depth, made));
     }
     return dict;
   }
 
-  std::string convert_key(const Object& object) {
-    if (const auto* number = std::get_if<int64_t>(&object.content)) return std::to_string(*number);
-    const auto* text = std::get_if<std::string>(&object.content);
-    if (!text) throw Error("a dict's key is neither text nor an integer");
-    weigh_text(*text);
-    return *text;
+  // Of the rest there is no value.
+  Value value_of(const ModuleObject&, int, Finished&) {
+    throw Error("a module stands where a value belongs");
+  }
+  Value value_of(ModuleClass, int, Finished&) {
+    throw Error("a class stands where a value belongs");
+  }
+  Value value_of(StorageType, int, Finished&) {
+    throw Error("a storage type stands where a value belongs");
+  }
+  Value value_of(const StorageObject&, int, Finished&) {
+    throw Error("a storage stands where a value belongs");
+  }
+  Value value_of(Callable, int, Finished&) {
+    throw Error("a function stands where a value belongs");
   }
 
-  void weigh_text(const std::string& text) { weigh(text.size() / 64); }
+  Value list_of(const Objects& items, int depth, Finished& made) {
+    Value::List list;
+    for (Object* item : items) list.push_back(part(*item, depth, made));
+    return list;
+  }
 
-  void weigh(size_t weight) {
-    weight_ += weight;
-    if (weight_ > kMaxPickledValues) throw Error("it holds more than {} values", kMaxPickledValues);
+  Value part(Object& object, int depth, Finished& whole) {
+    const Finished& made = finish(object, depth + 1);
+    add_weight(whole.weight, made.weight);
+    whole.levels = std::max(whole.levels, made.levels + 1);
+    return made.value;
+  }
+};
+
+class ModuleWalk {
+ public:
+  void visit(const ModuleObject& module, const std::string& prefix, int depth) {
+    check_levels(depth);
+    if (!module.attributes) return;
+    for (const auto& [key, item] : std::get<DictObject>(module.attributes->content).items) {
+      const std::string& attribute = text_key(key);
+      add_weight(weight_, 1 + text_weight(prefix) + text_weight(attribute));
+      if (const auto* tensor = std::get_if<at::Tensor>(&item->content)) {
+        add(prefix + attribute, *tensor);
+      } else if (const auto* inner = std::get_if<ModuleObject>(&item->content)) {
+        visit(*inner, prefix + attribute + ".", depth + 1);
+      }
+    }
+  }
+
+  Value::Tensors tensors;
+
+ private:
+  void add(std::string name, const at::Tensor& tensor) {
+    add_weight(weight_, kTensorWeight);
+    if (tensors.contains(name)) throw Error("a module has '{}' twice", printable(name));
+    tensors.insert(std::move(name), tensor);
   }
 
   size_t weight_ = 0;
 };
 
-std::vector<int64_t> integers(Object* tuple) {
-  std::vector<int64_t> numbers;
-  for (Object* item : expect<TupleObject>(tuple, "a tuple of integers").items) {
-    numbers.push_back(expect<int64_t>(item, "an integer"));
-  }
-  return numbers;
-}
-
-/// Throws unless a view lies within a storage of `available` elements and has no more elements than
-/// that (one that was expanded could swell to any size when it is copied).
-void check_view(int64_t offset, const std::vector<int64_t>& sizes,
-                const std::vector<int64_t>& strides, int64_t available) {
-  int64_t count = 1, last = offset;
-  bool valid = offset >= 0 && sizes.size() == strides.size() && sizes.size() <= kMaxDimensions;
-  for (size_t i = 0; valid && i < sizes.size(); ++i) {
-    const int64_t extent = std::max<int64_t>(sizes[i], 1);
-    int64_t reach = 0;
-    valid = sizes[i] >= 0 && strides[i] >= 0 && !__builtin_mul_overflow(count, extent, &count) &&
-            !__builtin_mul_overflow(extent - 1, strides[i], &reach) &&
-            !__builtin_add_overflow(last, reach, &last);
-  }
-  const bool empty = std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
-  valid = valid && (empty ? offset <= available : last < available && count <= available);
-  if (!valid) {
-    throw Error("a tensor is larger than its storage of {} elements, or lies outside it",
-                available);
-  }
-}
-
 }  // namespace
 
-at::Tensor rebuild_tensor(const Objects& arguments) {
-  // Then follow requires_grad and hooks; a seventh argument would mark the values as negated.
-  if (arguments.size() != 6) throw Error("a tensor was expected to be made of 6 arguments");
-  const auto& [storage, dtype] = expect<StorageObject>(arguments[0], "a tensor's storage");
-  const int64_t offset = expect<int64_t>(arguments[1], "a storage offset");
-  const auto sizes = integers(arguments[2]), strides = integers(arguments[3]);
-  check_view(offset, sizes, strides, storage.nbytes() / at::elementSize(dtype));
-  return at::empty({0}, dtype).set_(storage, offset, sizes, strides);
+Object::Object(Content new_content) : content(std::move(new_content)) {}
+Object::~Object() = default;
+
+size_t object_weight(const Object::Content& content) {
+  if (const auto* text = std::get_if<std::string>(&content)) return text_weight(*text);
+  if (const auto* dict = std::get_if<DictObject>(&content)) return dict->items.size();
+  return 0;
 }
 
-Value to_value(const Object& object) { return Converter().convert(object, 0); }
+const Objects& expect_items(Object* object, const char* what) {
+  if (const auto* list = std::get_if<ListObject>(&object->content)) return list->items;
+  return expect<TupleObject>(object, what).items;
+}
+
+Value to_value(Object& object) { return Finisher().finish(object, 0).value; }
+
+Value::Tensors module_tensors(Object& object) {
+  ModuleWalk walk;
+  walk.visit(expect<ModuleObject>(&object, "a module"), "", 0);
+  return std::move(walk.tensors);
+}
 
 }  // namespace mobileone

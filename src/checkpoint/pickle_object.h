@@ -4,6 +4,8 @@
 #include <c10/core/Storage.h>
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -15,7 +17,7 @@
 namespace mobileone {
 
 /// At most so many values in a pickle, and so much weight in what it says (see `to_value`).
-inline constexpr size_t kMaxPickledValues = 1 << 22;
+inline constexpr size_t kMaxPickledValues = 1 << 20;
 
 struct Object;
 using Objects = std::vector<Object*>;
@@ -29,21 +31,53 @@ struct TupleObject {
 struct DictObject {
   std::vector<std::pair<Object*, Object*>> items;
 };
-struct StorageType {
-  at::ScalarType dtype;
+/// A module of a TorchScript archive.
+struct ModuleObject {
+  Object* attributes = nullptr;  // a dict; none yet
 };
+/// A class of a TorchScript archive, of which there is nothing but the name.
+struct ModuleClass {};
+
+/// What a storage is said to hold; nothing where it is bytes of any kind (UntypedStorage).
+struct StorageType {
+  std::optional<at::ScalarType> dtype;
+};
+/// So many bytes of a storage, from `begin`.
 struct StorageObject {
   at::Storage storage;
-  at::ScalarType dtype;
+  std::optional<at::ScalarType> dtype;
+  int64_t begin, size;
 };
-enum class Callable { kOrderedDict, kSize, kRebuildTensor, kRebuildParameter };
+
+/// The functions and classes that weights need called; what they do is in pickle_call.cpp.
+enum class Callable {
+  kDict,
+  kSequence,
+  kEncode,
+  kByteArray,
+  kDevice,
+  kFirstArgument,
+  kRebuildTensor,
+  kRebuildTensorV2,
+  kRebuildTensorV3,
+  kRebuildFromType,
+  kTensor,
+};
+
+struct Finished;
 
 /// A Python object while a pickle still builds it. Unlike a Value it may be shared, be changed
 /// after it was put somewhere, and contain itself; so objects refer to each other without owning.
 struct Object {
-  std::variant<std::monostate, bool, int64_t, double, std::string, at::Tensor, ListObject,
-               TupleObject, DictObject, StorageType, StorageObject, Callable>
-      content;
+  using Content = std::variant<std::monostate, bool, int64_t, double, std::string, at::Tensor,
+                               at::ScalarType, ListObject, TupleObject, DictObject, ModuleObject,
+                               ModuleClass, StorageType, StorageObject, Callable>;
+
+  explicit Object(Content new_content);
+  ~Object();
+
+  Content content;
+  std::unique_ptr<const Finished> finished;  // see to_value
 };
 
 /// The content as a T; throws Error unless it is one, calling it `what`.
@@ -53,13 +87,21 @@ T& expect(Object* object, const char* what) {
   throw Error("{} was expected", what);
 }
 
-/// What `torch._utils._rebuild_tensor_v2` returns: a view of a storage, checked to lie within it.
-at::Tensor rebuild_tensor(const Objects& arguments);
+/// What the items of a list or tuple are; throws Error for anything else, calling it `what`.
+const Objects& expect_items(Object* object, const char* what);
 
-/// The finished object and all in it. Throws Error for more than 64 levels (which objects that
-/// contain themselves have), for repeated keys, and for what is no value (a storage, a class).
-/// Shared objects become several values: a value weighs one, and more if it is a long text, and the
-/// sum is limited so that sharing cannot swell a small file.
-Value to_value(const Object& object);
+/// What an object weighs beyond one: a text by its length, a dict by what was put into it at once.
+size_t object_weight(const Object::Content& content);
+
+/// The finished object and all in it. What is shared stays shared, so that this takes memory in
+/// proportion to the objects; but it is weighed as the tree that a reader walks: a value weighs
+/// one, and more if it is a long text. Throws Error for too much weight, for more than 64 levels
+/// (which objects that contain themselves have), for repeated keys, and for what is no value (a
+/// storage, a class).
+Value to_value(Object& object);
+
+/// The tensors of a TorchScript module and of those in it by qualified name ("stage0.0.weight").
+/// Attributes that are neither tensors nor modules are left out. Throws Error as `to_value` does.
+Value::Tensors module_tensors(Object& object);
 
 }  // namespace mobileone

@@ -22,6 +22,8 @@ using Tensors = torch::OrderedDict<std::string, at::Tensor>;
 namespace {
 
 constexpr uint64_t kMaxHeader = 100'000'000;  // the reference implementation's limit
+constexpr int kMaxHeaderLevels = 3;           // the object of all, a tensor's, its shape
+constexpr size_t kMaxHeaderValues = 1 << 20;  // each takes more memory than it does in the file
 constexpr uint64_t kAlignment = 8;
 constexpr const char* kMetadataKey = "__metadata__";
 
@@ -108,6 +110,23 @@ std::vector<Entry> parse_entries(const json& header, uint64_t data_size) {
   return entries;
 }
 
+/// Throws Error for more than a header may hold before it is held.
+json parse_header(const std::string& text) {
+  size_t values = 0;
+  const auto check = [&](int depth, json::parse_event_t, const json&) {
+    if (depth > kMaxHeaderLevels) {
+      throw Error("its header is nested more than {} levels deep", kMaxHeaderLevels);
+    }
+    if (++values > kMaxHeaderValues) throw Error("its header has too many values");
+    return true;
+  };
+  try {
+    return json::parse(text, check);
+  } catch (const json::parse_error& error) {  // its message may quote the whole file
+    throw Error("is not a safetensors file: its header is no JSON at byte {}", error.byte);
+  }
+}
+
 json read_header(std::ifstream& stream, uint64_t file_size) {
   uint64_t size = 0;
   stream.read(reinterpret_cast<char*>(&size), sizeof size);
@@ -116,7 +135,7 @@ json read_header(std::ifstream& stream, uint64_t file_size) {
   }
   std::string text(size, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(size));
-  return json::parse(text);
+  return parse_header(text);
 }
 
 Tensors read(const fs::path& path, Metadata* metadata) {

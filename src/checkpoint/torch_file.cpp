@@ -11,84 +11,35 @@
 #include <utility>
 #include <vector>
 
-#include "byte_cursor.h"
+#include "legacy_file.h"
 #include "mobileone/checkpoint/pickle.h"
-#include "mobileone/checkpoint/zip_reader.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "torch_archive.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kZipMagic = "PK\x03\x04";
-constexpr std::string_view kLegacyMagic = "\x80\x02\x8a\x0a\x6c\xfc\x9c";
 
 std::string first_bytes(const fs::path& path) {
   require_file(path, "torch file");
-  std::string bytes(8, '\0');
+  std::string bytes(16, '\0');
   std::ifstream stream(path, std::ios::binary);
   stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   bytes.resize(stream.gcount());
   return bytes;
 }
 
-void require_zip(std::string_view magic) {
-  if (magic.empty()) throw Error("is empty, expected a torch file");
-  if (magic.starts_with(kLegacyMagic)) {
-    throw Error(
-        "is in torch's format from before version 1.6; load it in Python and save it again");
+/// Calls `body`, whose errors are about the file.
+template <typename Body>
+auto naming(const fs::path& path, Body body) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    throw Error("{}: {}", path.string(), error.what());
   }
-  if (!magic.starts_with(kZipMagic)) throw Error("is not a torch zip file as torch.save writes it");
-}
-
-/// The records of one archive; all lie in a folder whose name is free.
-class TorchArchive {
- public:
-  explicit TorchArchive(const fs::path& path) : zip_(path) {
-    if (!zip_.names().empty()) {
-      const std::string& name = zip_.names().front();
-      folder_ = name.substr(0, name.find('/') + 1);
-    }
-  }
-
-  bool contains(const std::string& name) const { return zip_.contains(folder_ + name); }
-  std::string read(const std::string& name) { return zip_.read(folder_ + name); }
-  bool is_torchscript() const { return contains("constants.pkl"); }
-
-  at::Storage load_storage(const std::string& key, uint64_t size);
-
- private:
-  ZipReader zip_;
-  std::string folder_;
-  std::map<std::string, at::Storage> storages_;
-};
-
-at::Storage TorchArchive::load_storage(const std::string& key, uint64_t size) {
-  const std::string name = folder_ + "data/" + key;
-  if (zip_.size(name) != size) {
-    throw Error("record '{}' has {} bytes where the pickle says {}", printable(name),
-                zip_.size(name), size);
-  }
-  const auto found = storages_.find(key);
-  if (found != storages_.end()) return found->second;
-  const at::Tensor bytes = at::empty({static_cast<int64_t>(size)}, at::kByte);
-  zip_.read(name, static_cast<char*>(bytes.data_ptr()));
-  return storages_.emplace(key, bytes.storage()).first->second;
-}
-
-Value read_archive(const fs::path& path) {
-  TorchArchive archive(path);
-  if (archive.is_torchscript()) {
-    throw Error("is a TorchScript archive, expected a file of weights");
-  }
-  if (!archive.contains("data.pkl")) throw Error("is a zip file but no torch file: no data.pkl");
-  if (archive.contains("byteorder") && archive.read("byteorder") != "little") {
-    throw Error("was written on a big-endian machine, which is not supported");
-  }
-  return unpickle(archive.read("data.pkl"), [&](const std::string& key, uint64_t size) {
-    return archive.load_storage(key, size);
-  });
 }
 
 /// Gathers the storages that a pickle names, each once. A storage that is seen as two dtypes is
@@ -140,31 +91,28 @@ void write_archive(const fs::path& path, const Value& value) {
 
 Value read_torch_file(const fs::path& path) {
   const std::string magic = first_bytes(path);
-  try {
-    require_zip(magic);
-    return read_archive(path).named(path.string());
-  } catch (const Error& error) {
-    throw Error("{}: {}", path.string(), error.what());
-  }
+  return naming(path, [&] {
+    if (magic.empty()) throw Error("is empty, expected a torch file");
+    if (magic.starts_with(kLegacyMagic)) return read_legacy_file(path).named(path.string());
+    if (!magic.starts_with(kZipMagic)) throw Error("is not a torch file as torch.save writes it");
+    return TorchArchive(path).value().named(path.string());
+  });
+}
+
+Value read_torchscript_weights(const fs::path& path) {
+  require_file(path, "TorchScript archive");
+  return naming(path, [&] { return Value(TorchArchive(path).tensors()).named(path.string()); });
 }
 
 void write_torch_file(const fs::path& path, const Value& value) {
   write_whole(path, [&](const fs::path& temporary) {
-    try {
-      write_archive(temporary, value);
-    } catch (const Error& error) {
-      throw Error("{}: {}", path.string(), error.what());
-    }
+    naming(path, [&] { write_archive(temporary, value); });
   });
 }
 
 bool is_torchscript_file(const fs::path& path) {
   if (!first_bytes(path).starts_with(kZipMagic)) return false;
-  try {
-    return TorchArchive(path).is_torchscript();
-  } catch (const Error& error) {
-    throw Error("{}: {}", path.string(), error.what());
-  }
+  return naming(path, [&] { return TorchArchive(path).is_torchscript(); });
 }
 
 }  // namespace mobileone

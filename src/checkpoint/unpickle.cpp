@@ -1,11 +1,7 @@
 #include <bit>
-#include <deque>
-#include <unordered_map>
 
-#include "byte_cursor.h"
-#include "mobileone/checkpoint/pickle.h"
-#include "pickle_format.h"
-#include "pickle_object.h"
+#include "pickle_call.h"
+#include "unpickler.h"
 
 namespace mobileone {
 namespace {
@@ -20,54 +16,42 @@ int64_t to_integer(std::string_view bytes) {
   return static_cast<int64_t>(bits << unused) >> unused;
 }
 
-/// The pickle machine: a stack, marks in it, and a memo. Opcodes it does not know are refused.
-class Unpickler {
- public:
-  Unpickler(std::string_view bytes, const LoadStorage& load_storage)
-      : bytes_(bytes), load_storage_(load_storage) {}
+/// Where a view lies in its storage, in elements: the tuple (key, offset, size) of files from
+/// before torch 0.4, in which storages could be parts of others.
+void narrow(StorageObject& storage, Object* view, int64_t element) {
+  if (std::holds_alternative<std::monostate>(view->content)) return;
+  const Objects& fields = expect<TupleObject>(view, "a view of a storage").items;
+  if (fields.size() != 3) throw Error("a view of a storage was expected to have 3 fields");
+  const int64_t offset = expect<int64_t>(fields[1], "a view's offset"),
+                count = expect<int64_t>(fields[2], "a view's length");
+  const int64_t available = storage.size / element;
+  if (offset < 0 || count < 0 || offset > available || count > available - offset) {
+    throw Error("a view lies outside its storage of {} elements", available);
+  }
+  storage.begin = offset * element;
+  storage.size = count * element;
+}
 
-  Value run();
+}  // namespace
 
- private:
-  void execute(Op op);
-  bool push_constant(Op op);
-  bool build_container(Op op);
-  bool use_memo(Op op);
-
-  void push(decltype(Object::content) content);
-  Object* top();
-  Object* pop() { return pop_many(1).front(); }
-  Objects pop_many(size_t count);
-  Objects pop_to_mark();
-
-  void get(uint32_t index);
-  void append(const Objects& items);
-  void set_items(const Objects& keys_and_items);
-  void find_global();
-  void load_persistent();
-  void call();
-
-  ByteCursor bytes_;
-  const LoadStorage& load_storage_;
-  std::deque<Object> objects_;  // the owner of all others point to
-  Objects stack_;
-  std::vector<size_t> marks_;
-  std::unordered_map<uint32_t, Object*> memo_;
-};
-
-Value Unpickler::run() {
-  size_t position = 0;
+template <typename Finish>
+auto Unpickler::run(Finish finish) {
+  const size_t begin = bytes_.position();
+  size_t position = begin;
   try {
     for (;;) {
       position = bytes_.position();
       const auto op = bytes_.take<Op>();
-      if (op == Op::kStop) return to_value(*pop());
+      if (op == Op::kStop) return finish(*pop());
       execute(op);
     }
   } catch (const Error& error) {
-    throw Error("refused at byte {} of its pickle: {}", position, error.what());
+    throw Error("refused at byte {} of its pickle: {}", position - begin, error.what());
   }
 }
+
+Value Unpickler::value() { return run(to_value); }
+Value::Tensors Unpickler::tensors() { return run(module_tensors); }
 
 void Unpickler::execute(Op op) {
   if (push_constant(op) || build_container(op) || use_memo(op)) return;
@@ -77,17 +61,17 @@ void Unpickler::execute(Op op) {
         throw Error("protocol {}, expected 2 to 5", protocol);
       }
       return;
-    case Op::kGlobal:
-      return find_global();
+    case Op::kGlobal: {
+      const auto module = bytes_.take_line(), name = bytes_.take_line();
+      return push(find_global(module, name, dialect_));
+    }
     case Op::kBinPersId:
       return load_persistent();
     case Op::kReduce:
-      return call();
+    case Op::kNewObj:
+      return reduce();
     case Op::kBuild:
-      // A state_dict's attributes (_metadata) say nothing of its tensors.
-      pop();
-      expect<DictObject>(top(), "a dict to give attributes to");
-      return;
+      return build();
     default:
       throw Error("opcode 0x{:02x}, which weights do not need", static_cast<int>(op));
   }
@@ -123,6 +107,7 @@ bool Unpickler::push_constant(Op op) {
 bool Unpickler::build_container(Op op) {
   switch (op) {
     case Op::kEmptyList:
+    case Op::kEmptySet:
       return push(ListObject()), true;
     case Op::kEmptyTuple:
       return push(TupleObject()), true;
@@ -166,11 +151,10 @@ bool Unpickler::use_memo(Op op) {
   }
 }
 
-void Unpickler::push(decltype(Object::content) content) {
-  if (objects_.size() == kMaxPickledValues) {
-    throw Error("it holds more than {} values", kMaxPickledValues);
-  }
-  stack_.push_back(&objects_.emplace_back(Object{std::move(content)}));
+void Unpickler::push(Object::Content content) {
+  weight_ += 1 + object_weight(content);
+  if (weight_ > kMaxPickledValues) throw Error("it holds more than {} values", kMaxPickledValues);
+  stack_.push_back(&objects_.emplace_back(std::move(content)));
 }
 
 Object* Unpickler::top() {
@@ -213,53 +197,52 @@ void Unpickler::set_items(const Objects& keys_and_items) {
   }
 }
 
-void Unpickler::find_global() {
-  const auto module = bytes_.take_line(), name = bytes_.take_line();
-  const auto is = [&](std::string_view known_module, std::string_view known_name) {
-    return module == known_module && name == known_name;
-  };
-  if (is("collections", "OrderedDict")) return push(Callable::kOrderedDict);
-  if (is("torch", "Size")) return push(Callable::kSize);
-  if (is("torch._utils", "_rebuild_tensor_v2")) return push(Callable::kRebuildTensor);
-  if (is("torch._utils", "_rebuild_parameter")) return push(Callable::kRebuildParameter);
-  for (const auto& [known_name, dtype] : kStorageNames) {
-    if (is("torch", known_name)) return push(StorageType{dtype});
-  }
-  throw Error("it wants to run {}.{}, which no weights need", printable(module), printable(name));
-}
-
 void Unpickler::load_persistent() {
   const Objects& id = expect<TupleObject>(pop(), "a storage's description").items;
-  if (id.size() != 5 || expect<std::string>(id[0], "the word 'storage'") != "storage") {
+  if (id.size() < 5 || id.size() > 6 ||
+      expect<std::string>(id[0], "the word 'storage'") != "storage") {
     throw Error("a storage's description was expected");
   }
-  const at::ScalarType dtype = expect<StorageType>(id[1], "a storage type").dtype;
+  const auto dtype = expect<StorageType>(id[1], "a storage type").dtype;
   const auto& key = expect<std::string>(id[2], "a storage's key");
   const int64_t count = expect<int64_t>(id[4], "a storage's length");
-  uint64_t size = 0;
-  if (count < 0 || __builtin_mul_overflow(count, at::elementSize(dtype), &size)) {
+  const auto element = dtype ? static_cast<int64_t>(at::elementSize(*dtype)) : 1;
+  StorageObject storage{{}, dtype, 0, 0};
+  if (count < 0 || __builtin_mul_overflow(count, element, &storage.size)) {
     throw Error("a storage of {} elements", count);
   }
-  push(StorageObject{load_storage_(key, size), dtype});
+  storage.storage = load_storage_(key, count, element);
+  if (id.size() == 6) narrow(storage, id[5], element);
+  push(std::move(storage));
 }
 
-void Unpickler::call() {
+void Unpickler::reduce() {
   const Objects& arguments = expect<TupleObject>(pop(), "a tuple of arguments").items;
-  const auto function = expect<Callable>(pop(), "a function to call");
-  if (function == Callable::kOrderedDict) {
-    if (!arguments.empty()) throw Error("an OrderedDict was expected to start empty");
-    return push(DictObject());
+  Object* function = pop();
+  if (std::holds_alternative<ModuleClass>(function->content)) {
+    if (!arguments.empty()) throw Error("an object of a class that is no module");
+    return push(ModuleObject());
   }
-  if (function == Callable::kRebuildTensor) return push(rebuild_tensor(arguments));
-  // Both others add nothing to their first argument.
-  if (arguments.empty()) throw Error("an argument is missing");
+  if (auto made = call(expect<Callable>(function, "a function to call"), arguments)) {
+    return push(*std::move(made));
+  }
   stack_.push_back(arguments.front());
 }
 
-}  // namespace
+void Unpickler::build() {
+  Object* state = pop();
+  if (auto* module = std::get_if<ModuleObject>(&top()->content)) {
+    expect<DictObject>(state, "a dict of a module's attributes");
+    module->attributes = state;
+  } else {
+    // A state_dict's attributes (_metadata) say nothing of its tensors.
+    expect<DictObject>(top(), "a dict to give attributes to");
+  }
+}
 
 Value unpickle(std::string_view bytes, const LoadStorage& load_storage) {
-  return Unpickler(bytes, load_storage).run();
+  ByteCursor cursor(bytes);
+  return Unpickler(cursor, load_storage).value();
 }
 
 }  // namespace mobileone

@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "byte_cursor.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -20,7 +21,7 @@ std::string list_keys(const Value::Dict& dict) {
   if (dict.is_empty()) return "it is empty";
   std::string keys = "it has";
   for (size_t i = 0; i < std::min(dict.size(), kShown); ++i) {
-    keys += (i == 0 ? " '" : ", '") + dict[i].key() + "'";
+    keys += (i == 0 ? " '" : ", '") + printable(dict[i].key()) + "'";
   }
   if (dict.size() > kShown) keys += fmt::format(" and {} more", dict.size() - kShown);
   return keys;
@@ -100,7 +101,7 @@ Value Value::named(std::string where) const {
 }
 
 Value Value::inside(const Value& child, const std::string& key) const {
-  return child.named(where_.empty() ? key : where_ + " > " + key);
+  return child.named(where_.empty() ? printable(key) : where_ + " > " + printable(key));
 }
 
 }  // namespace mobileone

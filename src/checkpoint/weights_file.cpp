@@ -35,7 +35,8 @@ Value read_safetensors_file(const std::filesystem::path& path) {
 
 Value read_weights_file(const std::filesystem::path& path) {
   require_file(path, "file");
-  return is_safetensors(path) ? read_safetensors_file(path) : read_torch_file(path);
+  if (is_safetensors(path)) return read_safetensors_file(path);
+  return is_torchscript_file(path) ? read_torchscript_weights(path) : read_torch_file(path);
 }
 
 }  // namespace mobileone

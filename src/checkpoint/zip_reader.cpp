@@ -36,6 +36,10 @@ void read_zip64_extra(std::string_view extra, std::initializer_list<uint64_t*> v
   }
 }
 
+[[noreturn]] void throw_overlap(const std::string& name) {
+  throw Error("is damaged: record '{}' overlaps others or ends beyond the file", printable(name));
+}
+
 }  // namespace
 
 ZipReader::ZipReader(const std::filesystem::path& path)
@@ -79,7 +83,9 @@ void ZipReader::read(const std::string& name, char* out) {
   expect_signature(bytes, kLocalSignature, "header of a record");
   bytes.take(22);  // up to the lengths; the directory, not this header, says the sizes
   const uint64_t name_size = bytes.take<uint16_t>(), extra_size = bytes.take<uint16_t>();
-  read_at(record.offset + kLocalSize + name_size + extra_size, record.size, out);
+  const uint64_t begin = record.offset + kLocalSize + name_size + extra_size;
+  if (begin > record.end || record.size > record.end - begin) throw_overlap(name);
+  read_at(begin, record.size, out);
   if (record.crc != 0 && crc32({out, record.size}) != record.crc) {
     throw Error("is damaged: record '{}' differs from its checksum", printable(name));
   }
@@ -156,15 +162,12 @@ void ZipReader::check_layout(uint64_t directory_offset) {
   std::sort(names_.begin(), names_.end(), [&](const auto& left, const auto& right) {
     return entries_.at(left).offset < entries_.at(right).offset;
   });
-  uint64_t free = 0;
-  for (const auto& name : names_) {
-    const Entry& entry = entries_.at(name);
-    if (entry.offset < free || entry.offset > directory_offset ||
-        entry.stored_size > directory_offset - entry.offset) {
-      throw Error("is damaged: record '{}' overlaps others or ends beyond the file",
-                  printable(name));
-    }
-    free = entry.offset + entry.stored_size;
+  uint64_t end = directory_offset;
+  for (auto name = names_.rbegin(); name != names_.rend(); ++name) {
+    Entry& entry = entries_.at(*name);
+    if (entry.offset > end || entry.stored_size > end - entry.offset) throw_overlap(*name);
+    entry.end = end;
+    end = entry.offset;
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <caffe2/serialize/inline_container.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -7,6 +8,8 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "mobileone/checkpoint/pickle.h"
 #include "mobileone/util/error.h"
@@ -43,6 +46,18 @@ std::string error_of(Body body) {
     return error.what();
   }
   return {};
+}
+
+/// A torch zip file of these records.
+inline std::string archive(const std::vector<std::pair<std::string, std::string>>& records) {
+  std::string file;
+  caffe2::serialize::PyTorchStreamWriter writer([&](const void* data, size_t size) {
+    file.append(static_cast<const char*>(data), size);
+    return size;
+  });
+  for (const auto& [name, data] : records) writer.writeRecord(name, data.data(), data.size());
+  writer.writeEndOfFile();
+  return file;
 }
 
 /// Everything a value holds, as bytes: two values are the same if these are.

@@ -1,48 +1,17 @@
 #include "mobileone/checkpoint/zip_reader.h"
 
-#include <optional>
 #include <vector>
 
 #include "checkpoint/files.h"
+#include "checkpoint/zip_bytes.h"
 
 namespace mobileone {
 namespace {
 
 using namespace std::string_literals;
+using testing::bytes;
 using testing::error_of;
-
-template <typename Number>
-std::string bytes(Number number) {
-  return {reinterpret_cast<const char*>(&number), sizeof number};
-}
-
-/// A record as it is, and what its directory entry says of it.
-struct Record {
-  std::string name = "a/data.pkl";
-  std::string data = "hello";
-  uint32_t crc = 0;
-  uint16_t method = 0;
-  uint32_t stored_size = 5;
-  uint32_t size = 5;
-  std::optional<uint32_t> offset = std::nullopt;
-  std::string extra = "";
-};
-
-std::string make_zip(const std::vector<Record>& records, std::optional<uint16_t> count = {}) {
-  std::string file, directory;
-  for (const Record& record : records) {
-    const auto offset = static_cast<uint32_t>(file.size());
-    const auto names = bytes<uint16_t>(record.name.size());
-    file += "PK\x03\x04" + std::string(22, '\0') + names + "\0\0"s + record.name + record.data;
-    directory += "PK\x01\x02" + std::string(6, '\0') + bytes(record.method) + "\0\0\0\0"s +
-                 bytes(record.crc) + bytes(record.stored_size) + bytes(record.size) + names +
-                 bytes<uint16_t>(record.extra.size()) + std::string(10, '\0') +
-                 bytes(record.offset.value_or(offset)) + record.name + record.extra;
-  }
-  const auto entries = count.value_or(static_cast<uint16_t>(records.size()));
-  return file + directory + "PK\x05\x06" + std::string(4, '\0') + bytes(entries) + bytes(entries) +
-         bytes<uint32_t>(directory.size()) + bytes<uint32_t>(file.size()) + "\0\0"s;
-}
+using testing::make_zip;
 
 class ZipReaderTest : public testing::FilesTest {
  protected:
@@ -92,6 +61,8 @@ TEST_F(ZipReaderTest, RefusesLies) {
             "is damaged: record 'a/data.pkl' overlaps others or ends beyond the file");
   EXPECT_EQ(error(make_zip({{}, {.name = "b", .offset = 0}})).substr(0, 20),
             "is damaged: record '");
+  EXPECT_EQ(error(make_zip({{.local_extra = 6}, {.name = "b"}})),
+            "is damaged: record 'a/data.pkl' overlaps others or ends beyond the file");
   EXPECT_EQ(error(make_zip({{}, {}})), "has two records 'a/data.pkl'");
   EXPECT_EQ(error(make_zip({{.offset = 2}})),
             "is damaged: no header of a record where one should be");

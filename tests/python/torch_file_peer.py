@@ -1,11 +1,11 @@
 """The Python side of tests/checkpoint/torch_file_test.cpp.
 
-torch_file_peer.py write FOLDER   writes python.pth: what people save, for C++ to read
+torch_file_peer.py write FOLDER   writes zip.pth, legacy.pth and *.pt: what people save, for C++ to read
 torch_file_peer.py check FOLDER   checks cpp.pth, which C++ wrote
 """
 
 import sys
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from pathlib import Path
 
 import torch
@@ -18,25 +18,39 @@ def write(folder: Path) -> None:
     net(torch.randn(2, 3, 8, 8)).sum().backward()
     optimizer.step()
     base = torch.arange(12, dtype=torch.float32)
-    torch.save(
-        {
-            "state_dict": net.state_dict(),
-            "parameter": torch.nn.Parameter(torch.ones(2)),
-            "optimizer": optimizer.state_dict(),
-            "nested": [1, (2.5, [None, True, "größe"]), {}, -(2**40)],
-            "size": net[0].weight.shape,
-            "dtypes": [
-                torch.arange(3).to(dtype)
-                for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16,
-                              torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8,
-                              torch.bool)
-            ],
-            "shared": [base, base[3:6], base.view(3, 4).t()],
-            "scalar": torch.tensor(3),
-            "empty": torch.zeros(0, 5),
-        },
-        folder / "python.pth",
-    )
+    tagged = torch.arange(2.0)
+    tagged.tag = "an attribute"
+    value = {
+        "state_dict": net.state_dict(),
+        "parameter": torch.nn.Parameter(torch.ones(2)),
+        "optimizer": optimizer.state_dict(),
+        "nested": [1, (2.5, [None, True, "größe"]), {}, -(2**40)],
+        "size": net[0].weight.shape,
+        "dtypes": [
+            torch.arange(3).to(dtype)
+            for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64,
+                          torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
+                          torch.uint16, torch.float8_e4m3fn, torch.float8_e5m2)
+        ],
+        "shared": [base, base[3:6], base.view(3, 4).t(), base.half()[::3]],
+        "scalar": torch.tensor(3),
+        "empty": torch.zeros(0, 5),
+        "tagged": tagged,
+        "set": {1, 2},
+        "counter": Counter([30, 30, 60]),
+        "bytes": [b"ab\xff", bytearray(b"c")],
+        "dtype": torch.float16,
+        "device": torch.device("cuda:1"),
+    }
+    torch.save(value, folder / "zip.pth")
+    torch.save(value, folder / "legacy.pth", _use_new_zipfile_serialization=False)
+
+    net.half()
+    torch.save(net.state_dict(), folder / "state.pth")
+    net.eval()
+    torch.jit.script(net).save(folder / "scripted.pt")
+    torch.jit.trace(net, torch.zeros(1, 3, 8, 8).half()).save(folder / "traced.pt")
+    torch.jit.freeze(torch.jit.script(net)).save(folder / "frozen.pt")
 
 
 def check(folder: Path) -> None:

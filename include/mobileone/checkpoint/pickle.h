@@ -12,18 +12,21 @@
 
 namespace mobileone {
 
-/// Hands over the bytes of storage `key`; must throw Error unless it has exactly `size` bytes.
-using LoadStorage = std::function<at::Storage(const std::string& key, uint64_t size)>;
+/// Hands over storage `key`, which has `count` elements of `element` bytes; their product fits
+/// int64. Must throw Error unless it has exactly so many bytes.
+using LoadStorage =
+    std::function<at::Storage(const std::string& key, int64_t count, int64_t element)>;
 
 /// Reads a pickle as Python's `torch.load(weights_only=True)` does
-/// (torch/_weights_only_unpickler.py): its opcodes, and of its globals `collections.OrderedDict`,
-/// `torch.Size`, the storage types from `torch.BoolStorage` to `torch.DoubleStorage`,
-/// `_rebuild_tensor_v2` and `_rebuild_parameter`. Nothing is ever run. Tuples become lists; integer
-/// keys, as in an optimizer's state, become text; attributes such as a state_dict's `_metadata` are
-/// dropped. Tensors are views of their storages.
+/// (torch/_weights_only_unpickler.py): its opcodes, and those of its globals that stand for
+/// something in a Value. Nothing is ever run. Tuples and sets become lists; bytes, dtypes
+/// ("torch.float16"), devices ("cuda:0") and layouts become text, as do integer keys, as in an
+/// optimizer's state; an OrderedDict and a Counter become dicts; attributes such as a state_dict's
+/// `_metadata` are dropped. Tensors are views of their storages.
 ///
 /// Throws Error, naming the byte, for anything else: other globals (by name), lengths beyond the
-/// end, views beyond their storage, more than 64 levels or four million values.
+/// end, views beyond their storage, more than 64 levels or a million values. What is allocated,
+/// beyond storages, is in proportion to the pickle.
 Value unpickle(std::string_view bytes, const LoadStorage& load_storage);
 
 /// Takes a storage whose elements are `dtype` and returns the key it will be found under. Storages

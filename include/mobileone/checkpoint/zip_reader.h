@@ -42,6 +42,7 @@ class ZipReader {
     uint64_t offset;  // of the local header
     uint64_t stored_size;
     uint64_t size;
+    uint64_t end;  // of the space for the header and the data
     uint32_t crc;
     bool compressed;
   };

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string_view>
+
+#include "pickle_object.h"
+
+namespace mobileone {
+
+/// Whose pickle it is: TorchScript's has globals of its own.
+enum class Dialect { kPython, kTorchScript };
+
+/// What a pickle means by a global; throws Error, naming it, for one that no weights need.
+Object::Content find_global(std::string_view module, std::string_view name, Dialect dialect);
+
+}  // namespace mobileone
