@@ -67,7 +67,7 @@ const StorageName* find_storage(std::string_view module, std::string_view name) 
 
 }  // namespace
 
-Object::Content find_global(std::string_view module, std::string_view name, Dialect dialect) {
+Object::Content find_global(std::string_view module, std::string_view name, PickleOrigin origin) {
   if (module == "__builtin__") module = "builtins";  // in Python 2, whose names protocol 2 keeps
   for (const KnownGlobal& known : kPythonGlobals) {
     if (module == known.module && name == known.name) return known.callable;
@@ -77,7 +77,7 @@ Object::Content find_global(std::string_view module, std::string_view name, Dial
   for (const auto& [known, dtype] : kDtypeNames) {
     if (module == "torch" && name == known) return dtype;
   }
-  if (dialect == Dialect::kTorchScript) {
+  if (origin == PickleOrigin::kTorchScript) {
     if (module == "__torch__" || module.starts_with("__torch__.")) return ModuleClass();
     for (const std::string_view known : kTorchScriptTypes) {
       if (module == "torch.jit._pickle" && name == known) return Callable::kFirstArgument;

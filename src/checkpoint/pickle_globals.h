@@ -7,9 +7,9 @@
 namespace mobileone {
 
 /// Whose pickle it is: TorchScript's has globals of its own.
-enum class Dialect { kPython, kTorchScript };
+enum class PickleOrigin { kPython, kTorchScript };
 
 /// What a pickle means by a global; throws Error, naming it, for one that no weights need.
-Object::Content find_global(std::string_view module, std::string_view name, Dialect dialect);
+Object::Content find_global(std::string_view module, std::string_view name, PickleOrigin origin);
 
 }  // namespace mobileone

@@ -28,7 +28,7 @@ Value::Tensors TorchArchive::tensors() {
     return load_storage(key, count * element);
   };
   ByteCursor bytes(pickle);
-  auto tensors = Unpickler(bytes, load, Dialect::kTorchScript).tensors();
+  auto tensors = Unpickler(bytes, load, PickleOrigin::kTorchScript).tensors();
   if (tensors.is_empty()) {
     throw Error("names no weights, as after torch.jit.freeze; use the archive from before that");
   }

@@ -63,7 +63,7 @@ void Unpickler::execute(Op op) {
       return;
     case Op::kGlobal: {
       const auto module = bytes_.take_line(), name = bytes_.take_line();
-      return push(find_global(module, name, dialect_));
+      return push(find_global(module, name, origin_));
     }
     case Op::kBinPersId:
       return load_persistent();

@@ -17,8 +17,9 @@ namespace mobileone {
 class Unpickler {
  public:
   /// Begins where `bytes` stands; afterwards that is behind the pickle.
-  Unpickler(ByteCursor& bytes, const LoadStorage& load_storage, Dialect dialect = Dialect::kPython)
-      : bytes_(bytes), load_storage_(load_storage), dialect_(dialect) {}
+  Unpickler(ByteCursor& bytes, const LoadStorage& load_storage,
+            PickleOrigin origin = PickleOrigin::kPython)
+      : bytes_(bytes), load_storage_(load_storage), origin_(origin) {}
 
   /// What the pickle holds. Throws Error naming the byte, counted from the pickle's first.
   Value value();
@@ -48,7 +49,7 @@ class Unpickler {
 
   ByteCursor& bytes_;
   const LoadStorage& load_storage_;
-  const Dialect dialect_;
+  const PickleOrigin origin_;
   std::deque<Object> objects_;  // the owner of all others point to
   size_t weight_ = 0;           // of the objects
   Objects stack_;
