@@ -14,7 +14,7 @@ namespace mobileone {
 /// A size, or the name of one that may vary.
 using OnnxSize = std::variant<int64_t, std::string>;
 
-/// An ONNX GraphProto in the making (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
+/// An ONNX GraphProto in the making (onnx.proto).
 class OnnxGraph {
  public:
   using Attributes =
