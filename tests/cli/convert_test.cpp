@@ -170,6 +170,7 @@ torch::Tensor logits_of(const std::string& path, const torch::Tensor& images) {
 
 /// A network as initialised, but with running statistics and norms of its own.
 Checkpoint random_checkpoint(Variant variant) {
+  torch::NoGradGuard no_grad;
   Checkpoint checkpoint;
   checkpoint.config.model.variant = variant;
   checkpoint.config.model.num_classes = 10;
@@ -188,7 +189,6 @@ TEST(Convert, TimmComputesTheSameBothWays) {
           "2>/dev/null")) {
     GTEST_SKIP() << "needs Python with timm in .deps/venv: scripts/setup.sh";
   }
-  torch::NoGradGuard no_grad;
   torch::manual_seed(0);
   const std::string folder = shop().path("timm/");
   const auto images = torch::randn({2, 3, 64, 64});

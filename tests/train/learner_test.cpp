@@ -66,15 +66,16 @@ TEST_P(LearnerStep, LeavesFrozenPartsAsTheyWere) {
   const auto states = [&] {
     return std::vector{state_dict(*learner.network()), learner.ema()->named_state()};
   };
-  std::vector<StateDict> before(2);
-  for (size_t i = 0; i < 2; ++i) {
-    for (const auto& item : states()[i]) before[i].insert(item.key(), item.value().clone());
+  std::vector<StateDict> before = states();
+  for (auto& state : before) {
+    for (auto& item : state) item.value() = item.value().clone();
   }
   for (int step = 0; step < 3; ++step) {
     EXPECT_TRUE(learner.step(random_batch(8), 0.05, 1e-2).finite);
   }
+  const std::vector<StateDict> after = states();
   for (size_t i = 0; i < 2; ++i) {
-    for (const auto& item : states()[i]) {
+    for (const auto& item : after[i]) {
       const Part part = part_of(item.key());
       const bool frozen = part != Part::kStage1 && part != Part::kStage3 && part != Part::kStage4;
       const bool counts = i == 0 || !item.key().ends_with("num_batches_tracked");
