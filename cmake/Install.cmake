@@ -5,6 +5,8 @@ set(MOBILEONE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/mobileone)
 
 install(TARGETS mobileone_program)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(FILES ${PROJECT_SOURCE_DIR}/share/imagenet_classes.txt
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/mobileone)
 install(TARGETS mobileone mobileone_flags EXPORT mobileoneTargets)
 install(EXPORT mobileoneTargets NAMESPACE mobileone:: DESTINATION ${MOBILEONE_PACKAGE_DIR})
 
