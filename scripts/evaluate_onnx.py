@@ -15,6 +15,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image, ImageOps
 
+IMAGENET_CLASSES = Path(__file__).resolve().parents[1] / "share" / "imagenet_classes.txt"
 SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
 
 
@@ -39,6 +40,13 @@ def read_csv(file: Path) -> tuple[list[tuple[Path, int]], list[str]]:
     names = [] if all(text.isdigit() for text in labels) else sorted(set(labels))
     numbers = [names.index(text) if names else int(text) for text in labels]
     return [(file.parent / row[path], number) for row, number in zip(rows, numbers)], names
+
+
+def are_same_classes(expected: list[str], found: list[str]) -> bool:
+    """ImageNet's class folders are named by id, the classes of published weights in words."""
+    pairs = [line.split(" ", 1) for line in IMAGENET_CLASSES.read_text().splitlines()]
+    ids, words = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return found == expected or (found == ids and expected == words)
 
 
 class Preparation:
@@ -93,7 +101,7 @@ def main() -> None:
     if not samples:
         sys.exit(f"{options.data}: no image in it")
     own_names = json.loads(metadata["class_names"])
-    if names and own_names and names != own_names:
+    if names and own_names and not are_same_classes(own_names, names):
         sys.exit(f"{options.data}: its classes are not those of {options.model}")
 
     top1 = top5 = 0
