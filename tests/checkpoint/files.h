@@ -2,10 +2,8 @@
 
 #include <caffe2/serialize/inline_container.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +11,7 @@
 
 #include "mobileone/checkpoint/pickle.h"
 #include "mobileone/util/error.h"
+#include "test_folder.h"
 
 namespace mobileone::testing {
 
@@ -20,21 +19,17 @@ inline std::filesystem::path golden(const std::string& name) {
   return std::filesystem::path(MOBILEONE_SOURCE_DIR) / "tests/golden" / name;
 }
 
-/// A folder of its own for each test, removed with all in it.
 class FilesTest : public ::testing::Test {
  protected:
-  FilesTest() { std::filesystem::create_directories(folder_); }
-  ~FilesTest() override { std::filesystem::remove_all(folder_); }
-
   std::filesystem::path write(const std::string& name, std::string_view bytes) const {
-    std::ofstream(folder_ / name, std::ios::binary) << bytes;
-    return folder_ / name;
+    return own_folder_.write(name, bytes);
   }
 
-  const std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() /
-      ("mobileone_" + std::to_string(::getpid()) + "_" +
-       ::testing::UnitTest::GetInstance()->current_test_info()->name());
+ private:
+  const TestFolder own_folder_;
+
+ protected:
+  const std::filesystem::path folder_ = own_folder_.path();
 };
 
 /// What Error `body` throws; empty if it throws none. Other exceptions go on and fail the test.
