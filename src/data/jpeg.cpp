@@ -2,12 +2,16 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstdio>
 
 // jpeglib.h needs <cstdio> before it.
 #include <jerror.h>
 #include <jpeglib.h>
+
+#include <iterator>
+#include <utility>
 
 #include "mobileone/data/image.h"
 #include "mobileone/util/error.h"
@@ -18,12 +22,17 @@ namespace {
 /// Encoders make 10 scans or so; a small file with many thousands would keep a worker for minutes.
 constexpr int kMostScans = 500;
 
+/// libjpeg decodes whole groups of rows, and is handed as many places for rows.
+constexpr int64_t kRowsAtOnce = 16;
+
+}  // namespace
+
 /// libjpeg reports errors by a call that must not return, from C code that no exception may cross:
 /// each member function that calls libjpeg is a landing place of longjmp and therefore creates
 /// nothing that has a destructor.
-class JpegDecoder {
+class JpegFile::Decoder {
  public:
-  JpegDecoder() {
+  Decoder() {
     info_.err = jpeg_std_error(&errors_);
     info_.client_data = this;
     errors_.error_exit = [](j_common_ptr info) { owner(info).fail(); };
@@ -33,9 +42,9 @@ class JpegDecoder {
     info_.progress = &progress_;
     progress_.progress_monitor = [](j_common_ptr info) { owner(info).count_scans(); };
   }
-  ~JpegDecoder() { jpeg_destroy_decompress(&info_); }
-  JpegDecoder(const JpegDecoder&) = delete;
-  JpegDecoder& operator=(const JpegDecoder&) = delete;
+  ~Decoder() { jpeg_destroy_decompress(&info_); }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
 
   /// False on failure.
   bool read_header(std::string_view bytes) {
@@ -59,6 +68,49 @@ class JpegDecoder {
     return true;
   }
 
+  /// Begins to decode at `eighths` / 8 of the size the columns from `left` to `right` - 1 of that
+  /// size, and more beside them. False on failure.
+  bool start_columns(int eighths, int64_t left, int64_t right) {
+    if (setjmp(landing_) != 0) return false;
+    info_.scale_num = eighths;
+    info_.scale_denom = 8;
+    jpeg_start_decompress(&info_);
+    left_ = static_cast<JDIMENSION>(std::max<int64_t>(0, left - kMargin));
+    JDIMENSION columns =
+        static_cast<JDIMENSION>(std::min<int64_t>(info_.output_width, right + kMargin)) - left_;
+    jpeg_crop_scanline(&info_, &left_, &columns);
+    return true;
+  }
+
+  /// Writes rows `top` to `bottom` - 1 of the columns that were begun. False on failure.
+  bool read_rows(int64_t top, int64_t bottom, uint8_t* pixels) {
+    if (setjmp(landing_) != 0) return false;
+    const int64_t skipped = std::max<int64_t>(0, top - kMargin);
+    if (skipped > 0) jpeg_skip_scanlines(&info_, static_cast<JDIMENSION>(skipped));
+    while (info_.output_scanline < bottom) {
+      JSAMPROW rows[kRowsAtOnce];
+      const int64_t next = info_.output_scanline;
+      for (int64_t i = 0; i < kRowsAtOnce; ++i) {
+        rows[i] = pixels + std::max<int64_t>(0, next + i - top) * row_bytes();
+      }
+      const int64_t count = next < top ? top - next : bottom - next;
+      jpeg_read_scanlines(&info_, rows, static_cast<JDIMENSION>(std::min(count, kRowsAtOnce)));
+    }
+    return true;
+  }
+
+  /// Of the rows that are read in columns.
+  int64_t row_bytes() const { return 3 * static_cast<int64_t>(info_.output_width); }
+  /// The column that they begin at.
+  int64_t left() const { return left_; }
+
+  /// Whether a mark ends the coded pixels, as in a whole file. The two bytes are no part of them.
+  bool has_end() const {
+    const std::string_view rest(reinterpret_cast<const char*>(info_.src->next_input_byte),
+                                info_.src->bytes_in_buffer);
+    return rest.rfind("\xff\xd9") != std::string_view::npos;
+  }
+
   int64_t width() const { return info_.image_width; }
   int64_t height() const { return info_.image_height; }
   int64_t channels() const { return info_.out_color_space == JCS_CMYK ? 4 : 3; }
@@ -69,9 +121,7 @@ class JpegDecoder {
   }
 
  private:
-  static JpegDecoder& owner(j_common_ptr info) {
-    return *static_cast<JpegDecoder*>(info->client_data);
-  }
+  static Decoder& owner(j_common_ptr info) { return *static_cast<Decoder*>(info->client_data); }
 
   [[noreturn]] void fail() {
     errors_.format_message(reinterpret_cast<j_common_ptr>(&info_), message_);
@@ -92,13 +142,19 @@ class JpegDecoder {
     if (truncated_) fail();
   }
 
+  /// Pixels beside and above a box that smooth chroma needs to be the same.
+  static constexpr int64_t kMargin = 2;
+
   jpeg_decompress_struct info_{};
   jpeg_error_mgr errors_{};
   jpeg_progress_mgr progress_{};
   std::jmp_buf landing_;
   bool truncated_ = false;
+  JDIMENSION left_ = 0;
   char message_[JMSG_LENGTH_MAX] = "";
 };
+
+namespace {
 
 /// Pillow's conversion: 255 - c, scaled by 255 - k, rounded. `inks` is [H,W,4], inverted.
 at::Tensor rgb_from_inverted_cmyk(const at::Tensor& inks) {
@@ -119,14 +175,48 @@ at::Tensor rgb_from_inverted_cmyk(const at::Tensor& inks) {
 
 bool is_jpeg(std::string_view bytes) { return bytes.starts_with("\xff\xd8\xff"); }
 
+JpegFile::JpegFile(std::string_view bytes, std::string name)
+    : name_(std::move(name)), decoder_(std::make_unique<Decoder>()) {
+  if (!decoder_->read_header(bytes)) throw decoder_->error(name_);
+  require_image_size(width(), height(), name_);
+}
+
+JpegFile::~JpegFile() = default;
+
+int64_t JpegFile::height() const { return decoder_->height(); }
+int64_t JpegFile::width() const { return decoder_->width(); }
+bool JpegFile::is_rgb() const { return decoder_->channels() == 3; }
+
+at::Tensor JpegFile::decode() {
+  const at::Tensor pixels = at::empty({height(), width(), decoder_->channels()}, at::kByte);
+  if (!decoder_->read_pixels(pixels.mutable_data_ptr<uint8_t>())) throw decoder_->error(name_);
+  return decoder_->channels() == 4 ? rgb_from_inverted_cmyk(pixels) : pixels;
+}
+
+Patch JpegFile::decode_box(const CropBox& box, int eighths, std::vector<uint8_t>& memory) {
+  TORCH_CHECK(is_rgb(), "only RGB is decoded in part");
+  const auto down = [=](int64_t pixel) { return pixel * eighths / 8; };
+  const auto up = [=](int64_t pixel) { return (pixel * eighths + 7) / 8; };
+  const int64_t top = down(box.top), bottom = up(box.top + box.height);
+  const int64_t left = down(box.left), right = up(box.left + box.width);
+  if (!decoder_->has_end()) throw Error("{}: is a truncated JPEG", name_);
+  if (!decoder_->start_columns(eighths, left, right)) throw decoder_->error(name_);
+  const int64_t stride = decoder_->row_bytes();
+  if (std::ssize(memory) < (bottom - top) * stride) memory.resize((bottom - top) * stride);
+  if (!decoder_->read_rows(top, bottom, memory.data())) throw decoder_->error(name_);
+  const double scale = eighths / 8.0;
+  return {.pixels = memory.data() + 3 * (left - decoder_->left()),
+          .rows = bottom - top,
+          .columns = right - left,
+          .stride = stride,
+          .top = static_cast<double>(box.top) * scale - static_cast<double>(top),
+          .left = static_cast<double>(box.left) * scale - static_cast<double>(left),
+          .height = static_cast<double>(box.height) * scale,
+          .width = static_cast<double>(box.width) * scale};
+}
+
 at::Tensor decode_jpeg(std::string_view bytes, const std::string& name) {
-  JpegDecoder decoder;
-  if (!decoder.read_header(bytes)) throw decoder.error(name);
-  require_image_size(decoder.width(), decoder.height(), name);
-  const at::Tensor pixels =
-      at::empty({decoder.height(), decoder.width(), decoder.channels()}, at::kByte);
-  if (!decoder.read_pixels(pixels.mutable_data_ptr<uint8_t>())) throw decoder.error(name);
-  return decoder.channels() == 4 ? rgb_from_inverted_cmyk(pixels) : pixels;
+  return JpegFile(bytes, name).decode();
 }
 
 }  // namespace mobileone
