@@ -31,7 +31,7 @@ void ImagePipeline::decode(std::string_view bytes, const std::string& name,
   if (options_.decoding != Decoding::kWhole && is_jpeg(bytes) && !turned) {
     JpegFile file(bytes, name);
     cut_ = transform.cut(file.height(), file.width(), random);
-    if (file.is_rgb()) {
+    if (file.has_boxes()) {
       patch_ = file.decode_box(cut_.box, eighths(cut_), memory_);
       return;
     }

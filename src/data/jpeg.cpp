@@ -72,12 +72,13 @@ class JpegFile::Decoder {
   /// size, and more beside them. False on failure.
   bool start_columns(int eighths, int64_t left, int64_t right) {
     if (setjmp(landing_) != 0) return false;
-    info_.scale_num = eighths;
+    info_.scale_num = static_cast<unsigned>(eighths);
     info_.scale_denom = 8;
     jpeg_start_decompress(&info_);
+    if (info_.progressive_mode) return true;
     left_ = static_cast<JDIMENSION>(std::max<int64_t>(0, left - kMargin));
-    JDIMENSION columns =
-        static_cast<JDIMENSION>(std::min<int64_t>(info_.output_width, right + kMargin)) - left_;
+    JDIMENSION columns = static_cast<JDIMENSION>(right + kMargin) - left_;
+    columns = std::min(columns, info_.output_width - left_);
     jpeg_crop_scanline(&info_, &left_, &columns);
     return true;
   }
@@ -85,7 +86,7 @@ class JpegFile::Decoder {
   /// Writes rows `top` to `bottom` - 1 of the columns that were begun. False on failure.
   bool read_rows(int64_t top, int64_t bottom, uint8_t* pixels) {
     if (setjmp(landing_) != 0) return false;
-    const int64_t skipped = std::max<int64_t>(0, top - kMargin);
+    const int64_t skipped = info_.progressive_mode ? 0 : std::max<int64_t>(0, top - kMargin);
     if (skipped > 0) jpeg_skip_scanlines(&info_, static_cast<JDIMENSION>(skipped));
     while (info_.output_scanline < bottom) {
       JSAMPROW rows[kRowsAtOnce];
@@ -109,6 +110,18 @@ class JpegFile::Decoder {
     const std::string_view rest(reinterpret_cast<const char*>(info_.src->next_input_byte),
                                 info_.src->bytes_in_buffer);
     return rest.rfind("\xff\xd9") != std::string_view::npos;
+  }
+
+  /// Whether libjpeg 2.1 decodes parts of such an image to the pixels that they have in the whole:
+  /// not for inks, and not for unusual samplings of colour at reduced scales.
+  bool has_boxes() const {
+    if (channels() != 3) return false;
+    for (int i = 0; i < info_.num_components; ++i) {
+      const auto& component = info_.comp_info[i];
+      const int most = i == 0 ? 2 : 1;
+      if (component.h_samp_factor > most || component.v_samp_factor > most) return false;
+    }
+    return true;
   }
 
   int64_t width() const { return info_.image_width; }
@@ -142,7 +155,8 @@ class JpegFile::Decoder {
     if (truncated_) fail();
   }
 
-  /// Pixels beside and above a box that smooth chroma needs to be the same.
+  /// Pixels beside and above a box that smooth chroma needs to be the same. (Smoothed blocks, of
+  /// progressive files, would need more, and nothing is won there: of those, all is decoded.)
   static constexpr int64_t kMargin = 2;
 
   jpeg_decompress_struct info_{};
@@ -185,7 +199,7 @@ JpegFile::~JpegFile() = default;
 
 int64_t JpegFile::height() const { return decoder_->height(); }
 int64_t JpegFile::width() const { return decoder_->width(); }
-bool JpegFile::is_rgb() const { return decoder_->channels() == 3; }
+bool JpegFile::has_boxes() const { return decoder_->has_boxes(); }
 
 at::Tensor JpegFile::decode() {
   const at::Tensor pixels = at::empty({height(), width(), decoder_->channels()}, at::kByte);
@@ -194,7 +208,7 @@ at::Tensor JpegFile::decode() {
 }
 
 Patch JpegFile::decode_box(const CropBox& box, int eighths, std::vector<uint8_t>& memory) {
-  TORCH_CHECK(is_rgb(), "only RGB is decoded in part");
+  TORCH_CHECK(has_boxes(), "not an image that is decoded in part");
   const auto down = [=](int64_t pixel) { return pixel * eighths / 8; };
   const auto up = [=](int64_t pixel) { return (pixel * eighths + 7) / 8; };
   const int64_t top = down(box.top), bottom = up(box.top + box.height);

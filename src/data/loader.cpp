@@ -25,6 +25,11 @@ void stay_single_threaded() {
   if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
 }
 
+std::string read_bytes(const std::string& path) {
+  const Span span("read");
+  return read_image_file(path);
+}
+
 }  // namespace
 
 LoaderOptions loader_options(const DataConfig& data) {
@@ -110,7 +115,10 @@ void Loader::work(std::stop_token stop) {
 Loader::Result Loader::make_result(const Epoch& epoch, int64_t batch_number,
                                    ImagePipeline& pipeline) {
   try {
-    return make_batch(epoch, batch_number, pipeline);
+    Profile profile;
+    Result result = make_batch(epoch, batch_number, pipeline);
+    result.batch.profile = profile.entries();
+    return result;
   } catch (...) {
     return {{}, {}, std::current_exception()};
   }
@@ -132,13 +140,14 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
     Random random(options_.seed,
                   {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(index)});
     try {
-      pipeline.decode(read_image_file(path), path, epoch.transform, random);
+      pipeline.decode(read_bytes(path), path, epoch.transform, random);
     } catch (const Error& error) {
       result.damage.push_back({index, error.what()});
       continue;
     }
     const int64_t height = pipeline.height(), width = pipeline.width();
     if (!batch.images.defined()) {
+      const Span span("collate");
       batch.images =
           at::empty({end - begin, 3, height, width}, at::kFloat, at::MemoryFormat::ChannelsLast);
     }

@@ -31,8 +31,8 @@ class JpegFile {
   int64_t height() const;
   int64_t width() const;
 
-  /// Whether the pixels are not in inks, which are decoded as a whole only.
-  bool is_rgb() const;
+  /// Whether a part of it can be decoded: not of inks, nor of unusual samplings of colour.
+  bool has_boxes() const;
 
   /// The image, uint8 RGB [H,W,3].
   at::Tensor decode();

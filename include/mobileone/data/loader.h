@@ -20,6 +20,7 @@
 #include "mobileone/data/image_list.h"
 #include "mobileone/data/image_pipeline.h"
 #include "mobileone/data/transforms.h"
+#include "mobileone/util/profile.h"
 
 namespace mobileone {
 
@@ -28,6 +29,8 @@ struct Batch {
   at::Tensor labels;             ///< int64 [N]
   std::vector<int64_t> indices;  ///< N positions in the image list
   int64_t number = 0;            ///< position of the batch in its epoch, from 0
+  /// What its worker's time went into: "read", "decode", "transform", "collate".
+  std::vector<Profile::Entry> profile;
 };
 
 struct LoaderOptions {
@@ -36,9 +39,9 @@ struct LoaderOptions {
   int64_t prefetch = 1;  ///< batches finished or in work, beyond the one last handed out
   uint64_t seed = 0;
   bool shuffle = false;
-  bool drop_last = false;         ///< leave out an epoch's last batch where it is smaller
-  int64_t fewest = 1;             ///< readable images without which a batch is left out
-  ImagePipeline::Options images = {};///< how they are decoded and normalised
+  bool drop_last = false;              ///< leave out an epoch's last batch where it is smaller
+  int64_t fewest = 1;                  ///< readable images without which a batch is left out
+  ImagePipeline::Options images = {};  ///< how they are decoded and normalised
 };
 
 /// Options as `data` gives them; batch size, seed and order are the caller's.
