@@ -9,10 +9,13 @@
 // jpeglib.h needs <cstdio> before it.
 #include <jerror.h>
 #include <jpeglib.h>
+// Needs it before.
+#include <jpegint.h>
 
 #include <iterator>
 #include <utility>
 
+#include "jpeg_huffman.h"
 #include "mobileone/data/image.h"
 #include "mobileone/util/error.h"
 
@@ -24,6 +27,12 @@ constexpr int kMostScans = 500;
 
 /// libjpeg decodes whole groups of rows, and is handed as many places for rows.
 constexpr int64_t kRowsAtOnce = 16;
+
+/// This thread's, for its memory.
+HuffmanDecoder& huffman_decoder() {
+  thread_local HuffmanDecoder decoder;
+  return decoder;
+}
 
 }  // namespace
 
@@ -69,12 +78,14 @@ class JpegFile::Decoder {
   }
 
   /// Begins to decode at `eighths` / 8 of the size the columns from `left` to `right` - 1 of that
-  /// size, and more beside them. False on failure.
-  bool start_columns(int eighths, int64_t left, int64_t right) {
+  /// size, and more beside them. With `own_huffman` a scan that `huffman_decoder` can decode is
+  /// left to it. False on failure.
+  bool start_columns(int eighths, int64_t left, int64_t right, bool own_huffman) {
     if (setjmp(landing_) != 0) return false;
     info_.scale_num = static_cast<unsigned>(eighths);
     info_.scale_denom = 8;
     jpeg_start_decompress(&info_);
+    if (own_huffman && is_plain_scan()) replace_huffman_decoder();
     if (info_.progressive_mode) return true;
     left_ = static_cast<JDIMENSION>(std::max<int64_t>(0, left - kMargin));
     JDIMENSION columns = static_cast<JDIMENSION>(right + kMargin) - left_;
@@ -100,17 +111,16 @@ class JpegFile::Decoder {
     return true;
   }
 
+  /// Whether it failed because `huffman_decoder` met damage, of which libjpeg knows more to say.
+  bool gave_up() const { return gave_up_; }
+
   /// Of the rows that are read in columns.
   int64_t row_bytes() const { return 3 * static_cast<int64_t>(info_.output_width); }
   /// The column that they begin at.
   int64_t left() const { return left_; }
 
-  /// Whether a mark ends the coded pixels, as in a whole file. The two bytes are no part of them.
-  bool has_end() const {
-    const std::string_view rest(reinterpret_cast<const char*>(info_.src->next_input_byte),
-                                info_.src->bytes_in_buffer);
-    return rest.rfind("\xff\xd9") != std::string_view::npos;
-  }
+  /// Whether a mark ends the coded pixels, as in a whole file; its bytes do not occur in them.
+  bool has_end() const { return coded_pixels().rfind("\xff\xd9") != std::string_view::npos; }
 
   /// Whether libjpeg 2.1 decodes parts of such an image to the pixels that they have in the whole:
   /// not for inks, and not for unusual samplings of colour at reduced scales.
@@ -135,6 +145,41 @@ class JpegFile::Decoder {
 
  private:
   static Decoder& owner(j_common_ptr info) { return *static_cast<Decoder*>(info->client_data); }
+
+  /// All that follows the header of the first scan.
+  std::string_view coded_pixels() const {
+    return {reinterpret_cast<const char*>(info_.src->next_input_byte), info_.src->bytes_in_buffer};
+  }
+
+  bool is_plain_scan() const {
+    return !info_.progressive_mode && !info_.arith_code && info_.restart_interval == 0 &&
+           info_.comps_in_scan == info_.num_components;
+  }
+
+  void replace_huffman_decoder() {
+    HuffmanDecoder& huffman = huffman_decoder();
+    huffman.start(coded_pixels());
+    for (int i = 0; i < info_.comps_in_scan; ++i) {
+      const JHUFF_TBL& dc = *info_.dc_huff_tbl_ptrs[info_.cur_comp_info[i]->dc_tbl_no];
+      const JHUFF_TBL& ac = *info_.ac_huff_tbl_ptrs[info_.cur_comp_info[i]->ac_tbl_no];
+      huffman.add_component({dc.bits, dc.huffval}, {ac.bits, ac.huffval});
+    }
+    info_.entropy->decode_mcu = [](j_decompress_ptr info, JBLOCKROW* blocks) -> boolean {
+      HuffmanDecoder& decoder = huffman_decoder();
+      for (int i = 0; i < info->blocks_in_MCU; ++i) {
+        int16_t* block = blocks != nullptr ? *blocks[i] : nullptr;
+        if (!decoder.decode(info->MCU_membership[i], block)) {
+          owner(reinterpret_cast<j_common_ptr>(info)).give_up();
+        }
+      }
+      return TRUE;
+    };
+  }
+
+  [[noreturn]] void give_up() {
+    gave_up_ = true;
+    std::longjmp(landing_, 1);
+  }
 
   [[noreturn]] void fail() {
     errors_.format_message(reinterpret_cast<j_common_ptr>(&info_), message_);
@@ -164,6 +209,7 @@ class JpegFile::Decoder {
   jpeg_progress_mgr progress_{};
   std::jmp_buf landing_;
   bool truncated_ = false;
+  bool gave_up_ = false;
   JDIMENSION left_ = 0;
   char message_[JMSG_LENGTH_MAX] = "";
 };
@@ -190,7 +236,7 @@ at::Tensor rgb_from_inverted_cmyk(const at::Tensor& inks) {
 bool is_jpeg(std::string_view bytes) { return bytes.starts_with("\xff\xd8\xff"); }
 
 JpegFile::JpegFile(std::string_view bytes, std::string name)
-    : name_(std::move(name)), decoder_(std::make_unique<Decoder>()) {
+    : bytes_(bytes), name_(std::move(name)), decoder_(std::make_unique<Decoder>()) {
   if (!decoder_->read_header(bytes)) throw decoder_->error(name_);
   require_image_size(width(), height(), name_);
 }
@@ -214,15 +260,22 @@ Patch JpegFile::decode_box(const CropBox& box, int eighths, std::vector<uint8_t>
   const int64_t top = down(box.top), bottom = up(box.top + box.height);
   const int64_t left = down(box.left), right = up(box.left + box.width);
   if (!decoder_->has_end()) throw Error("{}: is a truncated JPEG", name_);
-  if (!decoder_->start_columns(eighths, left, right)) throw decoder_->error(name_);
-  const int64_t stride = decoder_->row_bytes();
-  if (std::ssize(memory) < (bottom - top) * stride) memory.resize((bottom - top) * stride);
-  if (!decoder_->read_rows(top, bottom, memory.data())) throw decoder_->error(name_);
+  const auto read = [&](bool own_huffman) {
+    if (!decoder_->start_columns(eighths, left, right, own_huffman)) return false;
+    const int64_t size = (bottom - top) * decoder_->row_bytes();
+    if (std::ssize(memory) < size) memory.resize(size);
+    return decoder_->read_rows(top, bottom, memory.data());
+  };
+  if (!read(true)) {
+    if (!decoder_->gave_up()) throw decoder_->error(name_);
+    decoder_ = std::make_unique<Decoder>();
+    if (!decoder_->read_header(bytes_) || !read(false)) throw decoder_->error(name_);
+  }
   const double scale = eighths / 8.0;
   return {.pixels = memory.data() + 3 * (left - decoder_->left()),
           .rows = bottom - top,
           .columns = right - left,
-          .stride = stride,
+          .stride = decoder_->row_bytes(),
           .top = static_cast<double>(box.top) * scale - static_cast<double>(top),
           .left = static_cast<double>(box.left) * scale - static_cast<double>(left),
           .height = static_cast<double>(box.height) * scale,

@@ -148,8 +148,7 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
     const int64_t height = pipeline.height(), width = pipeline.width();
     if (!batch.images.defined()) {
       const Span span("collate");
-      batch.images =
-          at::empty({end - begin, 3, height, width}, at::kFloat, at::MemoryFormat::ChannelsLast);
+      batch.images = memory_.take(options_.batch_size, height, width);
     }
     TORCH_CHECK(batch.images.size(2) == height && batch.images.size(3) == width,
                 "images of a batch differ in size");

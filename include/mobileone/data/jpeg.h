@@ -44,6 +44,7 @@ class JpegFile {
 
  private:
   class Decoder;
+  std::string_view bytes_;
   std::string name_;
   std::unique_ptr<Decoder> decoder_;
 };

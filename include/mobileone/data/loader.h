@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "mobileone/config/config.h"
+#include "mobileone/data/batch_memory.h"
 #include "mobileone/data/image_list.h"
 #include "mobileone/data/image_pipeline.h"
 #include "mobileone/data/transforms.h"
@@ -25,7 +26,7 @@
 namespace mobileone {
 
 struct Batch {
-  at::Tensor images;             ///< float32 [N,3,S,S], channels last
+  at::Tensor images;             ///< float32 [N,3,S,S], channels last; used again when let go
   at::Tensor labels;             ///< int64 [N]
   std::vector<int64_t> indices;  ///< N positions in the image list
   int64_t number = 0;            ///< position of the batch in its epoch, from 0
@@ -103,6 +104,7 @@ class Loader {
 
   const ImageList list_;
   const LoaderOptions options_;
+  BatchMemory memory_;
 
   std::set<int64_t> damaged_;
 
