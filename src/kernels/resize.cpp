@@ -118,7 +118,9 @@ void weigh_columns(const Taps& taps, int64_t outputs, const uint8_t* in, int64_t
 
 void look_up_levels(int64_t pixels, const uint8_t* in, const float* levels, float* out) {
   for (int64_t p = 0; p < pixels; ++p, in += 3, out += 3) {
-    for (int64_t c = 0; c < 3; ++c) out[c] = levels[256 * c + in[c]];
+    out[0] = levels[in[0]];
+    out[1] = levels[256 + in[1]];
+    out[2] = levels[512 + in[2]];
   }
 }
 

@@ -74,6 +74,30 @@ TEST_P(JpegBox, OfATruncatedFileIsAnErrorWhereverItIs) {
   }
 }
 
+/// What becomes of damage, error or pixels, does not hang on who decodes the Huffman code.
+TEST_P(JpegBox, OfADamagedFileIsWhatTheWholeIs) {
+  const size_t scan = bytes.rfind("\xff\xda");
+  Random random(3);
+  int refused = 0, changed = 0;
+  const at::Tensor intact = decode_jpeg(bytes, "x.jpg");
+  for (int i = 0; i < 300; ++i) {
+    std::string damaged = bytes;
+    const auto place = scan + 14 + random.integer(static_cast<int64_t>(bytes.size() - scan) - 16);
+    damaged[place] = static_cast<char>(random.integer(256));
+    at::Tensor whole;
+    const std::string error = error_of([&] { whole = decode_jpeg(damaged, "x.jpg"); });
+    const std::string box_error = error_of([&] {
+      const Patch patch = JpegFile(damaged, "x.jpg").decode_box({0, 0, 97, 131}, 8, memory);
+      if (whole.defined()) EXPECT_EQ(largest_difference(pixels_of(patch), whole), 0) << i;
+    });
+    EXPECT_EQ(box_error, error) << i;
+    refused += !whole.defined();
+    changed += whole.defined() && !whole.equal(intact);
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_GT(changed, 50);
+}
+
 INSTANTIATE_TEST_SUITE_P(All, JpegBox,
                          testing::Values("420", "422", "444", "grey", "progressive", "restarts"));
 
@@ -84,9 +108,9 @@ TEST(JpegFile, OfInksHasNoBoxes) {
   EXPECT_TRUE(JpegFile(read_file(golden("rgb.jpg")), "rgb.jpg").has_boxes());
 }
 
-/// The images of a pipeline, float32 [H,W,3].
 class Decoded : public testing::TestWithParam<const char*> {};
 
+/// An image from a pipeline, float32 [H,W,3], levels divided by 255.
 at::Tensor prepared(Decoding decoding, const std::string& path, const Transform& transform,
                     uint64_t seed, bool upright = false) {
   ImagePipeline pipeline({.decoding = decoding, .exif_orientation = upright});
@@ -143,8 +167,8 @@ TEST(Decoded, ScaledPhotographsAreCloseToWholeOnes) {
     }
   }
   ASSERT_GT(scaled, 50);
-  fmt::print("{} scaled: {:.2f} levels on average, {:.2f} at most\n", scaled, 255 * total / scaled,
-             255 * largest);
+  EXPECT_LT(255 * total / static_cast<double>(scaled), 2) << "levels, on average";
+  EXPECT_LT(255 * largest, 8) << "levels, of one image on average";
 }
 
 }  // namespace
