@@ -350,6 +350,20 @@ def write_jpegs(image):
         save_expected(Image.open(path), f"{name}.jpg")
 
 
+def write_boxes(image):
+    """Of several blocks each way, to be decoded in part."""
+    variants = {
+        "420": (image, dict(subsampling="4:2:0")),
+        "422": (image, dict(subsampling="4:2:2")),
+        "444": (image, dict(subsampling="4:4:4")),
+        "grey": (image.convert("L"), {}),
+        "progressive": (image, dict(subsampling="4:2:0", progressive=True)),
+        "restarts": (image, dict(subsampling="4:2:0", restart_marker_blocks=3)),
+    }
+    for name, (picture, options) in variants.items():
+        picture.save(FOLDER / f"boxes_{name}.jpg", quality=85, **options)
+
+
 def write_others(image):
     for name in ["rgb.bmp", "rgb.ppm", "rgb.tif"]:
         image.save(FOLDER / name)
@@ -393,6 +407,7 @@ def main():
     image = synthetic(23, 33, seed=2)
     write_pngs(image)
     write_jpegs(image)
+    write_boxes(synthetic(97, 131, seed=3))
     write_oriented(image)
     write_ycck(image)
     write_others(image)

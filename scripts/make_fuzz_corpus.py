@@ -1,8 +1,8 @@
 """Writes the files that the fuzzers of tests/fuzz start from.
 
-make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, FOLDER/safetensors and FOLDER/pickle
+make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, .../safetensors, .../pickle and .../jpeg
 
-Small files of every container and of what people save in them. Check sums are left out of zip files
+Small files of every container and of what people save in them, and the tests' JPEG files. Check sums are left out of zip files
 where torch can: a fuzzer would seldom get past them.
 """
 
@@ -82,9 +82,18 @@ def write_safetensors(folder):
         (folder / name).write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
+def write_jpegs(folder):
+    """Followed by what the fuzzer chooses a box by: its place, its size and its scale, 3 for all."""
+    golden = Path(__file__).resolve().parent.parent / "tests" / "golden" / "data"
+    for path in golden.glob("*.jpg"):
+        for scale in range(4):
+            choice = struct.pack("<4H4B", 5, 7, 40, 50, scale, 20, 30, scale)
+            (folder / f"{path.stem}_{scale}").write_bytes(path.read_bytes() + choice)
+
+
 def main():
     for name, write in (("torch_file", write_torch_files), ("pickle", write_pickles),
-                        ("safetensors", write_safetensors)):
+                        ("safetensors", write_safetensors), ("jpeg", write_jpegs)):
         folder = Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)
         write(folder)

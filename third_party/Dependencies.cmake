@@ -16,7 +16,7 @@ mobileone_require(yaml-cpp libyaml-cpp-dev)
 mobileone_require(nlohmann_json nlohmann-json3-dev)
 mobileone_require(CLI11 libcli11-dev)
 mobileone_require(hwy libhwy-dev)
-if(MOBILEONE_BUILD_PROGRAM)
+if(MOBILEONE_BUILD_PROGRAM OR MOBILEONE_BUILD_FUZZERS)
   mobileone_require(JPEG libjpeg-dev)
   mobileone_require(OpenCV "libopencv-core-dev, -imgcodecs-dev"
                     COMPONENTS core imgcodecs)

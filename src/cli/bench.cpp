@@ -150,6 +150,7 @@ void add_bench(CLI::App& app) {
       ->capture_default_str();
   command->callback([options] { bench_latency(*options); });
   add_bench_train(*bench);
+  add_bench_data(*bench);
 }
 
 }  // namespace mobileone::cli

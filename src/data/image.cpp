@@ -76,8 +76,10 @@ at::Tensor decode_image(std::string_view bytes, const std::string& name, bool up
   return decode_with_opencv(bytes, name);
 }
 
+std::string read_image_file(const std::string& path) { return read_file(path, kLargestImageFile); }
+
 at::Tensor read_image(const std::string& path, bool upright) {
-  return decode_image(read_file(path, kLargestImageFile), path, upright);
+  return decode_image(read_image_file(path), path, upright);
 }
 
 std::string encode_jpeg(const at::Tensor& image, int quality) {

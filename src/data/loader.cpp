@@ -25,20 +25,23 @@ void stay_single_threaded() {
   if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
 }
 
+std::string read_bytes(const std::string& path) {
+  const Span span("read");
+  return read_image_file(path);
+}
+
 }  // namespace
 
 LoaderOptions loader_options(const DataConfig& data) {
   LoaderOptions options;
   options.workers = data.workers;
   options.prefetch = data.prefetch;
-  options.exif_orientation = data.exif_orientation;
-  options.mean = data.mean;
-  options.std = data.std;
+  options.images = {.exif_orientation = data.exif_orientation, .mean = data.mean, .std = data.std};
   return options;
 }
 
 Loader::Loader(ImageList list, const LoaderOptions& options)
-    : list_(std::move(list)), options_(options), levels_(level_table(options.mean, options.std)) {
+    : list_(std::move(list)), options_(options) {
   TORCH_CHECK(options.workers > 0 && options.prefetch > 0, "a loader needs workers and prefetch");
   if (batches_per_epoch() == 0) {
     throw Error("schedule.batch_size {} is larger than the {} images of {}; lower it",
@@ -91,6 +94,7 @@ std::optional<Batch> Loader::next() {
 
 void Loader::work(std::stop_token stop) {
   stay_single_threaded();
+  ImagePipeline pipeline(options_.images);
   const auto has_work = [this] {
     return epoch_ && to_start_ < batches_per_epoch() && to_start_ - to_return_ < options_.prefetch;
   };
@@ -99,7 +103,7 @@ void Loader::work(std::stop_token stop) {
     const std::shared_ptr<Epoch> epoch = epoch_;
     const int64_t batch_number = to_start_++;
     lock.unlock();
-    Result result = make_result(*epoch, batch_number);
+    Result result = make_result(*epoch, batch_number, pipeline);
     lock.lock();
     if (epoch == epoch_) {
       results_.emplace(batch_number, std::move(result));
@@ -108,16 +112,21 @@ void Loader::work(std::stop_token stop) {
   }
 }
 
-Loader::Result Loader::make_result(const Epoch& epoch, int64_t batch_number) {
+Loader::Result Loader::make_result(const Epoch& epoch, int64_t batch_number,
+                                   ImagePipeline& pipeline) {
   try {
-    return make_batch(epoch, batch_number);
+    Profile profile;
+    Result result = make_batch(epoch, batch_number, pipeline);
+    result.batch.profile = profile.entries();
+    return result;
   } catch (...) {
     return {{}, {}, std::current_exception()};
   }
 }
 
 /// Cut short, and then not used, when the epoch is abandoned.
-Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number) {
+Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
+                                  ImagePipeline& pipeline) {
   const int64_t begin = batch_number * options_.batch_size;
   const int64_t end =
       std::min(begin + options_.batch_size, static_cast<int64_t>(epoch.order.size()));
@@ -127,23 +136,25 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number) {
   std::vector<int64_t> labels;
   for (int64_t i = begin; i < end && !epoch.abandoned.stop_requested(); ++i) {
     const int64_t index = epoch.order[i];
-    at::Tensor source;
+    const std::string& path = list_.samples[index].path;
+    Random random(options_.seed,
+                  {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(index)});
     try {
-      source = read_image(list_.samples[index].path, options_.exif_orientation);
+      pipeline.decode(read_bytes(path), path, epoch.transform, random);
     } catch (const Error& error) {
       result.damage.push_back({index, error.what()});
       continue;
     }
-    Random random(options_.seed,
-                  {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(index)});
-    const at::Tensor image = epoch.transform(source, random);
+    const int64_t height = pipeline.height(), width = pipeline.width();
     if (!batch.images.defined()) {
-      batch.images = at::empty({end - begin, 3, image.size(0), image.size(1)}, at::kFloat,
-                               at::MemoryFormat::ChannelsLast);
+      const Span span("collate");
+      batch.images = memory_.take(options_.batch_size, height, width);
     }
-    TORCH_CHECK(image.numel() == batch.images[0].numel(), "images of a batch differ in size");
-    const auto slot = static_cast<int64_t>(labels.size());
-    normalize(image, levels_, batch.images.mutable_data_ptr<float>() + slot * image.numel());
+    TORCH_CHECK(batch.images.size(2) == height && batch.images.size(3) == width,
+                "images of a batch differ in size");
+    const int64_t slot = std::ssize(labels);
+    pipeline.finish(epoch.transform, random,
+                    batch.images.mutable_data_ptr<float>() + slot * 3 * height * width);
     labels.push_back(list_.samples[index].label);
     batch.indices.push_back(index);
   }

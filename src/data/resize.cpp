@@ -4,15 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
+
+#include "mobileone/kernels/resize.h"
 
 namespace mobileone {
 namespace {
-
-/// Weights are integers of this many fractional bits, and so are sums of weighted levels: with
-/// them, the levels come out as Pillow's.
-constexpr int kFractionBits = 22;
-constexpr int32_t kHalf = 1 << (kFractionBits - 1);
 
 struct Filter {
   double reach;  ///< the weight is zero from this distance on, in pixels of the smaller image
@@ -39,101 +35,130 @@ Filter filter_of(Interpolation interpolation) {
   TORCH_CHECK(false, "unknown interpolation");
 }
 
-/// The input pixels along one axis that an output pixel is made of, and their weights.
-struct Taps {
-  int64_t first;
-  std::vector<int32_t> weights;
-};
-
-/// For each of `to` output pixels along an axis of `from` input pixels.
-std::vector<Taps> taps_along(int64_t from, int64_t to, const Filter& filter) {
-  const double scale = static_cast<double>(from) / static_cast<double>(to);
-  const double blur = std::max(scale, 1.0);
-  const double reach = filter.reach * blur;
-  std::vector<Taps> result(to);
-  std::vector<double> exact;
-  for (int64_t i = 0; i < to; ++i) {
-    const double center = (static_cast<double>(i) + 0.5) * scale;
-    const int64_t begin = std::max<int64_t>(0, static_cast<int64_t>(center - reach + 0.5));
-    const int64_t end = std::min(from, static_cast<int64_t>(center + reach + 0.5));
-    exact.clear();
-    double sum = 0;
-    for (int64_t pixel = begin; pixel < end; ++pixel) {
-      const double distance = (static_cast<double>(pixel) - center + 0.5) * (1.0 / blur);
-      exact.push_back(filter.weight(std::abs(distance)));
-      sum += exact.back();
-    }
-    result[i].first = begin;
-    for (double weight : exact) {
-      result[i].weights.push_back(
-          static_cast<int32_t>(std::round(weight / sum * (1 << kFractionBits))));
-    }
-  }
-  return result;
+int32_t fixed_point(double weight) {
+  constexpr double kOne = 1 << kernels::kFractionBits;
+  return static_cast<int32_t>(weight * kOne + (weight < 0 ? -0.5 : 0.5));
 }
 
-uint8_t level(int32_t sum) {
-  return static_cast<uint8_t>(std::clamp(sum >> kFractionBits, 0, 255));
-}
-
-/// `image` has pixels that lie side by side in each row.
-at::Tensor resize_rows(const at::Tensor& image, int64_t width, const Filter& filter) {
-  const std::vector<Taps> columns = taps_along(image.size(1), width, filter);
-  at::Tensor result = at::empty({image.size(0), width, 3}, at::kByte);
-  uint8_t* out = result.mutable_data_ptr<uint8_t>();
-  for (int64_t y = 0; y < image.size(0); ++y) {
-    const uint8_t* row = image.const_data_ptr<uint8_t>() + y * image.stride(0);
-    for (const auto& [first, weights] : columns) {
-      int32_t red = kHalf;
-      int32_t green = kHalf;
-      int32_t blue = kHalf;
-      const uint8_t* in = row + 3 * first;
-      for (int32_t weight : weights) {
-        red += weight * in[0];
-        green += weight * in[1];
-        blue += weight * in[2];
-        in += 3;
-      }
-      *out++ = level(red);
-      *out++ = level(green);
-      *out++ = level(blue);
-    }
-  }
-  return result;
-}
-
-/// As `resize_rows`.
-at::Tensor resize_columns(const at::Tensor& image, int64_t height, const Filter& filter) {
-  const int64_t levels = 3 * image.size(1);
-  at::Tensor result = at::empty({height, image.size(1), 3}, at::kByte);
-  uint8_t* out = result.mutable_data_ptr<uint8_t>();
-  std::vector<int32_t> sums(levels);
-  for (const auto& [first, weights] : taps_along(image.size(0), height, filter)) {
-    std::fill(sums.begin(), sums.end(), kHalf);
-    const uint8_t* in = image.const_data_ptr<uint8_t>() + first * image.stride(0);
-    for (int32_t weight : weights) {
-      for (int64_t i = 0; i < levels; ++i) sums[i] += weight * in[i];
-      in += image.stride(0);
-    }
-    out = std::transform(sums.begin(), sums.end(), out, level);
-  }
-  return result;
+/// Memory for at least `size` levels.
+uint8_t* grown(std::vector<uint8_t>& memory, int64_t size) {
+  if (std::ssize(memory) < size) memory.resize(size);
+  return memory.data();
 }
 
 }  // namespace
 
+Patch patch_of(const at::Tensor& image) {
+  TORCH_CHECK(image.stride(1) == 3 && image.stride(2) == 1, "pixels do not lie side by side");
+  return {image.const_data_ptr<uint8_t>(), image.size(0), image.size(1), image.stride(0)};
+}
+
+void Resizer::set_axis(Axis& axis, const Line& line, Interpolation interpolation) {
+  const Filter filter = filter_of(interpolation);
+  const double scale = line.length / static_cast<double>(line.outputs);
+  const double blur = std::max(scale, 1.0);
+  const double reach = filter.reach * blur;
+  const int64_t kept = line.last - line.first;
+  axis.first.resize(kept);
+  axis.count.resize(kept);
+  axis.most = 2 * static_cast<int64_t>(std::ceil(reach)) + 1;
+  axis.weights.resize(kept * axis.most);
+  axis.begin = line.pixels;
+  axis.end = 0;
+  for (int64_t i = 0; i < kept; ++i) {
+    const int64_t output = line.reversed ? line.last - 1 - i : line.first + i;
+    const double center = line.begin + (static_cast<double>(output) + 0.5) * scale;
+    const int64_t begin = std::max<int64_t>(0, static_cast<int64_t>(center - reach + 0.5));
+    const int64_t end = std::min(line.pixels, static_cast<int64_t>(center + reach + 0.5));
+    exact_.clear();
+    double sum = 0;
+    for (int64_t pixel = begin; pixel < end; ++pixel) {
+      const double distance = (static_cast<double>(pixel) - center + 0.5) * (1.0 / blur);
+      exact_.push_back(filter.weight(std::abs(distance)));
+      sum += exact_.back();
+    }
+    int32_t* weights = axis.weights.data() + i * axis.most;
+    for (const double weight : exact_) *weights++ = fixed_point(weight / sum);
+    axis.first[i] = begin;
+    axis.count[i] = end - begin;
+    axis.begin = std::min(axis.begin, begin);
+    axis.end = std::max(axis.end, end);
+  }
+  for (int64_t& first : axis.first) first -= axis.begin;
+}
+
+void Resizer::operator()(const Patch& patch, const Cut& cut, const Sink& sink) {
+  constexpr int64_t kRows = 16;  // that are handed over at once
+  const CropBox& window = cut.window;
+  const int64_t window_bottom = window.top + window.height;
+  const int64_t window_right = window.left + window.width;
+  const int64_t top = std::max<int64_t>(0, window.top);
+  const int64_t bottom = std::min(cut.height, window_bottom);
+  const int64_t left = std::max<int64_t>(0, window.left);
+  const int64_t right = std::min(cut.width, window_right);
+  TORCH_CHECK(top < bottom && left < right, "a window holds nothing of its picture");
+  set_axis(rows_, {patch.top, patch.height, patch.rows, cut.height, top, bottom, false},
+           cut.interpolation);
+  set_axis(columns_, {patch.left, patch.width, patch.columns, cut.width, left, right, cut.flip},
+           cut.interpolation);
+
+  // Each pass rounds its levels, so their order matters; this is the one of Pillow since 13.0.
+  const bool rows_first = patch.height - static_cast<double>(cut.height) >
+                          std::max(0.0, 2 * (patch.width - static_cast<double>(cut.width)));
+  const uint8_t* in = patch.pixels + rows_.begin * patch.stride + 3 * columns_.begin;
+  const int64_t between_stride = 3 * (rows_first ? columns_.pixels() : columns_.outputs());
+  uint8_t* between =
+      grown(between_, between_stride * (rows_first ? rows_.outputs() : rows_.pixels()));
+  if (rows_first) {
+    kernels::weigh_rows(rows_.taps(), 0, rows_.outputs(), in, patch.stride, between_stride, between,
+                        between_stride);
+  } else {
+    kernels::weigh_columns(columns_.taps(), columns_.outputs(), in, patch.stride, rows_.pixels(),
+                           between, between_stride);
+  }
+
+  const int64_t stride = 3 * window.width;
+  const int64_t margin = 3 * (cut.flip ? window_right - right : left - window.left);
+  out_.assign(kRows * stride, 0);
+  for (int64_t y = window.top; y < window_bottom; y += kRows) {
+    const int64_t count = std::min(kRows, window_bottom - y);
+    const int64_t first = std::clamp(y, top, bottom);
+    const int64_t last = std::clamp(y + count, top, bottom);
+    if (last - first < count) std::fill(out_.begin(), out_.end(), 0);
+    uint8_t* out = out_.data() + (first - y) * stride + margin;
+    if (rows_first) {
+      kernels::weigh_columns(columns_.taps(), columns_.outputs(),
+                             between + (first - top) * between_stride, between_stride, last - first,
+                             out, stride);
+    } else {
+      kernels::weigh_rows(rows_.taps(), first - top, last - top, between, between_stride,
+                          between_stride, out, stride);
+    }
+    sink(out_.data(), count);
+  }
+}
+
+at::Tensor apply_cut(const Cut& cut, const at::Tensor& image) {
+  at::Tensor result = at::empty({cut.window.height, cut.window.width, 3}, at::kByte);
+  uint8_t* out = result.mutable_data_ptr<uint8_t>();
+  const at::Tensor box =
+      image.narrow(0, cut.box.top, cut.box.height).narrow(1, cut.box.left, cut.box.width);
+  const bool rows_are_dense = box.stride(1) == 3 && box.stride(2) == 1;
+  const at::Tensor dense = rows_are_dense ? box : box.contiguous();
+  Resizer()(patch_of(dense), cut, [&](const uint8_t* rows, int64_t count) {
+    out = std::copy_n(rows, 3 * count * cut.window.width, out);
+  });
+  return result;
+}
+
 at::Tensor resize(const at::Tensor& image, int64_t height, int64_t width,
                   Interpolation interpolation) {
-  const Filter filter = filter_of(interpolation);
-  const bool rows_are_dense = image.stride(1) == 3 && image.stride(2) == 1;
-  at::Tensor result = rows_are_dense ? image : image.contiguous();
-  // Each pass rounds its levels, so their order matters; this is the one of Pillow since 13.0.
-  const int64_t fewer_rows = image.size(0) - height;
-  const bool columns_first = fewer_rows > std::max<int64_t>(0, 2 * (image.size(1) - width));
-  if (columns_first) result = resize_columns(result, height, filter);
-  if (width != image.size(1)) result = resize_rows(result, width, filter);
-  if (height != result.size(0)) result = resize_columns(result, height, filter);
-  return result.contiguous();
+  return apply_cut({.box = {0, 0, image.size(0), image.size(1)},
+                    .height = height,
+                    .width = width,
+                    .window = {0, 0, height, width},
+                    .interpolation = interpolation},
+                   image);
 }
 
 }  // namespace mobileone

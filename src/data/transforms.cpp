@@ -1,13 +1,12 @@
 #include "mobileone/data/transforms.h"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cmath>
 
 #include "mobileone/data/auto_augment.h"
 #include "mobileone/data/color_jitter.h"
 #include "mobileone/data/resize.h"
+#include "mobileone/kernels/resize.h"
 
 namespace mobileone {
 namespace {
@@ -26,6 +25,12 @@ CropBox central_box(int64_t height, int64_t width, std::array<double, 2> ratio) 
   box.top = (height - box.height) / 2;
   box.left = (width - box.width) / 2;
   return box;
+}
+
+/// Where the middle `size` of `length` pixels begin; before them where there are fewer.
+int64_t central_begin(int64_t length, int64_t size) {
+  if (length < size) return -((size - length) / 2);
+  return round_even(static_cast<double>(length - size) / 2);
 }
 
 }  // namespace
@@ -51,44 +56,6 @@ at::Tensor crop(const at::Tensor& image, const CropBox& box) {
   return image.narrow(0, box.top, box.height).narrow(1, box.left, box.width);
 }
 
-at::Tensor center_crop(const at::Tensor& image, int64_t size) {
-  const int64_t height = image.size(0);
-  const int64_t width = image.size(1);
-  const int64_t kept_height = std::min(size, height);
-  const int64_t kept_width = std::min(size, width);
-  const at::Tensor kept = crop(
-      image, {round_even(static_cast<double>(height - kept_height) / 2),
-              round_even(static_cast<double>(width - kept_width) / 2), kept_height, kept_width});
-  if (kept_height == size && kept_width == size) return kept.contiguous();
-  at::Tensor padded = at::zeros({size, size, 3}, at::kByte);
-  crop(padded, {(size - kept_height) / 2, (size - kept_width) / 2, kept_height, kept_width})
-      .copy_(kept);
-  return padded;
-}
-
-at::Tensor resize_short_side(const at::Tensor& original, int64_t size,
-                             Interpolation interpolation) {
-  const int64_t longest = kLongestOfShortSides * std::min(original.size(0), original.size(1));
-  const int64_t height = std::min(original.size(0), longest);
-  const int64_t width = std::min(original.size(1), longest);
-  const at::Tensor image = crop(
-      original, {(original.size(0) - height) / 2, (original.size(1) - width) / 2, height, width});
-  const auto scaled = [&](int64_t side) { return size * side / std::min(height, width); };
-  if (std::min(height, width) == size) return image.contiguous();
-  return resize(image, scaled(height), scaled(width), interpolation);
-}
-
-at::Tensor horizontal_flip(const at::Tensor& image) {
-  at::Tensor flipped = at::empty_like(image);
-  const int64_t width = image.size(1);
-  const uint8_t* in = image.const_data_ptr<uint8_t>();
-  uint8_t* row = flipped.mutable_data_ptr<uint8_t>();
-  for (int64_t y = 0; y < image.size(0); ++y, row += 3 * width) {
-    for (int64_t x = width - 1; x >= 0; --x, in += 3) std::copy_n(in, 3, row + 3 * x);
-  }
-  return flipped;
-}
-
 LevelTable level_table(const std::array<double, 3>& mean, const std::array<double, 3>& std) {
   LevelTable levels;
   for (size_t channel = 0; channel < 3; ++channel) {
@@ -101,31 +68,58 @@ LevelTable level_table(const std::array<double, 3>& mean, const std::array<doubl
   return levels;
 }
 
-void normalize(const at::Tensor& image, const LevelTable& levels, float* out) {
-  const uint8_t* in = image.const_data_ptr<uint8_t>();
-  for (const uint8_t* end = in + image.numel(); in != end; in += 3, out += 3) {
-    for (size_t channel = 0; channel < 3; ++channel) out[channel] = levels[channel][in[channel]];
-  }
+void normalize(const uint8_t* levels, int64_t pixels, const LevelTable& table, float* out) {
+  kernels::look_up_levels(pixels, levels, table[0].data(), out);
+}
+
+at::Tensor Transform::operator()(const at::Tensor& image, Random& random) const {
+  const at::Tensor window = apply_cut(cut(image.size(0), image.size(1), random), image);
+  return augment ? augment(window, random) : window;
 }
 
 Transform train_transform(const AugmentConfig& augment, Interpolation interpolation, int64_t size,
                           double strength) {
-  return [=](const at::Tensor& image, Random& random) {
-    const CropBox box = random_resized_crop(image.size(0), image.size(1), augment.crop_area,
-                                            augment.crop_ratio, random);
-    at::Tensor result = resize(crop(image, box), size, size, interpolation);
-    if (random.chance(augment.flip)) result = horizontal_flip(result);
-    result = color_jitter(result, augment.color_jitter, random);
-    if (augment.policy == Policy::kAutoAugment) result = auto_augment(result, strength, random);
-    return result;
+  Transform transform;
+  transform.cut = [=](int64_t height, int64_t width, Random& random) {
+    const CropBox box =
+        random_resized_crop(height, width, augment.crop_area, augment.crop_ratio, random);
+    return Cut{.box = box,
+               .height = size,
+               .width = size,
+               .window = {0, 0, size, size},
+               .flip = random.chance(augment.flip),
+               .interpolation = interpolation};
   };
+  const bool jitters = augment.color_jitter != std::array<double, 4>{};
+  if (jitters || augment.policy != Policy::kNone) {
+    transform.augment = [=](const at::Tensor& image, Random& random) {
+      at::Tensor result = color_jitter(image, augment.color_jitter, random);
+      if (augment.policy == Policy::kAutoAugment) result = auto_augment(result, strength, random);
+      return result;
+    };
+  }
+  return transform;
 }
 
 Transform eval_transform(const DataConfig& data) {
-  return [resize = data.eval_resize, crop = data.eval_crop, interpolation = data.interpolation](
-             const at::Tensor& image, Random&) {
-    return center_crop(resize_short_side(image, resize, interpolation), crop);
+  Transform transform;
+  transform.cut = [resize = data.eval_resize, crop = data.eval_crop,
+                   interpolation = data.interpolation](int64_t height, int64_t width, Random&) {
+    const int64_t longest = kLongestOfShortSides * std::min(height, width);
+    const CropBox box{std::max<int64_t>(0, (height - longest) / 2),
+                      std::max<int64_t>(0, (width - longest) / 2), std::min(height, longest),
+                      std::min(width, longest)};
+    const int64_t short_side = std::min(height, width);
+    const int64_t resized_height = resize * box.height / short_side;
+    const int64_t resized_width = resize * box.width / short_side;
+    return Cut{.box = box,
+               .height = resized_height,
+               .width = resized_width,
+               .window = {central_begin(resized_height, crop), central_begin(resized_width, crop),
+                          crop, crop},
+               .interpolation = interpolation};
   };
+  return transform;
 }
 
 }  // namespace mobileone

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "mobileone/data/image.h"
+#include "mobileone/data/image_pipeline.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/progress.h"
 
@@ -80,10 +81,13 @@ std::vector<Prediction> predict(const Model& model, const std::string& image_pat
   torch::NoGradGuard no_grad;
   const DataConfig& data = model.config.data;
   Random random(0);
-  const auto image = eval_transform(data)(read_image(image_path, data.exif_orientation), random);
+  const Transform transform = eval_transform(data);
+  ImagePipeline pipeline(
+      {.exif_orientation = data.exif_orientation, .mean = data.mean, .std = data.std});
+  pipeline.decode(read_image_file(image_path), image_path, transform, random);
   auto input =
       torch::empty({1, 3, data.eval_crop, data.eval_crop}, torch::MemoryFormat::ChannelsLast);
-  normalize(image, level_table(data.mean, data.std), input.data_ptr<float>());
+  pipeline.finish(transform, random, input.data_ptr<float>());
   const auto probabilities =
       logits_of(model, input.to(model.device)).to(torch::kCPU, torch::kFloat64).softmax(1)[0];
   const auto [best, indices] = probabilities.topk(std::min(count, probabilities.size(0)));

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 #include <system_error>
 
 #include "mobileone/util/descriptor.h"
@@ -92,14 +91,17 @@ void rename_whole(const fs::path& from, const fs::path& to) {
 
 std::string read_file(const fs::path& path, uintmax_t largest) {
   require_file(path, "file");
-  if (const uintmax_t size = fs::file_size(path); size > largest) {
+  const uintmax_t size = fs::file_size(path);
+  if (size > largest) {
     throw Error("{}: has {} bytes, more than the {} that are read", path.string(), size, largest);
   }
   std::ifstream stream(path, std::ios::binary);
-  std::ostringstream contents;
-  contents << stream.rdbuf();
-  if (!stream) throw Error("{}: cannot be read", path.string());
-  return std::move(contents).str();
+  std::string contents(size, '\0');
+  stream.read(contents.data(), static_cast<std::streamsize>(size));
+  if (stream.gcount() != static_cast<std::streamsize>(size)) {
+    throw Error("{}: cannot be read", path.string());
+  }
+  return contents;
 }
 
 void require_file(const fs::path& path, std::string_view what) {

@@ -167,5 +167,27 @@ TEST(BenchLatency, TimesFilesInTurn) {
   EXPECT_NE(outcome.output.find("unfolded"), std::string::npos);
 }
 
+TEST(BenchData, SplitsTheTimeOfAnImage) {
+  const std::vector<std::string> command = {"bench",      "data",     shop().path("tiny.yaml"),
+                                            "--workers",  "2",        "--images",
+                                            "20",         "--rounds", "2",
+                                            "--consumes", "1e9"};
+  const auto table = run_program(command);
+  EXPECT_EQ(table.status, 0) << table.errors;
+  for (const char* part : {"img/s per core", "read", "decode", "transform", "would wait 100 %"}) {
+    EXPECT_NE(table.output.find(part), std::string::npos) << part;
+  }
+  auto as_json = command;
+  as_json.push_back("--json");
+  const auto outcome = run_program(as_json);
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+  const auto json = nlohmann::json::parse(outcome.output);
+  EXPECT_GT(json.at("images_per_second"), 0);
+  EXPECT_GE(json.at("images"), 40);
+  EXPECT_EQ(json.at("workers"), 2);
+  EXPECT_EQ(json.at("trainer_waits"), true);
+  EXPECT_GT(json.at("microseconds_per_image").at("decode"), 0);
+}
+
 }  // namespace
 }  // namespace mobileone

@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "data/support.h"
-#include "mobileone/data/resize.h"
 
 namespace mobileone {
 namespace {
@@ -139,7 +138,11 @@ TEST(Loader, BatchesDependOnNothingButSeedAndEpoch) {
 TEST(Loader, TurnsImagesUprightOnRequest) {
   const ImageList list{"list", {{golden("orientation6.jpg"), 0}}, {}};
   DataConfig data;
-  const auto keep = [](const at::Tensor& image, Random&) { return image; };
+  Transform keep;
+  keep.cut = [](int64_t height, int64_t width, Random&) {
+    const CropBox all{0, 0, height, width};
+    return Cut{.box = all, .height = height, .width = width, .window = all};
+  };
   for (const bool upright : {false, true}) {
     data.exif_orientation = upright;
     Loader loader(list, loader_options(data));
@@ -153,7 +156,8 @@ TEST(Loader, TurnsImagesUprightOnRequest) {
 TEST(Loader, BatchesAreNormalizedChannelsLast) {
   const TestFolder folder;
   const ImageList list = write_images(folder, 5);
-  Loader loader(list, {.batch_size = 3, .mean = {0.5, 0.5, 0.5}, .std = {0.25, 0.5, 1}});
+  Loader loader(list,
+                {.batch_size = 3, .images = {.mean = {0.5, 0.5, 0.5}, .std = {0.25, 0.5, 1}}});
   loader.start_epoch(0, evaluation());
   const auto batches = read_all(loader);
   ASSERT_EQ(batches.size(), 2u);
@@ -236,11 +240,12 @@ TEST(Loader, PrefetchIsBounded) {
   const TestFolder folder;
   Loader loader(write_images(folder, 40), {.batch_size = 1, .workers = 4, .prefetch = 3});
   std::atomic<int> transformed = 0;
-  const Transform transform = evaluation();
-  loader.start_epoch(0, [&](const at::Tensor& image, Random& random) {
+  Transform transform = evaluation();
+  transform.augment = [&](const at::Tensor& image, Random&) {
     ++transformed;
-    return transform(image, random);
-  });
+    return image;
+  };
+  loader.start_epoch(0, transform);
   for (int consumed = 0; consumed < 10; ++consumed) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
     EXPECT_LE(transformed, consumed + 3);
@@ -267,9 +272,11 @@ TEST(Loader, DropsTheSmallerLastBatchOnRequest) {
 TEST(Loader, WhatAWorkerThrowsSurfaces) {
   const TestFolder folder;
   Loader loader(write_images(folder, 8), shuffled(2));
-  loader.start_epoch(0, [](const at::Tensor&, Random&) -> at::Tensor {
+  Transform transform = evaluation();
+  transform.augment = [](const at::Tensor&, Random&) -> at::Tensor {
     throw std::runtime_error("no such transform");
-  });
+  };
+  loader.start_epoch(0, transform);
   EXPECT_THROW(loader.next(), std::runtime_error);
   EXPECT_EQ(read_epoch(loader, 1).size(), 2u) << "the loader can go on";
 }
@@ -365,10 +372,13 @@ TEST(Loader, WorkersStartNoThreadsOfTheirOwn) {
   std::thread([] {}).join();  // the thread sanitizer starts its own with the first
   const int before = threads_of_this_process();
   Loader loader(list, {.batch_size = 4, .workers = 3});
-  // Large enough for ATen to think of several threads.
-  loader.start_epoch(0, [](const at::Tensor& image, Random&) {
-    return resize(image, 600, 600, Interpolation::kBilinear);
-  });
+  DataConfig data;
+  data.eval_resize = data.eval_crop = 600;
+  Transform transform = eval_transform(data);
+  transform.augment = [](const at::Tensor& image, Random&) {
+    return image.bitwise_not();  // large enough for ATen to think of several threads
+  };
+  loader.start_epoch(0, transform);
   EXPECT_EQ(read_all(loader).size(), 4u);
   EXPECT_EQ(threads_of_this_process(), before + 3);
   EXPECT_EQ(at::get_num_threads(), main_threads);

@@ -121,16 +121,28 @@ INSTANTIATE_TEST_SUITE_P(Shapes, RandomResizedCropFallback,
                                          Fallback{90, 400, {0, 140, 90, 120}},
                                          Fallback{1, 100, {0, 49, 1, 1}}));
 
-TEST(ResizeShortSide, KeepsTheShape) {
+DataConfig evaluation(int64_t resize, int64_t crop) {
+  DataConfig data;
+  data.eval_resize = resize;
+  data.eval_crop = crop;
+  return data;
+}
+
+at::Tensor evaluated(const at::Tensor& image, int64_t resize, int64_t crop) {
+  Random random(0);
+  return eval_transform(evaluation(resize, crop))(image, random);
+}
+
+TEST(EvalTransform, KeepsTheShape) {
   const auto size = [](int64_t height, int64_t width) {
-    return resize_short_side(at::zeros({height, width, 3}, at::kByte), 256, kBilinear)
-        .sizes()
-        .vec();
+    Random random(0);
+    const Cut cut = eval_transform(evaluation(256, 224)).cut(height, width, random);
+    return std::array{cut.height, cut.width};
   };
-  EXPECT_EQ(size(500, 375), (std::vector<int64_t>{341, 256, 3}));  // 341.33, cut
-  EXPECT_EQ(size(300, 400), (std::vector<int64_t>{256, 341, 3}));
-  EXPECT_EQ(size(256, 999), (std::vector<int64_t>{256, 999, 3}));
-  EXPECT_EQ(size(32, 32), (std::vector<int64_t>{256, 256, 3}));
+  EXPECT_EQ(size(500, 375), (std::array<int64_t, 2>{341, 256}));  // 341.33, cut
+  EXPECT_EQ(size(300, 400), (std::array<int64_t, 2>{256, 341}));
+  EXPECT_EQ(size(256, 999), (std::array<int64_t, 2>{256, 999}));
+  EXPECT_EQ(size(32, 32), (std::array<int64_t, 2>{256, 256}));
 }
 
 /// Pixel (y, x) has the levels (y, x, 7).
@@ -141,23 +153,25 @@ at::Tensor coordinates(int64_t height, int64_t width) {
   return image;
 }
 
-TEST(ResizeShortSide, KeepsTheMiddleOfAVeryThinImage) {
+TEST(EvalTransform, KeepsTheMiddleOfAVeryThinImage) {
   auto image = at::zeros({2, 10000, 3}, at::kByte);
   image.slice(1, 4990, 5010).fill_(200);
-  const auto resized = resize_short_side(image, 32, kBilinear);
-  EXPECT_EQ(resized.sizes(), (std::vector<int64_t>{32, 32 * kLongestOfShortSides, 3}));
-  EXPECT_EQ(resized[16][16 * kLongestOfShortSides][0].item<int>(), 200);
+  Random random(0);
+  const Cut cut = eval_transform(evaluation(32, 8)).cut(2, 10000, random);
+  EXPECT_EQ(cut.box.width, 2 * kLongestOfShortSides);
+  EXPECT_EQ(cut.width, 32 * kLongestOfShortSides);
+  EXPECT_EQ(evaluated(image, 32, 8)[4][4][0].item<int>(), 200);
 }
 
-TEST(CenterCrop, RoundsHalvesToEven) {
-  const at::Tensor cropped = center_crop(coordinates(9, 11), 8);  // margins 0.5 and 1.5
+TEST(EvalTransform, RoundsHalvesToEven) {
+  const at::Tensor cropped = evaluated(coordinates(9, 11), 9, 8);  // margins 0.5 and 1.5
   EXPECT_EQ(cropped[0][0][0].item<int>(), 0);
   EXPECT_EQ(cropped[0][0][1].item<int>(), 2);
   EXPECT_EQ(cropped.sizes(), (std::vector<int64_t>{8, 8, 3}));
 }
 
-TEST(CenterCrop, PadsSmallImagesWithBlack) {
-  const at::Tensor cropped = center_crop(coordinates(3, 12), 8);
+TEST(EvalTransform, PadsSmallImagesWithBlack) {
+  const at::Tensor cropped = evaluated(coordinates(3, 12), 3, 8);
   EXPECT_EQ(cropped.sizes(), (std::vector<int64_t>{8, 8, 3}));
   EXPECT_EQ(cropped[1][0][2].item<int>(), 0);
   EXPECT_EQ(cropped[2][0][2].item<int>(), 7);  // two rows above, three below
@@ -166,17 +180,13 @@ TEST(CenterCrop, PadsSmallImagesWithBlack) {
   EXPECT_EQ(cropped[5][0][2].item<int>(), 0);
 }
 
-TEST(HorizontalFlip, ReversesRows) {
-  const at::Tensor image = coordinates(4, 5);
-  EXPECT_TRUE(horizontal_flip(image).equal(image.flip(1)));
-}
-
 TEST(Normalize, EqualsItsFormulaInOrder) {
   const std::array<double, 3> mean = {0.485, 0.456, 0.406};
   const std::array<double, 3> std = {0.229, 0.224, 0.225};
   const at::Tensor image = read_image(golden("rgb.png"));
   at::Tensor normalized = at::empty(image.sizes(), at::kFloat);
-  normalize(image, level_table(mean, std), normalized.mutable_data_ptr<float>());
+  normalize(image.const_data_ptr<uint8_t>(), image.numel() / 3, level_table(mean, std),
+            normalized.mutable_data_ptr<float>());
   const at::Tensor expected =
       (image.to(at::kFloat) / 255 - at::tensor({mean[0], mean[1], mean[2]}, at::kFloat)) /
       at::tensor({std[0], std[1], std[2]}, at::kFloat);
@@ -226,7 +236,7 @@ TEST(TrainTransform, ResizesAsAskedAndJittersColours) {
   Random random(8);
   const CropBox box = random_resized_crop(83, 61, augment.crop_area, augment.crop_ratio, random);
   at::Tensor expected = resize(crop(image, box), 32, 32, kBicubic);
-  if (random.chance(augment.flip)) expected = horizontal_flip(expected);
+  if (random.chance(augment.flip)) expected = expected.flip(1);
   EXPECT_TRUE(plain.equal(expected));
   EXPECT_TRUE(transformed(kBicubic).equal(color_jitter(expected, augment.color_jitter, random)));
 }

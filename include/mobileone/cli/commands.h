@@ -15,6 +15,7 @@ void add_summary(CLI::App& app);
 void add_plot(CLI::App& app);
 void add_data(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_bench_data(CLI::App& bench);  ///< one of its subcommands
 void add_config(CLI::App& app);
 void add_find_lr(CLI::App& app);
 void add_completion(CLI::App& app);

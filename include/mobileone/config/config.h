@@ -175,6 +175,7 @@ struct DataConfig {
   std::array<double, 3> std = {0.229, 0.224, 0.225};
   Interpolation interpolation = Interpolation::kBilinear;
   bool exif_orientation = false;
+  bool fast_decode = true;
   int64_t workers = 2;
   int64_t prefetch = 4;
 
@@ -195,6 +196,9 @@ struct DataConfig {
     v("exif_orientation", exif_orientation,
       {"Whether JPEG files are turned upright as their EXIF orientation says; published accuracies "
        "were measured without."});
+    v("fast_decode", fast_decode,
+      {"Whether training decodes JPEG files at a smaller scale where the crop is much larger than "
+       "what it is resized to; the pixels differ slightly. Evaluation never does."});
     v("workers", workers, {"Threads that read and augment images.", "threads", 1, 1024});
     v("prefetch", prefetch, {"Batches held ready, at most.", "batches", 1, 1024});
   }

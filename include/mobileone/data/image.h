@@ -20,6 +20,9 @@ inline constexpr int64_t kMaxImagePixels = 178'956'970;
 /// Error if `bytes` are no image, a truncated, damaged or too large one.
 at::Tensor decode_image(std::string_view bytes, const std::string& name, bool upright = false);
 
+/// The bytes of an image file, of any size that an image may have. Throws Error.
+std::string read_image_file(const std::string& path);
+
 /// Reads and decodes a file. Throws Error.
 at::Tensor read_image(const std::string& path, bool upright = false);
 

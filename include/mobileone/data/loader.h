@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -18,16 +17,21 @@
 #include <vector>
 
 #include "mobileone/config/config.h"
+#include "mobileone/data/batch_memory.h"
 #include "mobileone/data/image_list.h"
+#include "mobileone/data/image_pipeline.h"
 #include "mobileone/data/transforms.h"
+#include "mobileone/util/profile.h"
 
 namespace mobileone {
 
 struct Batch {
-  at::Tensor images;             ///< float32 [N,3,S,S], channels last
+  at::Tensor images;             ///< float32 [N,3,S,S], channels last; used again when let go
   at::Tensor labels;             ///< int64 [N]
   std::vector<int64_t> indices;  ///< N positions in the image list
   int64_t number = 0;            ///< position of the batch in its epoch, from 0
+  /// What its worker's time went into: "read", "decode", "transform", "collate".
+  std::vector<Profile::Entry> profile;
 };
 
 struct LoaderOptions {
@@ -36,11 +40,9 @@ struct LoaderOptions {
   int64_t prefetch = 1;  ///< batches finished or in work, beyond the one last handed out
   uint64_t seed = 0;
   bool shuffle = false;
-  bool drop_last = false;                  ///< leave out an epoch's last batch where it is smaller
-  int64_t fewest = 1;                      ///< readable images without which a batch is left out
-  bool exif_orientation = false;           ///< turn JPEGs upright as their EXIF says
-  std::array<double, 3> mean = {0, 0, 0};  ///< of channels in [0, 1]
-  std::array<double, 3> std = {1, 1, 1};
+  bool drop_last = false;              ///< leave out an epoch's last batch where it is smaller
+  int64_t fewest = 1;                  ///< readable images without which a batch is left out
+  ImagePipeline::Options images = {};  ///< how they are decoded and normalised
 };
 
 /// Options as `data` gives them; batch size, seed and order are the caller's.
@@ -95,14 +97,14 @@ class Loader {
   };
 
   void work(std::stop_token stop);
-  Result make_result(const Epoch& epoch, int64_t batch_number);
-  Result make_batch(const Epoch& epoch, int64_t batch_number);
+  Result make_result(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
+  Result make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
   void note_damage(const Damage& damage);
   std::vector<int64_t> epoch_order(int64_t epoch) const;
 
   const ImageList list_;
   const LoaderOptions options_;
-  const LevelTable levels_;
+  BatchMemory memory_;
 
   std::set<int64_t> damaged_;
 

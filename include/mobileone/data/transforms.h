@@ -7,19 +7,12 @@
 #include <functional>
 
 #include "mobileone/config/config.h"
+#include "mobileone/data/cut.h"
 #include "mobileone/util/random.h"
 
 namespace mobileone {
 
 // Images are uint8 [H,W,3], RGB (image.h). The algorithms and their rounding are torchvision's.
-
-/// In pixels, inside the image.
-struct CropBox {
-  int64_t top;
-  int64_t left;
-  int64_t height;
-  int64_t width;
-};
 
 /// Samples a box (Szegedy et al. 2015): its share of the image's area uniform in `area`, its ratio
 /// of width to height log-uniform in `ratio`. If ten boxes do not fit, the largest central one with
@@ -30,36 +23,35 @@ CropBox random_resized_crop(int64_t height, int64_t width, std::array<double, 2>
 /// A view of the box.
 at::Tensor crop(const at::Tensor& image, const CropBox& box);
 
-/// The central `size` x `size` pixels, on black where the image is smaller. Contiguous.
-at::Tensor center_crop(const at::Tensor& image, int64_t size);
-
-inline constexpr int64_t kLongestOfShortSides = 64;
-
-/// Resizes so that the shorter side has `size` pixels, keeping the shape. Of an image longer than
-/// kLongestOfShortSides times its short side only the middle is kept: whole it could take
-/// gigabytes.
-at::Tensor resize_short_side(const at::Tensor& image, int64_t size, Interpolation interpolation);
-
-at::Tensor horizontal_flip(const at::Tensor& image);
-
 /// The float32 values of the 256 levels in each channel: (level / 255 - mean) / std.
 using LevelTable = std::array<std::array<float, 256>, 3>;
 LevelTable level_table(const std::array<double, 3>& mean, const std::array<double, 3>& std);
 
-/// Writes a contiguous image as float32 to `out`, in the same order; `out` has 3·H·W elements, for
-/// instance one image of a channels-last batch.
-void normalize(const at::Tensor& image, const LevelTable& levels, float* out);
+/// Writes `pixels` RGB pixels as float32 to `out`, in the same order.
+void normalize(const uint8_t* levels, int64_t pixels, const LevelTable& table, float* out);
 
-/// From a decoded image of any size to the network's, uint8 [S,S,3]. Draws nothing but from
-/// `random`; may be called from several threads.
-using Transform = std::function<at::Tensor(const at::Tensor& image, Random& random)>;
+/// From a picture of any size to the network's. Draws nothing but from `random`; may be called from
+/// several threads.
+struct Transform {
+  /// For a picture's size; drawn first, so that no more need be decoded than it asks for.
+  std::function<Cut(int64_t height, int64_t width, Random& random)> cut;
+  /// What is then done to the cut's window, uint8 [S,S,3]; empty: nothing.
+  std::function<at::Tensor(const at::Tensor& image, Random& random)> augment;
+
+  /// Both, of a decoded image.
+  at::Tensor operator()(const at::Tensor& image, Random& random) const;
+};
 
 /// Random resized crop to `size`, horizontal flip, colour jitter, and the policy of `augment` with
 /// `strength` in [0, 1].
 Transform train_transform(const AugmentConfig& augment, Interpolation interpolation, int64_t size,
                           double strength);
 
-/// Short side to `data.eval_resize`, then the central `data.eval_crop` x `data.eval_crop` pixels.
+inline constexpr int64_t kLongestOfShortSides = 64;
+
+/// Short side to `data.eval_resize`, keeping the shape, then the central `data.eval_crop` x
+/// `data.eval_crop` pixels, on black where there are fewer. Of an image longer than
+/// kLongestOfShortSides times its short side only the middle counts.
 Transform eval_transform(const DataConfig& data);
 
 }  // namespace mobileone

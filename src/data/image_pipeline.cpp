@@ -1,0 +1,66 @@
+#include "mobileone/data/image_pipeline.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "mobileone/data/exif.h"
+#include "mobileone/data/image.h"
+#include "mobileone/data/jpeg.h"
+#include "mobileone/util/profile.h"
+
+namespace mobileone {
+
+ImagePipeline::ImagePipeline(const Options& options)
+    : options_(options), levels_(level_table(options.mean, options.std)) {}
+
+int ImagePipeline::eighths(const Cut& cut) const {
+  if (options_.decoding != Decoding::kScaled) return 8;
+  for (const int scale : {1, 2, 4}) {
+    if (cut.box.height * scale >= 8 * cut.height && cut.box.width * scale >= 8 * cut.width) {
+      return scale;
+    }
+  }
+  return 8;
+}
+
+void ImagePipeline::decode(std::string_view bytes, const std::string& name,
+                           const Transform& transform, Random& random) {
+  const Span span("decode");
+  const bool turned = options_.exif_orientation && exif_orientation(bytes) != 1;
+  if (options_.decoding != Decoding::kWhole && is_jpeg(bytes) && !turned) {
+    JpegFile file(bytes, name);
+    cut_ = transform.cut(file.height(), file.width(), random);
+    if (file.has_boxes()) {
+      patch_ = file.decode_box(cut_.box, eighths(cut_), memory_);
+      return;
+    }
+    whole_ = file.decode();
+  } else {
+    whole_ = decode_image(bytes, name, options_.exif_orientation);
+    cut_ = transform.cut(whole_.size(0), whole_.size(1), random);
+  }
+  patch_ = patch_of(crop(whole_, cut_.box));
+}
+
+void ImagePipeline::finish(const Transform& transform, Random& random, float* out) {
+  const Span span("transform");
+  const auto normalize_rows = [&](const uint8_t* rows, int64_t count) {
+    normalize(rows, count * width(), levels_, out);
+    out += 3 * count * width();
+  };
+  if (!transform.augment) {
+    resizer_(patch_, cut_, normalize_rows);
+    return;
+  }
+  const at::Tensor window = at::empty({height(), width(), 3}, at::kByte);
+  uint8_t* next = window.mutable_data_ptr<uint8_t>();
+  resizer_(patch_, cut_, [&](const uint8_t* rows, int64_t count) {
+    next = std::copy_n(rows, 3 * count * width(), next);
+  });
+  const at::Tensor image = transform.augment(window, random);
+  TORCH_CHECK(image.sizes() == window.sizes(), "augmentation changed an image's size");
+  normalize_rows(image.const_data_ptr<uint8_t>(), height());
+}
+
+}  // namespace mobileone

@@ -1,0 +1,74 @@
+#include "mobileone/data/loading_speed.h"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+
+namespace mobileone {
+namespace {
+
+double processor_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+/// The samples of a list again and again, `images` in all.
+ImageList repeated(const ImageList& list, int64_t images) {
+  ImageList result{list.origin, {}, list.class_names};
+  result.samples.reserve(images);
+  for (int64_t i = 0; i < images; ++i) {
+    result.samples.push_back(list.samples[i % std::ssize(list.samples)]);
+  }
+  return result;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void add(std::vector<Profile::Entry>& parts, const Profile::Entry& entry) {
+  auto part = std::find_if(parts.begin(), parts.end(),
+                           [&](const Profile::Entry& p) { return p.kind == entry.kind; });
+  if (part == parts.end()) part = parts.insert(part, Profile::Entry{entry.kind});
+  part->calls += entry.calls;
+  part->seconds += entry.seconds;
+}
+
+}  // namespace
+
+LoadingSpeed measure_loading(const ImageList& list, LoaderOptions options,
+                             const Transform& transform, int64_t images, int64_t rounds) {
+  using Clock = std::chrono::steady_clock;
+  const int64_t batches = (images + options.batch_size - 1) / options.batch_size;
+  const int64_t warm_up = options.prefetch + options.workers;
+  options.drop_last = true;
+  // As many are begun behind the last one measured, so that all workers have work until then.
+  Loader loader(repeated(list, options.batch_size * (2 * warm_up + rounds * batches)), options);
+  loader.start_epoch(0, transform);
+  for (int64_t i = 0; i < warm_up; ++i) loader.next();
+
+  LoadingSpeed speed;
+  std::vector<double> rates, rates_per_core;
+  for (int64_t round = 0; round < rounds; ++round) {
+    const auto start = Clock::now();
+    const double processor_start = processor_seconds();
+    int64_t count = 0;
+    for (int64_t i = 0; i < batches; ++i) {
+      const auto batch = loader.next();
+      if (!batch) break;
+      count += std::ssize(batch->indices);
+      for (const auto& entry : batch->profile) add(speed.parts, entry);
+    }
+    const std::chrono::duration<double> passed = Clock::now() - start;
+    rates.push_back(static_cast<double>(count) / passed.count());
+    rates_per_core.push_back(static_cast<double>(count) / (processor_seconds() - processor_start));
+    speed.images += count;
+  }
+  speed.images_per_second = median(std::move(rates));
+  speed.images_per_second_per_core = median(std::move(rates_per_core));
+  return speed;
+}
+
+}  // namespace mobileone
