@@ -51,7 +51,7 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
   result.confusion = torch::zeros({classes, classes}, torch::kLong);
   for (int64_t i = 0; i < classes; ++i) result.class_names.push_back(class_name(model, i));
   auto counts = result.confusion.accessor<int64_t, 2>();
-  Progress progress("evaluating", static_cast<int64_t>(list.samples.size()), "img");
+  Progress progress("evaluating", list.size(), "img");
   int64_t done = 0;
   const auto start = Progress::Clock::now();
   loader.start_epoch(0, eval_transform(data));
