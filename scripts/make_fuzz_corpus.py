@@ -1,6 +1,7 @@
 """Writes the files that the fuzzers of tests/fuzz start from.
 
-make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, .../safetensors, .../pickle and .../jpeg
+make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, .../safetensors, .../pickle, .../jpeg, .../tar
+                             and .../pack
 
 Small files of every container and of what people save in them, and the tests' JPEG files. Check sums are left out of zip files
 where torch can: a fuzzer would seldom get past them.
@@ -10,6 +11,7 @@ import io
 import json
 import struct
 import sys
+import tarfile
 import zipfile
 from collections import Counter, OrderedDict
 from pathlib import Path
@@ -91,9 +93,52 @@ def write_jpegs(folder):
             (folder / f"{path.stem}_{scale}").write_bytes(path.read_bytes() + choice)
 
 
+def write_tars(folder):
+    long = "d" * 120 + "/" + "n" * 90
+    for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        with tarfile.open(folder / f"{form}.tar", "w", format=form) as tar:
+            for name, content in (("1.cls", b"7"), ("1.jpg", b"image"), ("d/2.json", b'{"label": 1}'),
+                                  ("d/2.webp", b"x" * 600), (long + ".png", b""),
+                                  (long + ".cls", b"0\n")):
+                member = tarfile.TarInfo(name)
+                member.size, member.mtime = len(content), 1.5
+                tar.addfile(member, io.BytesIO(content))
+
+
+def crc32c(data):
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+def write_packs(folder):
+    """As include/mobileone/data/pack.h says."""
+    mark = b"\x89MPACK\r\n"
+    for kind, images in ((0, [(b"file", 0, 0), (b"", 0, 0), (b"x" * 70, 0, 0)]),
+                         (1, [(bytes(12), 2, 2), (bytes(3), 1, 1), (b"", 0, 0)])):
+        header = (mark + struct.pack("<IIQIII", 1, kind, len(images), 256, 0, 0) + b"f" * 40)
+        header = header.ljust(124, b"\0")
+        data, entries, names = header + struct.pack("<I", crc32c(header)), b"", b""
+        for record, height, width in images:
+            names += b"cat/%d.jpg" % len(names)
+            entries += struct.pack("<QIIIIII", len(data), len(record), crc32c(record), height,
+                                   width, 1, len(names))
+            data = (data + record).ljust(-(-(len(data) + len(record)) // 64) * 64, b"\0")
+        index = entries + struct.pack("<I", 2)
+        for name in (b"cat", b"dog"):
+            index += struct.pack("<I", len(name)) + name
+        index += names
+        footer = struct.pack("<QQII", len(data), len(index), crc32c(index), 0) + mark
+        (folder / str(kind)).write_bytes(data + index + footer)
+
+
 def main():
     for name, write in (("torch_file", write_torch_files), ("pickle", write_pickles),
-                        ("safetensors", write_safetensors), ("jpeg", write_jpegs)):
+                        ("safetensors", write_safetensors), ("jpeg", write_jpegs),
+                        ("tar", write_tars), ("pack", write_packs)):
         folder = Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)
         write(folder)

@@ -82,7 +82,8 @@ void add_eval(CLI::App& app) {
       app.add_subcommand("eval", "Measure top-1 and top-5 accuracy of any network file");
   command->add_option("model", options->model, "Checkpoint, published weights or TorchScript")
       ->required();
-  command->add_option("--data", options->data, "Folder of class folders, or CSV list `path,label`")
+  command
+      ->add_option("--data", options->data, "Folder of class folders, CSV list, tar shards or pack")
       ->required();
   command
       ->add_option("--resize", options->resize,

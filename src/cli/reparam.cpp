@@ -91,7 +91,7 @@ void add_reparam(CLI::App& app) {
                    "best.pth or last.pth of a run, or published weights")
       ->required();
   command->add_option("-o,--output", options->output, "Folded checkpoint to write")->required();
-  command->add_option("--data", options->data, "Compare on images of this folder or CSV list, too");
+  command->add_option("--data", options->data, "Compare on images of this data set, too");
   command->add_flag("--raw", options->raw_weights, "Fold the raw weights, not the moving average");
   command->add_flag("--float64", options->float64, "Compute and store in float64");
   command->callback([options] { reparam(*options); });

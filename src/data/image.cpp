@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mobileone/data/exif.h"
+#include "mobileone/data/image_storage.h"
 #include "mobileone/data/jpeg.h"
 #include "mobileone/data/png.h"
 #include "mobileone/data/webp.h"
@@ -14,9 +15,6 @@
 
 namespace mobileone {
 namespace {
-
-/// Of the largest image that is read, uncompressed, and more.
-constexpr uintmax_t kLargestImageFile = uintmax_t{1} << 30;  // bytes
 
 /// OpenCV holds BGR.
 at::Tensor swap_red_and_blue(const at::Tensor& image) { return image.flip(2); }

@@ -24,22 +24,33 @@ int ImagePipeline::eighths(const Cut& cut) const {
   return 8;
 }
 
-void ImagePipeline::decode(std::string_view bytes, const std::string& name,
+void ImagePipeline::decode(const StoredImage& stored, const std::string& name,
                            const Transform& transform, Random& random) {
   const Span span("decode");
+  if (!stored.is_decoded()) return decode_file(stored.bytes(), name, transform, random);
+  whole_ = stored.pixels();
+  take_whole(transform, random);
+}
+
+void ImagePipeline::decode_file(std::string_view bytes, const std::string& name,
+                                const Transform& transform, Random& random) {
   const bool turned = options_.exif_orientation && exif_orientation(bytes) != 1;
   if (options_.decoding != Decoding::kWhole && is_jpeg(bytes) && !turned) {
     JpegFile file(bytes, name);
-    cut_ = transform.cut(file.height(), file.width(), random);
     if (file.has_boxes()) {
+      cut_ = transform.cut(file.height(), file.width(), random);
       patch_ = file.decode_box(cut_.box, eighths(cut_), memory_);
       return;
     }
     whole_ = file.decode();
   } else {
     whole_ = decode_image(bytes, name, options_.exif_orientation);
-    cut_ = transform.cut(whole_.size(0), whole_.size(1), random);
   }
+  take_whole(transform, random);
+}
+
+void ImagePipeline::take_whole(const Transform& transform, Random& random) {
+  cut_ = transform.cut(whole_.size(0), whole_.size(1), random);
   patch_ = patch_of(crop(whole_, cut_.box));
 }
 

@@ -4,10 +4,9 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
-#include "mobileone/data/image.h"
+#include "mobileone/data/epoch_order.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
 
@@ -25,9 +24,9 @@ void stay_single_threaded() {
   if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
 }
 
-std::string read_bytes(const std::string& path) {
+StoredImage read(const ImageList& list, int64_t index) {
   const Span span("read");
-  return read_image_file(path);
+  return list.read(index);
 }
 
 }  // namespace
@@ -36,6 +35,7 @@ LoaderOptions loader_options(const DataConfig& data) {
   LoaderOptions options;
   options.workers = data.workers;
   options.prefetch = data.prefetch;
+  options.shuffle_buffer = data.shuffle_buffer;
   options.images = {.exif_orientation = data.exif_orientation, .mean = data.mean, .std = data.std};
   return options;
 }
@@ -45,7 +45,7 @@ Loader::Loader(ImageList list, const LoaderOptions& options)
   TORCH_CHECK(options.workers > 0 && options.prefetch > 0, "a loader needs workers and prefetch");
   if (batches_per_epoch() == 0) {
     throw Error("schedule.batch_size {} is larger than the {} images of {}; lower it",
-                options_.batch_size, list_.samples.size(), list_.origin);
+                options_.batch_size, list_.size(), list_.origin);
   }
   for (int64_t i = 0; i < options_.workers; ++i) {
     workers_.emplace_back([this](std::stop_token stop) { work(std::move(stop)); });
@@ -58,14 +58,17 @@ Loader::~Loader() {
 }
 
 int64_t Loader::batches_per_epoch() const {
-  const auto images = static_cast<int64_t>(list_.samples.size());
+  const int64_t images = list_.size();
   const int64_t extra = options_.drop_last ? 0 : options_.batch_size - 1;
   return (images + extra) / options_.batch_size;
 }
 
 void Loader::start_epoch(int64_t epoch, Transform transform, int64_t first_batch) {
+  Random random(options_.seed, {static_cast<uint64_t>(epoch)});
+  auto order = options_.shuffle ? shuffled_order(list_, options_.shuffle_buffer, random)
+                                : stored_order(list_);
   auto next_epoch =
-      std::make_shared<Epoch>(epoch, std::move(transform), epoch_order(epoch), std::stop_source());
+      std::make_shared<Epoch>(epoch, std::move(transform), std::move(order), std::stop_source());
   {
     const std::lock_guard lock(mutex_);
     if (epoch_) epoch_->abandoned.request_stop();
@@ -136,11 +139,10 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
   std::vector<int64_t> labels;
   for (int64_t i = begin; i < end && !epoch.abandoned.stop_requested(); ++i) {
     const int64_t index = epoch.order[i];
-    const std::string& path = list_.samples[index].path;
     Random random(options_.seed,
                   {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(index)});
     try {
-      pipeline.decode(read_bytes(path), path, epoch.transform, random);
+      pipeline.decode(read(list_, index), list_.name(index), epoch.transform, random);
     } catch (const Error& error) {
       result.damage.push_back({index, error.what()});
       continue;
@@ -155,7 +157,7 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
     const int64_t slot = std::ssize(labels);
     pipeline.finish(epoch.transform, random,
                     batch.images.mutable_data_ptr<float>() + slot * 3 * height * width);
-    labels.push_back(list_.samples[index].label);
+    labels.push_back(list_.labels[index]);
     batch.indices.push_back(index);
   }
   if (!labels.empty()) batch.images = batch.images.narrow(0, 0, labels.size());
@@ -165,22 +167,12 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
 
 void Loader::note_damage(const Damage& damage) {
   if (!damaged_.insert(damage.index).second) return;
-  const size_t images = list_.samples.size();
-  if (damaged_.size() > std::max<size_t>(1, images / 100)) {
+  const int64_t images = list_.size();
+  if (std::ssize(damaged_) > std::max<int64_t>(1, images / 100)) {
     throw Error("{}: {} of {} images cannot be read, more than 1 %; the last: {}", list_.origin,
                 damaged_.size(), images, damage.message);
   }
   log::warning("left out: {}", damage.message);
-}
-
-std::vector<int64_t> Loader::epoch_order(int64_t epoch) const {
-  std::vector<int64_t> order(list_.samples.size());
-  std::iota(order.begin(), order.end(), 0);
-  if (options_.shuffle) {
-    Random random(options_.seed, {static_cast<uint64_t>(epoch)});
-    random.shuffle(order);
-  }
-  return order;
 }
 
 }  // namespace mobileone

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <memory>
 
 namespace mobileone {
 namespace {
@@ -13,13 +14,25 @@ double processor_seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-/// The samples of a list again and again, `images` in all.
-ImageList repeated(const ImageList& list, int64_t images) {
-  ImageList result{list.origin, {}, list.class_names};
-  result.samples.reserve(images);
-  for (int64_t i = 0; i < images; ++i) {
-    result.samples.push_back(list.samples[i % std::ssize(list.samples)]);
+/// The images of a list again and again.
+class RepeatedStorage : public ImageStorage {
+ public:
+  explicit RepeatedStorage(const ImageList& list) : list_(list) {}
+
+  std::string name(int64_t index) const override { return list_.name(index % list_.size()); }
+  std::string relative_name(int64_t index) const override {
+    return list_.storage->relative_name(index % list_.size());
   }
+  StoredImage read(int64_t index) const override { return list_.read(index % list_.size()); }
+
+ private:
+  const ImageList list_;
+};
+
+/// The images of a list again and again, `images` in all.
+ImageList repeated(const ImageList& list, int64_t images) {
+  ImageList result{list.origin, list.class_names, {}, std::make_shared<RepeatedStorage>(list)};
+  for (int64_t i = 0; i < images; ++i) result.labels.push_back(list.labels[i % list.size()]);
   return result;
 }
 

@@ -52,7 +52,7 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
   result.confusion = torch::zeros({classes, classes}, torch::kLong);
   for (int64_t i = 0; i < classes; ++i) result.class_names.push_back(class_name(model, i));
   auto counts = result.confusion.accessor<int64_t, 2>();
-  Progress progress("evaluating", static_cast<int64_t>(list.samples.size()), "img");
+  Progress progress("evaluating", list.size(), "img");
   int64_t done = 0;
   const auto start = Progress::Clock::now();
   loader.start_epoch(0, eval_transform(data));
@@ -84,7 +84,7 @@ std::vector<Prediction> predict(const Model& model, const std::string& image_pat
   const Transform transform = eval_transform(data);
   ImagePipeline pipeline(
       {.exif_orientation = data.exif_orientation, .mean = data.mean, .std = data.std});
-  pipeline.decode(read_image_file(image_path), image_path, transform, random);
+  pipeline.decode(StoredImage(read_image_file(image_path)), image_path, transform, random);
   auto input =
       torch::empty({1, 3, data.eval_crop, data.eval_crop}, torch::MemoryFormat::ChannelsLast);
   pipeline.finish(transform, random, input.data_ptr<float>());

@@ -26,7 +26,7 @@ std::vector<ImageResult> mistakes(const Evaluation& evaluation) {
 std::string mistakes_csv(const Evaluation& evaluation, const ImageList& list) {
   std::string text = "path,label,prediction,probability\n";
   for (const auto& image : mistakes(evaluation)) {
-    text += fmt::format("{},{},{},{:.6f}\n", csv_field(list.samples[image.index].path),
+    text += fmt::format("{},{},{},{:.6f}\n", csv_field(list.name(image.index)),
                         csv_field(evaluation.class_names[image.label]),
                         csv_field(evaluation.class_names[image.prediction]), image.probability);
   }
@@ -45,7 +45,7 @@ std::string mistakes_page(const Evaluation& evaluation, const ImageList& list,
     cards.push_back(
         {thumbnails[i],
          {fmt::format("{}, {}", prediction, probability),
-          "label: " + evaluation.class_names[wrong[i].label], list.samples[wrong[i].index].path}});
+          "label: " + evaluation.class_names[wrong[i].label], list.name(wrong[i].index)}});
   }
   const std::string summary = fmt::format(
       "{} of {} images of {} are taken for another class. Shown: {}, the most "

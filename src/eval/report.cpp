@@ -18,11 +18,11 @@ namespace mobileone {
 namespace {
 
 /// A JPEG of the whole image, at most 160 px wide and high; empty if it cannot be read (any more).
-std::string thumbnail(const std::string& path, bool upright) {
+std::string thumbnail(const ImageList& list, int64_t index, bool upright) {
   constexpr double kSide = 160;
   constexpr int kQuality = 85;
   try {
-    const auto image = read_image(path, upright);
+    const auto image = read_pixels(list, index, upright);
     const double scale = kSide / std::max(image.size(0), image.size(1));
     if (scale >= 1) return encode_jpeg(image, kQuality);
     const auto scaled = [&](int64_t side) {
@@ -93,8 +93,7 @@ void write_report(const std::filesystem::path& dir, const Evaluation& evaluation
   std::vector<std::string> thumbnails;
   for (const auto& image : mistakes(evaluation)) {
     if (static_cast<int64_t>(thumbnails.size()) == shown_mistakes) break;
-    thumbnails.push_back(
-        thumbnail(list.samples[image.index].path, model.config.data.exif_orientation));
+    thumbnails.push_back(thumbnail(list, image.index, model.config.data.exif_orientation));
   }
   write_whole(dir / "per_class.csv", per_class_csv(evaluation));
   write_whole(dir / "confusion.csv", confusion_csv(evaluation));

@@ -53,7 +53,7 @@ Json describe_machine() {
 
 Json describe_data(const ImageList& list, const std::string& sha1) {
   return {{"origin", list.origin},
-          {"images", list.samples.size()},
+          {"images", list.size()},
           {"classes", list.class_names.size()},
           {"sha1", sha1}};
 }

@@ -151,7 +151,7 @@ void Trainer::resume(const Checkpoint& checkpoint, const std::string& origin) {
     throw Error(
         "{}: was trained on other images than {}, which has {} (their names or labels differ); "
         "resume with the same",
-        origin, train_data_.list().origin, train_data_.list().samples.size());
+        origin, train_data_.list().origin, train_data_.list().size());
   }
   if (checkpoint.training->epoch > config_.schedule.epochs ||
       checkpoint.training->batches > train_data_.batches_per_epoch()) {
@@ -247,7 +247,7 @@ void Trainer::train_step(const Batch& batch) {
 void Trainer::leave_out(const Batch& batch, double loss) {
   std::vector<std::string> files;
   for (const int64_t index : batch.indices) {
-    files.push_back(train_data_.list().samples[index].path);
+    files.push_back(train_data_.list().name(index));
   }
   const size_t named = std::min<size_t>(3, files.size());
   const fs::path list = folder_.dir() / fmt::format("nonfinite-{}.txt", state_.step + 1);

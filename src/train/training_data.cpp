@@ -29,12 +29,13 @@ void require_trainable(const Config& config) {
 
 int64_t count_classes(const ImageList& list) {
   int64_t classes = static_cast<int64_t>(list.class_names.size());
-  for (const auto& sample : list.samples) {
-    if (sample.label >= kMostClasses) {
-      throw Error("{}: label {} of {}: expected a class index below {}", list.origin, sample.label,
-                  sample.path, kMostClasses);
+  for (int64_t i = 0; i < list.size(); ++i) {
+    const int64_t label = list.labels[i];
+    if (label >= kMostClasses) {
+      throw Error("{}: label {} of {}: expected a class index below {}", list.origin, label,
+                  list.name(i), kMostClasses);
     }
-    classes = std::max(classes, sample.label + 1);
+    classes = std::max(classes, label + 1);
   }
   return classes;
 }
@@ -44,7 +45,7 @@ int64_t count_classes(const ImageList& list) {
 TrainingData read_training_data(Config& config) {
   if (config.data.train.empty()) {
     throw Error(
-        "data.train: is not set; name a folder of class folders or a CSV list, for "
+        "data.train: is not set; name a folder of class folders, a CSV list, shards or a pack, for "
         "instance data.train=data/imagenet/train");
   }
   TrainingData data{read_image_list(config.data.train), std::nullopt};

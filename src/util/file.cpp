@@ -1,8 +1,10 @@
 #include "mobileone/util/file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -91,17 +93,30 @@ void rename_whole(const fs::path& from, const fs::path& to) {
 
 std::string read_file(const fs::path& path, uintmax_t largest) {
   require_file(path, "file");
-  const uintmax_t size = fs::file_size(path);
+  const auto unreadable = [&] {
+    return Error("{}: cannot be read: {}", path.string(), std::strerror(errno));
+  };
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status;
+  if (!file || ::fstat(file.get(), &status) != 0) throw unreadable();
+  const auto size = static_cast<uintmax_t>(status.st_size);
   if (size > largest) {
     throw Error("{}: has {} bytes, more than the {} that are read", path.string(), size, largest);
   }
-  std::ifstream stream(path, std::ios::binary);
-  std::string contents(size, '\0');
-  stream.read(contents.data(), static_cast<std::streamsize>(size));
-  if (stream.gcount() != static_cast<std::streamsize>(size)) {
-    throw Error("{}: cannot be read", path.string());
+  // A byte more than it seems to have shows the end without another call; files of /proc seem
+  // empty.
+  std::string contents(std::max<uintmax_t>(size + 1, 4096), '\0');
+  for (size_t length = 0;;) {
+    const ssize_t count = ::read(file.get(), contents.data() + length, contents.size() - length);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw unreadable();
+    length += static_cast<size_t>(count);
+    if (count == 0 || length == size) {
+      contents.resize(length);
+      return contents;
+    }
+    if (length == contents.size()) contents.resize(2 * length);
   }
-  return contents;
 }
 
 void require_file(const fs::path& path, std::string_view what) {

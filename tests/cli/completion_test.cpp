@@ -29,6 +29,7 @@ std::string complete_in_bash(const std::string& words, int position) {
 TEST(Completion, KnowsCommandsOptionsKeysAndFiles) {
   EXPECT_EQ(complete_in_bash("mobileone tr", 1), "train\n");
   EXPECT_EQ(complete_in_bash("mobileone bench la", 2), "latency\n");
+  EXPECT_EQ(complete_in_bash("mobileone data in", 2), "inspect\n");
   EXPECT_EQ(complete_in_bash("mobileone train x.yaml --res", 3), "--resume\n--resume-from\n");
   EXPECT_EQ(complete_in_bash("mobileone train x.yaml optimizer.n", 3), "optimizer.nesterov=\n");
   EXPECT_EQ(complete_in_bash("mobileone bench latency --thr", 3), "--threads\n");

@@ -11,6 +11,7 @@
 #include "cli/process.h"
 #include "cli/program.h"
 #include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/data/image_list.h"
 #include "mobileone/util/file.h"
 
 namespace mobileone {
@@ -63,6 +64,20 @@ TEST_F(SmallDisk, FullLosesNothingAndGoesOnOnceThereIsRoom) {
   const auto resumed = run_program(run({"--resume"}));
   EXPECT_EQ(resumed.status, 0) << resumed.errors;
   EXPECT_EQ(load_checkpoint(dir + "/last.pth").training->epoch, 3);
+}
+
+TEST_F(SmallDisk, FullLosesNothingOfAPack) {
+  const std::vector<std::string> pack = {"data", "pack", shop().shapes("train"), root + "/x.pack",
+                                         "--decoded"};
+  write_whole(root + "/filler", std::string(fs::space(root).available - 65536, 'x'));
+  const auto full = run_program(pack);
+  EXPECT_EQ(full.status, 2) << full.errors;
+  expect_one_line(full.errors, "x.pack.partial/records: cannot be written: No space left");
+  EXPECT_FALSE(fs::exists(root + "/x.pack"));
+  fs::remove(root + "/filler");
+  EXPECT_EQ(run_program(pack).status, 0);
+  EXPECT_EQ(read_image_list(root + "/x.pack").size(), 40);
+  EXPECT_FALSE(fs::exists(root + "/x.pack.partial"));
 }
 
 TEST_F(SmallDisk, ReadOnlyIsNamed) {

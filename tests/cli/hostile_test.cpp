@@ -35,6 +35,8 @@ const std::vector<Command>& commands() {
       {{"config", "check", "CONFIG"}},
       {{"config", "show", "CONFIG"}},
       {{"data", "shapes", "OUT_DIR"}},
+      {{"data", "pack", "FOLDER", "OUT"}},
+      {{"data", "inspect", "FOLDER", "--sheet", "OUT"}},
   };
   return all;
 }
@@ -222,7 +224,9 @@ TEST(HostileNumbers, AreRefusedInOneLine) {
       {{"summary", "s0"}, {"--size", "--batch"}},
       {{"predict", model, data + "/star/0000.jpg"}, {"--top"}},
       {{"find-lr", config}, {"--from", "--to", "--steps"}},
-      {{"data", "shapes", "x"}, {"--train", "--val", "--size"}}};
+      {{"data", "shapes", "x"}, {"--train", "--val", "--size"}},
+      {{"data", "pack", data, "x", "--decoded"}, {"--short-side", "--max-side", "--workers"}},
+      {{"data", "inspect", data}, {"--workers"}}};
   for (const auto& [command, options] : numeric) {
     for (const auto& option : options) {
       for (const char* value : {"", "x", "-1", "1e99", "99999999999999999999", "nan"}) {

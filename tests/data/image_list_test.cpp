@@ -9,16 +9,11 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> relative_paths(const ImageList& list, const std::string& folder) {
   std::vector<std::string> paths;
-  for (const Sample& sample : list.samples) {
-    paths.push_back(fs::path(sample.path).lexically_relative(folder).string());
+  for (int64_t i = 0; i < list.size(); ++i) {
+    EXPECT_EQ(list.name(i), folder + "/" + list.storage->relative_name(i));
+    paths.push_back(list.storage->relative_name(i));
   }
   return paths;
-}
-
-std::vector<int64_t> labels(const ImageList& list) {
-  std::vector<int64_t> result;
-  for (const Sample& sample : list.samples) result.push_back(sample.label);
-  return result;
 }
 
 TEST(ImageFolder, SortsClassesAndFiles) {
@@ -31,7 +26,7 @@ TEST(ImageFolder, SortsClassesAndFiles) {
   EXPECT_EQ(list.class_names, (std::vector<std::string>{"ant", "cat"}));
   EXPECT_EQ(relative_paths(list, folder.path()),
             (std::vector<std::string>{"ant/z.jpeg", "cat/a.png", "cat/b.JPG", "cat/more/0.webp"}));
-  EXPECT_EQ(labels(list), (std::vector<int64_t>{0, 1, 1, 1}));
+  EXPECT_EQ(list.labels, (std::vector<int32_t>{0, 1, 1, 1}));
   EXPECT_EQ(list.origin, folder.path());
 }
 
@@ -42,7 +37,7 @@ TEST(ImageFolder, FollowsLinks) {
   fs::create_directory_symlink(folder.path("elsewhere"), folder.path("set/dog"));
   const ImageList list = read_image_list(folder.path("set"));
   EXPECT_EQ(list.class_names, (std::vector<std::string>{"cat", "dog"}));
-  EXPECT_EQ(list.samples.size(), 2u);
+  EXPECT_EQ(list.size(), 2);
 }
 
 TEST(ImageFolder, SaysWhatIsMissing) {
@@ -50,7 +45,7 @@ TEST(ImageFolder, SaysWhatIsMissing) {
   const auto error = [&](const std::string& name) {
     return error_of([&] { read_image_list(folder.path(name)); });
   };
-  EXPECT_EQ(error("set"), folder.path("set") + ": no such folder or CSV list of images");
+  EXPECT_EQ(error("set"), folder.path("set") + ": no such data set (folder, CSV list, tar shards or pack)");
 
   folder.write("set/a.jpg", "");
   EXPECT_EQ(error("set"), folder.path("set") +
@@ -58,7 +53,8 @@ TEST(ImageFolder, SaysWhatIsMissing) {
                               "class)");
   EXPECT_EQ(error("set/a.jpg"),
             folder.path("set/a.jpg") +
-                ": expected a folder of class folders, or a CSV list (.csv) of images");
+                ": expected a folder of class folders, a CSV list (.csv), tar shards (.tar) or a "
+                "pack");
 
   folder.write("set/cat/notes.txt", "");
   EXPECT_EQ(error("set"), folder.path("set/cat") +
@@ -70,10 +66,10 @@ TEST(CsvList, ReadsIntegerLabels) {
   const std::string csv =
       folder.write("list.csv", "class_index,author,file\n520,\"Doe, J.\",a.png\n7,me,/abs/b.png\n");
   const ImageList list = read_image_list(csv);
-  ASSERT_EQ(list.samples.size(), 2u);
-  EXPECT_EQ(list.samples[0].path, folder.path("a.png"));
-  EXPECT_EQ(list.samples[1].path, "/abs/b.png");
-  EXPECT_EQ(labels(list), (std::vector<int64_t>{520, 7}));
+  ASSERT_EQ(list.size(), 2);
+  EXPECT_EQ(list.name(0), folder.path("a.png"));
+  EXPECT_EQ(list.name(1), "/abs/b.png");
+  EXPECT_EQ(list.labels, (std::vector<int32_t>{520, 7}));
   EXPECT_TRUE(list.class_names.empty());
 }
 
@@ -82,7 +78,7 @@ TEST(CsvList, ReadsNamedLabels) {
   const ImageList list =
       read_image_list(folder.write("list.CSV", "path,label\na.png,dog\nb.png,cat\nc.png,dog\n"));
   EXPECT_EQ(list.class_names, (std::vector<std::string>{"cat", "dog"}));
-  EXPECT_EQ(labels(list), (std::vector<int64_t>{1, 0, 1}));
+  EXPECT_EQ(list.labels, (std::vector<int32_t>{1, 0, 1}));
 }
 
 struct BadList {
@@ -109,6 +105,7 @@ constexpr BadList kBadLists[] = {
     {"path,label\na.png,1\nb.png,\n", ":3: `label` is empty"},
     {"path,label\n,1\n", ":2: `path` is empty"},
     {"path,label\na.png,-1\n", ":2: label -1 is negative"},
+    {"path,label\na.png,2147483648\n", ":2: label 2147483648 is too large"},
     {"path,label\na.png,1\nb.png,2x\n",
      ":3: label `2x` is not an integer, the labels above are integers"},
     {"path,label\na.png,cat\nb.png,2\n", ":3: label `2` is an integer, the labels above are names"},
@@ -118,22 +115,21 @@ constexpr BadList kBadLists[] = {
 INSTANTIATE_TEST_SUITE_P(Bad, CsvListError, testing::ValuesIn(kBadLists));
 
 TEST(ImageList, ChecksTheRangeOfLabels) {
-  const ImageList list{"list.csv", {{"a.png", 3}, {"b.png", 10}}, {}};
+  const ImageList list = listed("list.csv", "", {{"a.png", 3}, {"b.png", 10}});
   EXPECT_NO_THROW(require_labels_below(list, 11));
   EXPECT_EQ(error_of([&] { require_labels_below(list, 10); }),
             "list.csv: label 10 of b.png is out of range: the network has 10 classes (0 to 9)");
 }
 
 TEST(ImageList, HasAFingerprintOfItsLabelsAndPaths) {
-  const ImageList list{"here/list.csv", {{"here/a.png", 3}, {"here/b/c.png", 10}}, {}};
-  const ImageList copy{"/else/where/list.csv",
-                       {{"/else/where/a.png", 3}, {"/else/where/b/c.png", 10}},
-                       {}};
+  const ImageList list = listed("here/list.csv", "here/", {{"a.png", 3}, {"b/c.png", 10}});
+  const ImageList copy =
+      listed("/else/where/list.csv", "/else/where/", {{"/else/where/a.png", 3}, {"b/c.png", 10}});
   // sha1 of "3 a.png\n10 b/c.png\n", as sha1sum gives it.
   EXPECT_EQ(fingerprint(list), "c4336ab1ff1876b81629767e2246cd4364733999");
   EXPECT_EQ(fingerprint(copy), fingerprint(list));
   ImageList other = list;
-  other.samples[0].label = 4;
+  other.labels[0] = 4;
   EXPECT_NE(fingerprint(other), fingerprint(list));
 }
 

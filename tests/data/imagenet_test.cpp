@@ -1,10 +1,9 @@
 #include "mobileone/data/imagenet.h"
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <set>
 
+#include "data/support.h"
 #include "mobileone/data/image_list.h"
 #include "mobileone/util/error.h"
 
@@ -26,7 +25,8 @@ TEST(ImageNet, HasAThousandClassesInTheirOrder) {
 }
 
 TEST(ImageNet, FoldersNamedByIdAreItsClasses) {
-  ImageList list{"val", {{"a.jpg", 0}}, imagenet_classes().ids};
+  ImageList list = listed("val", "", {{"a.jpg", 0}});
+  list.class_names = imagenet_classes().ids;
   EXPECT_NO_THROW(require_same_classes(imagenet_classes().names, "s0.pth", list));
   list.class_names[7] = "n00000000";
   EXPECT_THROW(require_same_classes(imagenet_classes().names, "s0.pth", list), Error);

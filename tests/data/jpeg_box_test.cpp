@@ -115,7 +115,7 @@ at::Tensor prepared(Decoding decoding, const std::string& path, const Transform&
                     uint64_t seed, bool upright = false) {
   ImagePipeline pipeline({.decoding = decoding, .exif_orientation = upright});
   Random random(seed);
-  pipeline.decode(read_file(path), path, transform, random);
+  pipeline.decode(StoredImage(read_file(path)), path, transform, random);
   at::Tensor image = at::empty({pipeline.height(), pipeline.width(), 3});
   pipeline.finish(transform, random, image.mutable_data_ptr<float>());
   return image;
@@ -155,8 +155,8 @@ TEST(Decoded, ScaledPhotographsAreCloseToWholeOnes) {
   int64_t scaled = 0;
   for (const int64_t size : {32, 64, 128, 224}) {
     const Transform transform = train_transform({}, Interpolation::kBilinear, size, 0);
-    for (size_t i = 0; i < list.samples.size(); i += 5) {
-      const std::string& path = list.samples[i].path;
+    for (int64_t i = 0; i < list.size(); i += 5) {
+      const std::string path = list.name(i);
       const at::Tensor exact = prepared(Decoding::kCropped, path, transform, i);
       const at::Tensor fast = prepared(Decoding::kScaled, path, transform, i);
       if (fast.equal(exact)) continue;

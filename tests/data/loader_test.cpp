@@ -95,11 +95,15 @@ TEST(Loader, BatchesDependOnNothingButSeedAndEpoch) {
   Random random(0);
   testing::internal::CaptureStderr();
   for (uint64_t seed = 0; seed < 60; ++seed) {
-    ImageList list{"list", {}, {}};
     const int64_t size = 1 + random.integer(40);
-    for (int64_t i = 0; i < size; ++i) list.samples.push_back(files.samples[random.integer(7)]);
+    std::vector<std::pair<std::string, int32_t>> images;
+    for (int64_t i = 0; i < size; ++i) {
+      const int64_t file = random.integer(7);
+      images.emplace_back(files.name(file), files.labels[file]);
+    }
     const bool damaged = random.chance(0.5);
-    if (damaged) list.samples[random.integer(size)].path = unreadable;
+    if (damaged) images[random.integer(size)].first = unreadable;
+    const ImageList list = listed("list", "", images);
 
     LoaderOptions options = shuffled(1, seed);
     options.batch_size = 1 + random.integer(9);
@@ -136,7 +140,7 @@ TEST(Loader, BatchesDependOnNothingButSeedAndEpoch) {
 }
 
 TEST(Loader, TurnsImagesUprightOnRequest) {
-  const ImageList list{"list", {{golden("orientation6.jpg"), 0}}, {}};
+  const ImageList list = listed("list", "", {{golden("orientation6.jpg"), 0}});
   DataConfig data;
   Transform keep;
   keep.cut = [](int64_t height, int64_t width, Random&) {
@@ -169,7 +173,7 @@ TEST(Loader, BatchesAreNormalizedChannelsLast) {
   EXPECT_TRUE(batches[1].labels.equal(at::tensor({1, 1}, at::kLong)));
 
   Random random(0);
-  const at::Tensor image = evaluation()(read_image(list.samples[4].path), random);
+  const at::Tensor image = evaluation()(read_pixels(list, 4), random);
   const at::Tensor expected =
       (image.to(at::kFloat) / 255 - 0.5) / at::tensor({0.25, 0.5, 1.0}, at::kFloat);
   EXPECT_TRUE(batches[1].images[1].permute({1, 2, 0}).equal(expected));
@@ -284,7 +288,7 @@ TEST(Loader, WhatAWorkerThrowsSurfaces) {
 TEST(Loader, LeavesOutDamagedImagesAndNamesThemOnce) {
   const TestFolder folder;
   const ImageList list = write_images(folder, 75);
-  const std::string victim = list.samples[10].path;
+  const std::string victim = list.name(10);
   folder.write("cat/0020.jpg", read_file(victim).substr(0, 200));
   Loader loader(list, shuffled(3));
   testing::internal::CaptureStderr();

@@ -29,13 +29,13 @@ TEST(Shapes, DrawsALabelledSet) {
   EXPECT_TRUE(draw_shapes(folder.path("set"), kSmall));
   const ImageList train = read_image_list(folder.path("set/train"));
   const ImageList val = read_image_list(folder.path("set/val"));
-  EXPECT_EQ(train.samples.size(), 20u);
-  EXPECT_EQ(val.samples.size(), 10u);
+  EXPECT_EQ(train.size(), 20);
+  EXPECT_EQ(val.size(), 10);
   EXPECT_EQ(train.class_names, val.class_names);
   const auto names = shape_names();
   EXPECT_TRUE(
       std::equal(names.begin(), names.end(), train.class_names.begin(), train.class_names.end()));
-  EXPECT_EQ(read_image(train.samples[7].path).sizes(), (std::vector<int64_t>{24, 24, 3}));
+  EXPECT_EQ(read_pixels(train, 7).sizes(), (std::vector<int64_t>{24, 24, 3}));
   EXPECT_FALSE(fs::exists(folder.path("set.partial")));
 }
 

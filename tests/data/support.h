@@ -7,6 +7,7 @@
 #include <string>
 
 #include "mobileone/data/image.h"
+#include "mobileone/data/image_files.h"
 #include "mobileone/util/error.h"
 #include "test_folder.h"
 
@@ -26,6 +27,18 @@ inline int largest_difference(const at::Tensor& a, const at::Tensor& b) {
   EXPECT_EQ(a.sizes(), b.sizes());
   if (a.sizes() != b.sizes()) return 256;
   return (a.to(at::kInt) - b.to(at::kInt)).abs().max().item<int>();
+}
+
+/// A list of files that need not be there.
+inline ImageList listed(const std::string& origin, const std::string& root,
+                        const std::vector<std::pair<std::string, int32_t>>& files) {
+  auto storage = std::make_shared<ImageFiles>(root);
+  ImageList list{origin, {}, {}, storage};
+  for (const auto& [path, label] : files) {
+    storage->add(path);
+    list.labels.push_back(label);
+  }
+  return list;
 }
 
 inline std::string error_of(const std::function<void()>& act) {

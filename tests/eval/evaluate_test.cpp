@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "mobileone/data/image.h"
+#include "mobileone/data/image_files.h"
 #include "mobileone/util/error.h"
 #include "test_folder.h"
 
@@ -22,9 +23,11 @@ class EvaluateTest : public testing::Test {
     for (int64_t i = 0; i < 12; ++i) {
       const std::string path = (dir / fmt::format("{}.png", i)).string();
       write_png(path, torch::full({20, 30, 3}, (i % 6) * 40, torch::kUInt8));
-      list.samples.push_back({path, i % 6});
+      files->add(path);
+      list.labels.push_back(static_cast<int32_t>(i % 6));
     }
     list.origin = dir.string();
+    list.storage = files;
     model.origin = "model";
     model.config.data.eval_resize = model.config.data.eval_crop = 16;
     model.config.data.mean = {0, 0, 0};
@@ -36,12 +39,13 @@ class EvaluateTest : public testing::Test {
   }
   const TestFolder folder;
   const fs::path dir = folder.path();
+  const std::shared_ptr<ImageFiles> files = std::make_shared<ImageFiles>("");
   ImageList list;
   Model model;
 };
 
 TEST_F(EvaluateTest, CountsAndConfusion) {
-  list.samples[0].label = 3;  // a grey-0 image that claims to be of class 3
+  list.labels[0] = 3;  // a grey-0 image that claims to be of class 3
   const Evaluation result = evaluate(model, list, {.batch_size = 5, .workers = 2});
   EXPECT_EQ(result.meter.images(), 12);
   EXPECT_NEAR(result.meter.top1(), 100.0 * 11 / 12, 1e-9);
@@ -51,7 +55,7 @@ TEST_F(EvaluateTest, CountsAndConfusion) {
 }
 
 TEST_F(EvaluateTest, KeepsWhatBecameOfEachImage) {
-  list.samples[0].label = 3;
+  list.labels[0] = 3;
   const Evaluation result = evaluate(model, list, {.batch_size = 5, .workers = 2});
   ASSERT_EQ(result.images.size(), 12u);
   EXPECT_EQ(result.images[0].label, 3);
@@ -79,7 +83,7 @@ TEST_F(EvaluateTest, LogitsThatAreNotFiniteAreNoFault) {
 }
 
 TEST_F(EvaluateTest, ALabelOutOfRangeIsRefused) {
-  list.samples[7].label = 6;
+  list.labels[7] = 6;
   EXPECT_THROW(evaluate(model, list, {}), Error);
 }
 
@@ -97,7 +101,7 @@ TEST_F(EvaluateTest, ClassesOfAnotherSetAreRefused) {
 
 TEST_F(EvaluateTest, PredictsBestFirst) {
   model.class_names = {"a", "b", "c", "d", "e", "f"};
-  const auto predictions = predict(model, list.samples[4].path, 3);
+  const auto predictions = predict(model, list.name(4), 3);
   ASSERT_EQ(predictions.size(), 3u);
   EXPECT_EQ(predictions[0].class_name, "e");
   EXPECT_GT(predictions[0].probability, predictions[1].probability);

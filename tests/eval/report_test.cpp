@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "mobileone/data/image.h"
+#include "mobileone/data/image_files.h"
 #include "mobileone/eval/mistakes.h"
 #include "mobileone/util/csv.h"
 #include "mobileone/util/file.h"
@@ -20,16 +21,18 @@ class ReportTest : public testing::Test {
  protected:
   ReportTest() {
     list.origin = "a <data> set";
+    list.storage = files;
     model.origin = "model.pth";
     model.form = "folded";
   }
 
   /// An image file whose label is taken for another class with some probability.
   void add(int64_t label, int64_t prediction, double probability) {
-    const auto index = static_cast<int64_t>(list.samples.size());
+    const int64_t index = list.size();
     const std::string path = (dir / fmt::format("{}.png", index)).string();
     write_png(path, torch::full({40, 400, 3}, 9 * index, torch::kUInt8));
-    list.samples.push_back({path, label});
+    files->add(path);
+    list.labels.push_back(static_cast<int32_t>(label));
     result.images.push_back({index, label, prediction, probability});
     result.confusion[label][prediction] += 1;
     auto logits = torch::zeros({1, result.confusion.size(0)});
@@ -45,6 +48,7 @@ class ReportTest : public testing::Test {
 
   const TestFolder folder;
   const fs::path dir = folder.path();
+  const std::shared_ptr<ImageFiles> files = std::make_shared<ImageFiles>("");
   ImageList list;
   Model model;
   Evaluation result;
@@ -63,15 +67,14 @@ TEST_F(ReportTest, TheMostConfidentMistakesComeFirst) {
   EXPECT_EQ(wrong[2].index, 2);
   const auto rows = parse_csv(mistakes_csv(result, list), "mistakes.csv");
   ASSERT_EQ(rows.size(), 4u);
-  EXPECT_EQ(rows[2].fields,
-            (std::vector<std::string>{list.samples[0].path, "a", "b,c", "0.600000"}));
+  EXPECT_EQ(rows[2].fields, (std::vector<std::string>{list.name(0), "a", "b,c", "0.600000"}));
 }
 
 TEST_F(ReportTest, PagesStandAlone) {
   use_classes({"<cat>", "d\xf6g", "猫"});
   for (int i = 0; i < 5; ++i) add(i % 3, (i + 1) % 3, 0.5 + 0.1 * i);
   add(0, 0, 0.8);
-  fs::remove(list.samples[4].path);  // the worst mistake's image is gone by now
+  fs::remove(list.name(4));  // the worst mistake's image is gone by now
   write_report(dir / "report", result, model, list, 3);
   const std::string sheet = read_file(dir / "report/mistakes.html");
   EXPECT_EQ(xml_fault(sheet), "");

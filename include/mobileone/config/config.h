@@ -178,12 +178,16 @@ struct DataConfig {
   bool fast_decode = true;
   int64_t workers = 2;
   int64_t prefetch = 4;
+  int64_t shuffle_buffer = 8192;
 
   bool operator==(const DataConfig&) const = default;
 
   template <typename Visitor>
   void visit(Visitor&& v) {
-    v("train", train, {"Training images: a folder of class folders, or a CSV list `path,label`."});
+    v("train", train,
+      {"Training images: a folder of class folders, a CSV list `path,label`, tar shards (a folder "
+       "of "
+       "them, or `DIR/{000..146}.tar`), or a pack (docs/data.md)."});
     v("val", val, {"Validation images, as `train`; empty: no validation."});
     v("size", size, {"Training image size where the curriculum names none.", "px", 8, 4096});
     v("eval_resize", eval_resize,
@@ -201,6 +205,11 @@ struct DataConfig {
        "what it is resized to; the pixels differ slightly. Evaluation never does."});
     v("workers", workers, {"Threads that read and augment images.", "threads", 1, 1024});
     v("prefetch", prefetch, {"Batches held ready, at most.", "batches", 1, 1024});
+    v("shuffle_buffer", shuffle_buffer,
+      {"Tar shards are read in their order, each epoch in another order of shards; the next image "
+       "is "
+       "drawn from this many that come next.",
+       "images", 1, 1e9});
   }
 };
 

@@ -1,38 +1,44 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "mobileone/data/image_storage.h"
+
 namespace mobileone {
 
-struct Sample {
-  std::string path;
-  int64_t label;
-};
-
-/// The images of a data set; never empty.
+/// The images of a data set; never empty. Copies share the storage.
 struct ImageList {
-  std::string origin;  ///< folder or CSV file, for messages
-  std::vector<Sample> samples;
+  std::string origin;                    ///< folder, CSV file, shards or pack, for messages
   std::vector<std::string> class_names;  ///< by label; empty where labels came as integers
+  std::vector<int32_t> labels;           ///< of each image, not negative
+  std::shared_ptr<const ImageStorage> storage;
+
+  int64_t size() const { return std::ssize(labels); }
+  std::string name(int64_t index) const { return storage->name(index); }
+  StoredImage read(int64_t index) const { return storage->read(index); }
 };
 
-/// Reads a data set's list:
-/// - a folder of class folders, as torchvision's ImageFolder: the sorted names of the class folders
-///   are the labels 0, 1, ...; every image below a class folder belongs to it (by extension: jpg
-///   jpeg png ppm bmp pgm tif tiff webp, in any case); what begins with a dot is passed over;
-/// - a CSV file whose first line names its columns: `path` or `file` (relative paths start at the
-///   CSV's folder) and `label` or `class_index` (all of them non-negative integers, or all names,
-///   whose sorted order gives the integers); other columns are ignored.
+/// Reads a data set's list, whatever holds it:
+/// - a folder of class folders or a CSV list (image_files.h);
+/// - tar shards: one, a folder of them, or a range of them, "DIR/{000..146}.tar" (tar_shards.h);
+/// - a pack (pack.h).
 /// Images are not opened. Throws Error naming the folder, or file and line.
 ImageList read_image_list(const std::string& path);
 
-/// SHA-1 of labels and paths (relative to the data set) in their order, as hexadecimal digits:
-/// equal for a copy of the set elsewhere. Pixels are not looked at.
+/// An image of the list as pixels, uint8 [H,W,3]; `upright` as in `decode_image`. What is returned
+/// may point into the storage. Throws Error.
+at::Tensor read_pixels(const ImageList& list, int64_t index, bool upright = false);
+
+/// SHA-1 of labels and names (relative to the data set) in their order, as hexadecimal digits:
+/// equal for a copy of the set elsewhere and for a pack of it. Pixels are not looked at.
 std::string fingerprint(const ImageList& list);
 
-/// Throws Error naming the first sample whose label a network of `num_classes` outputs lacks.
+/// Throws Error naming the first image whose label a network of `num_classes` outputs lacks.
 void require_labels_below(const ImageList& list, int64_t num_classes);
 
 /// Whether the names of two sets of classes are the same in the same order. ImageNet's class

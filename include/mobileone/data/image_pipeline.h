@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mobileone/data/image_storage.h"
 #include "mobileone/data/resize.h"
 #include "mobileone/data/transforms.h"
 #include "mobileone/util/random.h"
@@ -33,9 +34,9 @@ class ImagePipeline {
   };
   explicit ImagePipeline(const Options& options);
 
-  /// Decodes what the transform's cut needs. Throws Error naming `name` if `bytes` are no image, a
-  /// truncated, damaged or too large one. `bytes` are no longer needed then.
-  void decode(std::string_view bytes, const std::string& name, const Transform& transform,
+  /// Decodes what the transform's cut needs. Throws Error naming `name` if `stored` is no image, a
+  /// truncated, damaged or too large one. Of `stored`, only mapped memory is still needed then.
+  void decode(const StoredImage& stored, const std::string& name, const Transform& transform,
               Random& random);
 
   /// Rows and columns that the decoded image will have.
@@ -47,6 +48,10 @@ class ImagePipeline {
   void finish(const Transform& transform, Random& random, float* out);
 
  private:
+  void decode_file(std::string_view bytes, const std::string& name, const Transform& transform,
+                   Random& random);
+  /// Cuts `whole_`.
+  void take_whole(const Transform& transform, Random& random);
   /// What libjpeg decodes to cut it, in eighths of its size.
   int eighths(const Cut& cut) const;
 

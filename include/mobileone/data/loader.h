@@ -40,6 +40,7 @@ struct LoaderOptions {
   int64_t prefetch = 1;  ///< batches finished or in work, beyond the one last handed out
   uint64_t seed = 0;
   bool shuffle = false;
+  int64_t shuffle_buffer = 1;          ///< images; where the order of reading matters
   bool drop_last = false;              ///< leave out an epoch's last batch where it is smaller
   int64_t fewest = 1;                  ///< readable images without which a batch is left out
   ImagePipeline::Options images = {};  ///< how they are decoded and normalised
@@ -100,7 +101,6 @@ class Loader {
   Result make_result(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
   Result make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
   void note_damage(const Damage& damage);
-  std::vector<int64_t> epoch_order(int64_t epoch) const;
 
   const ImageList list_;
   const LoaderOptions options_;

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "mobileone/data/image_list.h"
+#include "mobileone/util/random.h"
+
+namespace mobileone {
+
+/// All positions of the list, as they come.
+std::vector<int64_t> stored_order(const ImageList& list);
+
+/// All positions in a random order: any order is as likely where images can be read in any. Where
+/// they should be read in stretches (ImageStorage), these come in a random order, one image after
+/// the other, into a buffer of `buffer` images, from which the next is drawn.
+std::vector<int64_t> shuffled_order(const ImageList& list, int64_t buffer, Random& random);
+
+}  // namespace mobileone

@@ -1,0 +1,127 @@
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "mobileone/cli/commands.h"
+#include "mobileone/data/image.h"
+#include "mobileone/data/inspect.h"
+#include "mobileone/optim/runtime.h"
+#include "mobileone/report/text.h"
+#include "mobileone/util/error.h"
+
+namespace mobileone::cli {
+namespace {
+
+struct InspectOptions {
+  std::string source, sheet;
+  int64_t workers = 2;
+  bool json = false;
+};
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(const Spread& spread) {
+  return {{"least", spread.least}, {"median", spread.median}, {"most", spread.most}};
+}
+
+std::string class_name(const ImageList& list, int64_t label) {
+  return list.class_names.empty() ? std::to_string(label) : list.class_names[label];
+}
+
+int64_t count_mislabelled(const ImageList& list, const Inspection& found) {
+  return std::count_if(
+      found.duplicates.begin(), found.duplicates.end(),
+      [&](const Duplicate& pair) { return list.labels[pair.first] != list.labels[pair.index]; });
+}
+
+void print_json(const ImageList& list, const Inspection& found) {
+  Json duplicates = Json::array();
+  for (const auto& pair : found.duplicates) {
+    duplicates.push_back({list.name(pair.first), list.name(pair.index)});
+  }
+  Json classes = Json::array();
+  for (int64_t i = 0; i < std::ssize(found.images_per_class); ++i) {
+    classes.push_back({{"class", class_name(list, i)}, {"images", found.images_per_class[i]}});
+  }
+  const Json json = {{"images", found.images},
+                     {"bytes", found.bytes},
+                     {"classes", classes},
+                     {"images_per_class", to_json(spread(found.images_per_class))},
+                     {"width", to_json(found.widths)},
+                     {"height", to_json(found.heights)},
+                     {"formats", found.formats},
+                     {"bad", found.bad},
+                     {"duplicates", duplicates},
+                     {"duplicates_under_other_labels", count_mislabelled(list, found)},
+                     {"sha1", fingerprint(list)}};
+  fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_spread(const char* what, const Spread& spread) {
+  fmt::print("{:<18}{} to {}, median {}\n", what, spread.least, spread.most, spread.median);
+}
+
+/// The first of what may be many.
+void print_lines(const std::vector<std::string>& lines) {
+  constexpr size_t kShown = 20;
+  for (size_t i = 0; i < std::min(kShown, lines.size()); ++i) {
+    fmt::print("  {}\n", valid_utf8(lines[i]));
+  }
+  if (lines.size() > kShown) fmt::print("  and {} more (--json)\n", lines.size() - kShown);
+}
+
+void print_text(const ImageList& list, const Inspection& found) {
+  fmt::print("{}: {} images of {} classes, {:.1f} MB\n", list.origin, found.images,
+             found.images_per_class.size(), found.bytes / 1e6);
+  print_spread("images of a class", spread(found.images_per_class));
+  print_spread("width, px", found.widths);
+  print_spread("height, px", found.heights);
+  for (const auto& [format, count] : found.formats) fmt::print("{:<18}{}\n", format, count);
+  if (found.images_per_class.size() <= 100) {
+    for (int64_t i = 0; i < std::ssize(found.images_per_class); ++i) {
+      fmt::print("  {:>6}  {}\n", found.images_per_class[i], valid_utf8(class_name(list, i)));
+    }
+  }
+  fmt::print("{:<18}{}, of them {} under another label\n", "duplicates", found.duplicates.size(),
+             count_mislabelled(list, found));
+  std::vector<std::string> lines;
+  for (const auto& pair : found.duplicates) {
+    lines.push_back(list.name(pair.index) + " is " + list.name(pair.first));
+  }
+  print_lines(lines);
+  fmt::print("{:<18}{}\n", "bad", found.bad.size());
+  print_lines(found.bad);
+}
+
+void inspect_data(const InspectOptions& options) {
+  set_threads(1);  // each worker decodes by itself
+  const ImageList list = read_image_list(options.source);
+  const Inspection found = inspect(list, options.workers);
+  if (!options.sheet.empty()) write_png(options.sheet, contact_sheet(list));
+  options.json ? print_json(list, found) : print_text(list, found);
+  if (!found.bad.empty()) {
+    throw Error("{}: {} of {} images cannot be read", options.source, found.bad.size(),
+                found.images);
+  }
+}
+
+}  // namespace
+
+void add_data_inspect(CLI::App& data) {
+  auto options = std::make_shared<InspectOptions>();
+  auto* command =
+      data.add_subcommand("inspect", "Decode all images of a data set and say what is in it");
+  command->add_option("source", options->source, "Folder, CSV list, tar shards or pack")
+      ->required();
+  command->add_option("--sheet", options->sheet, "PNG to write: some images of each class, a row");
+  command->add_option("--workers", options->workers, "Threads that read and decode")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Print one JSON object and nothing else");
+  command->callback([options] { inspect_data(*options); });
+}
+
+}  // namespace mobileone::cli

@@ -1,0 +1,151 @@
+#include "mobileone/data/inspect.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "mobileone/data/image.h"
+#include "mobileone/data/jpeg.h"
+#include "mobileone/data/png.h"
+#include "mobileone/data/transforms.h"
+#include "mobileone/util/crc32.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/in_order.h"
+#include "mobileone/util/progress.h"
+
+namespace mobileone {
+namespace {
+
+std::string format_of(std::string_view bytes) {
+  using std::string_view_literals::operator""sv;
+  if (is_jpeg(bytes)) return "jpeg";
+  if (is_png(bytes)) return "png";
+  if (bytes.starts_with("RIFF") && bytes.substr(0, 12).ends_with("WEBP")) return "webp";
+  if (bytes.starts_with("BM")) return "bmp";
+  if (bytes.starts_with("II*\0"sv) || bytes.starts_with("MM\0*"sv)) return "tiff";
+  if (bytes.size() > 1 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6') return "pnm";
+  return "other";
+}
+
+std::string_view stored_bytes(const StoredImage& image) {
+  if (!image.is_decoded()) return image.bytes();
+  return {static_cast<const char*>(image.pixels().const_data_ptr()),
+          static_cast<size_t>(image.pixels().numel())};
+}
+
+struct Finding {
+  std::string format, error;
+  int64_t width = 0, height = 0;
+  uint64_t size = 0;
+  uint32_t crc = 0;
+};
+
+Finding look_at(const ImageList& list, int64_t index) {
+  Finding finding;
+  try {
+    const StoredImage stored = list.read(index);
+    finding.size = stored_bytes(stored).size();
+    finding.crc = crc32c(stored_bytes(stored));
+    finding.format = stored.is_decoded() ? "pixels" : format_of(stored.bytes());
+    const at::Tensor image =
+        stored.is_decoded() ? stored.pixels() : decode_image(stored.bytes(), list.name(index));
+    finding.height = image.size(0);
+    finding.width = image.size(1);
+  } catch (const Error& error) {
+    finding.error = error.what();
+  }
+  return finding;
+}
+
+/// Size, check sum and position of an image: those with the same of the first two may be the same.
+using Content = std::tuple<uint64_t, uint32_t, int64_t>;
+
+bool are_same(const ImageList& list, int64_t a, int64_t b) {
+  try {
+    const StoredImage first = list.read(a), second = list.read(b);
+    return stored_bytes(first) == stored_bytes(second);
+  } catch (const Error&) {
+    return false;  // gone by now
+  }
+}
+
+std::vector<Duplicate> find_duplicates(const ImageList& list, std::vector<Content> contents) {
+  std::sort(contents.begin(), contents.end());
+  std::vector<Duplicate> duplicates;
+  for (size_t first = 0, i = 1; i < contents.size(); ++i) {
+    const auto& [size, crc, index] = contents[i];
+    const auto& [first_size, first_crc, first_index] = contents[first];
+    if (size != first_size || crc != first_crc) {
+      first = i;
+    } else if (are_same(list, first_index, index)) {
+      duplicates.push_back({first_index, index});
+    }
+  }
+  std::sort(duplicates.begin(), duplicates.end(),
+            [](const auto& a, const auto& b) { return a.index < b.index; });
+  return duplicates;
+}
+
+}  // namespace
+
+Spread spread(std::vector<int64_t> values) {
+  if (values.empty()) return {};
+  std::sort(values.begin(), values.end());
+  return {values.front(), values[(values.size() - 1) / 2], values.back()};
+}
+
+Inspection inspect(const ImageList& list, int64_t threads) {
+  Inspection result;
+  result.images = list.size();
+  const int64_t labels = 1 + *std::max_element(list.labels.begin(), list.labels.end());
+  result.images_per_class.resize(std::max(labels, std::ssize(list.class_names)));
+  std::vector<int64_t> widths, heights;
+  std::vector<Content> contents;
+  Progress progress("inspecting", list.size(), "img");
+  in_order(
+      0, list.size(), threads, [&](int64_t i) { return look_at(list, i); },
+      [&](int64_t i, const Finding& finding) {
+        ++result.images_per_class[list.labels[i]];
+        result.bytes += finding.size;
+        if (!finding.format.empty()) ++result.formats[finding.format];
+        if (finding.error.empty()) {
+          widths.push_back(finding.width);
+          heights.push_back(finding.height);
+          contents.emplace_back(finding.size, finding.crc, i);
+        } else {
+          result.bad.push_back(finding.error);
+        }
+        progress.update(i + 1, "");
+      });
+  result.widths = spread(std::move(widths));
+  result.heights = spread(std::move(heights));
+  result.duplicates = find_duplicates(list, std::move(contents));
+  return result;
+}
+
+at::Tensor contact_sheet(const ImageList& list) {
+  constexpr int64_t kColumns = 8, kMostRows = 100, kSide = 96, kGap = 4;
+  const int64_t rows =
+      std::min<int64_t>(kMostRows, 1 + *std::max_element(list.labels.begin(), list.labels.end()));
+  at::Tensor sheet =
+      at::full({rows * (kSide + kGap) + kGap, kColumns * (kSide + kGap) + kGap, 3}, 255, at::kByte);
+  std::vector<int64_t> shown(rows);
+  for (int64_t i = 0; i < list.size(); ++i) {
+    const int64_t row = list.labels[i];
+    if (row >= rows || shown[row] == kColumns) continue;
+    try {
+      const at::Tensor image = center_crop(
+          resize_short_side(read_pixels(list, i), kSide, Interpolation::kBilinear), kSide);
+      crop(sheet, {kGap + row * (kSide + kGap), kGap + shown[row]++ * (kSide + kGap), kSide, kSide})
+          .copy_(image);
+    } catch (const Error&) {
+      // `inspect` names it.
+    }
+  }
+  return sheet;
+}
+
+}  // namespace mobileone

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "mobileone/data/pack.h"
+
+/// The parts of a pack that its reader and its writer share.
+namespace mobileone::pack_format {
+
+inline constexpr std::string_view kMark = "\x89MPACK\r\n";
+inline constexpr uint64_t kVersion = 1;
+/// As many as are decoded (image.h).
+inline constexpr uint64_t kMostPackedPixels = 178'956'970;
+inline constexpr size_t kHeaderSize = 128, kEntrySize = 32, kFooterSize = 32, kAlignment = 64;
+
+constexpr uint64_t aligned(uint64_t offset) {
+  return (offset + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+struct Entry {
+  uint64_t offset = 0;
+  uint32_t size = 0;
+  uint32_t crc = 0;
+  uint32_t height = 0;
+  uint32_t width = 0;
+  uint32_t label = 0;
+  uint32_t name_end = 0;
+};
+
+std::string header(const PackSettings& settings, int64_t images, const std::string& fingerprint);
+
+void append_entry(std::string& bytes, const Entry& entry);
+
+/// The `i`-th of the entries that `bytes` begin with.
+Entry entry_at(std::string_view bytes, int64_t i);
+
+}  // namespace mobileone::pack_format

@@ -1,0 +1,253 @@
+#include <ATen/ATen.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <optional>
+
+#include "mobileone/data/image.h"
+#include "mobileone/data/pack.h"
+#include "mobileone/data/resize.h"
+#include "mobileone/data/transforms.h"
+#include "mobileone/util/append_file.h"
+#include "mobileone/util/crc32.h"
+#include "mobileone/util/endian.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/file.h"
+#include "mobileone/util/folder_lock.h"
+#include "mobileone/util/in_order.h"
+#include "mobileone/util/log.h"
+#include "mobileone/util/progress.h"
+#include "pack_format.h"
+
+namespace mobileone {
+namespace fs = std::filesystem;
+namespace {
+
+using namespace pack_format;
+
+at::Tensor bounded(const at::Tensor& image, const PackSettings& settings) {
+  const int64_t height = image.size(0), width = image.size(1);
+  if (settings.max_side > 0) {
+    const double scale = static_cast<double>(settings.max_side) / std::max(height, width);
+    if (scale >= 1) return image.contiguous();
+    const auto scaled = [&](int64_t side) {
+      return std::max<int64_t>(1, std::lround(scale * static_cast<double>(side)));
+    };
+    return resize(image, scaled(height), scaled(width), Interpolation::kBilinear);
+  }
+  if (settings.short_side == 0 || std::min(height, width) <= settings.short_side) {
+    return image.contiguous();
+  }
+  return resize_short_side(image, settings.short_side, Interpolation::kBilinear);
+}
+
+/// What becomes of an image: an entry without its place, and what its bytes lie in.
+struct Record {
+  Entry entry{};
+  std::optional<StoredImage> image;
+  std::string error;  ///< where it cannot be read
+
+  std::string_view bytes() const {
+    if (!image) return {};
+    if (!image->is_decoded()) return image->bytes();
+    return {static_cast<const char*>(image->pixels().const_data_ptr()),
+            static_cast<size_t>(image->pixels().numel())};
+  }
+};
+
+Record make_record(const ImageList& list, int64_t index, const PackSettings& settings) {
+  Record record;
+  record.entry.label = static_cast<uint32_t>(list.labels[index]);
+  try {
+    if (settings.decoded) {
+      record.image.emplace(bounded(read_pixels(list, index, settings.upright), settings));
+      record.entry.height = static_cast<uint32_t>(record.image->pixels().size(0));
+      record.entry.width = static_cast<uint32_t>(record.image->pixels().size(1));
+    } else {
+      record.image.emplace(list.read(index));
+    }
+  } catch (const Error& error) {
+    record.error = error.what();
+  }
+  if (!settings.decoded && record.image && record.image->is_decoded()) {
+    throw Error("{}: holds pixels, not image files; pack it with --decoded", list.origin);
+  }
+  if (record.error.empty() && record.bytes().empty()) {
+    record.error = list.name(index) + ": is empty";
+  }
+  record.entry.size = static_cast<uint32_t>(record.bytes().size());
+  record.entry.crc = crc32c(record.bytes());
+  return record;
+}
+
+/// How many entries of an interrupted writer's index are sound, as far as the records go.
+int64_t count_sound(std::string_view entries, const ImageList& list, uint64_t records) {
+  uint64_t end = kHeaderSize, name_end = 0;
+  const auto complete = static_cast<int64_t>(entries.size() / kEntrySize);
+  for (int64_t i = 0; i < std::min(complete, list.size()); ++i) {
+    const Entry entry = entry_at(entries, i);
+    name_end += list.storage->relative_name(i).size();
+    if (entry.offset != aligned(end) || entry.offset + entry.size > records ||
+        entry.name_end != name_end || entry.label != static_cast<uint32_t>(list.labels[i])) {
+      return i;
+    }
+    end = entry.offset + entry.size;
+  }
+  return std::min(complete, list.size());
+}
+
+/// The folder in which a pack grows. Records are synced before the entries that tell of them are
+/// written, so that whatever entries are found can be trusted.
+class PartialPack {
+ public:
+  PartialPack(const fs::path& folder, const ImageList& list, const std::string& header)
+      : folder_(folder), list_(list) {
+    find_earlier(header);
+    const Entry last = done_ == 0 ? Entry() : entry(done_ - 1);
+    name_end_ = last.name_end;
+    records_.emplace(records_path(), last.offset + last.size);
+    index_.emplace(folder_ / "index", done_ * kEntrySize);
+    if (done_ == 0) records_->append(header);
+  }
+
+  fs::path records_path() const { return folder_ / "records"; }
+  int64_t done() const { return done_; }
+  int64_t unreadable() const { return unreadable_; }
+
+  void add(Record record) {
+    Entry& entry = record.entry;
+    pad();
+    entry.offset = records_->length() + pending_.size();
+    name_end_ += list_.storage->relative_name(done_++).size();
+    if (name_end_ > std::numeric_limits<uint32_t>::max()) {
+      throw Error("{}: its images' names have more than 4 GiB", list_.origin);
+    }
+    entry.name_end = static_cast<uint32_t>(name_end_);
+    append_entry(entries_, entry);
+    pending_ += record.bytes();
+    if (!record.error.empty()) note_unreadable(record.error);
+    constexpr size_t kMostPending = 32 << 20;  // bytes that a killed process has to do again
+    if (pending_.size() > kMostPending) flush();
+  }
+
+  /// Appends the index and the footer; the pack is whole then. Returns its size.
+  uint64_t finish() {
+    pad();
+    flush();
+    std::string index = entries_;
+    append_little_endian(index, list_.class_names.size(), 4);
+    for (const auto& name : list_.class_names) {
+      append_little_endian(index, name.size(), 4);
+      index += name;
+    }
+    for (int64_t i = 0; i < list_.size(); ++i) index += list_.storage->relative_name(i);
+    std::string footer;
+    append_little_endian(footer, records_->length(), 8);
+    append_little_endian(footer, index.size(), 8);
+    append_little_endian(footer, crc32c(index), 4);
+    append_little_endian(footer, 0, 4);
+    records_->append(index);
+    records_->append(footer.append(kMark));
+    records_->sync();
+    return records_->length();
+  }
+
+ private:
+  /// Sets what is done, or throws Error if the folder is of another pack.
+  void find_earlier(const std::string& header) {
+    if (!fs::exists(records_path()) || !fs::exists(folder_ / "index")) return;
+    std::string begin(kHeaderSize, '\0');
+    std::ifstream stream(records_path(), std::ios::binary);
+    stream.read(begin.data(), kHeaderSize);
+    if (stream.gcount() < static_cast<std::streamsize>(kHeaderSize)) return;
+    if (begin != header) {
+      throw Error(
+          "{}: was begun from other images or with other settings; remove it, or go on "
+          "with the same",
+          folder_.string());
+    }
+    entries_ = read_file(folder_ / "index", std::numeric_limits<uintmax_t>::max());
+    done_ = count_sound(entries_, list_, fs::file_size(records_path()));
+    entries_.resize(done_ * kEntrySize);
+    for (int64_t i = 0; i < done_; ++i) unreadable_ += entry(i).size == 0;
+  }
+
+  Entry entry(int64_t i) const { return entry_at(entries_, i); }
+
+  void pad() {
+    const uint64_t end = records_->length() + pending_.size();
+    pending_.resize(pending_.size() + aligned(end) - end);
+  }
+
+  void flush() {
+    records_->append(pending_);
+    records_->sync();
+    index_->append(std::string_view(entries_).substr(index_->length()));
+    pending_.clear();
+  }
+
+  void note_unreadable(const std::string& error) {
+    log::warning("an empty record: {}", error);
+    if (++unreadable_ > std::max<int64_t>(1, list_.size() / 100)) {
+      throw Error("{}: {} of {} images cannot be read, more than 1 %; the last: {}", list_.origin,
+                  unreadable_, list_.size(), error);
+    }
+  }
+
+  const fs::path folder_;
+  const ImageList& list_;
+  int64_t done_ = 0, unreadable_ = 0;
+  uint64_t name_end_ = 0;
+  std::string entries_;  ///< of all that is done
+  std::string pending_;  ///< records that are not written yet
+  std::optional<AppendFile> records_, index_;
+};
+
+/// Whether the pack is there already. Throws Error if something else is.
+bool is_there(const fs::path& path, const std::string& header) {
+  if (!fs::exists(path)) return false;
+  std::string begin(kHeaderSize, '\0');
+  if (is_pack(path)) std::ifstream(path, std::ios::binary).read(begin.data(), kHeaderSize);
+  if (begin == header) return true;
+  throw Error(
+      "{}: is there already, and is not a pack of these images with these settings; remove "
+      "it, or name another",
+      path.string());
+}
+
+}  // namespace
+
+PackSummary write_pack(const ImageList& list, const fs::path& path, const PackSettings& settings,
+                       int64_t threads) {
+  if (path.filename().empty()) throw Error("{}: is no name of a file to write", path.string());
+  const std::string begin = header(settings, list.size(), fingerprint(list));
+  const fs::path folder = fs::path(path) += ".partial";
+  std::error_code error;
+  if (is_there(path, begin)) {
+    return {list.size(), 0, fs::file_size(path), true};
+  }
+  fs::create_directories(folder, error);
+  if (error) throw Error("{}: cannot be made: {}", folder.string(), error.message());
+  PackSummary summary{.images = list.size()};
+  {  // the lock is let go of before its folder is removed
+    const FolderLock lock(folder);
+    PartialPack partial(folder, list, begin);
+    Progress progress("packing", list.size(), "img", partial.done());
+    in_order(
+        partial.done(), list.size(), threads,
+        [&](int64_t i) { return make_record(list, i, settings); },
+        [&](int64_t i, Record record) {
+          partial.add(std::move(record));
+          progress.update(i + 1, "");
+        });
+    summary.bytes = partial.finish();
+    summary.unreadable = partial.unreadable();
+    lock.require_held();
+    rename_whole(partial.records_path(), path);
+  }
+  fs::remove_all(folder, error);
+  return summary;
+}
+
+}  // namespace mobileone

@@ -1,0 +1,163 @@
+// Packs that were damaged, and packs that lie with check sums that are right.
+#include "data/support.h"
+#include "mobileone/data/pack.h"
+#include "mobileone/util/crc32.h"
+#include "mobileone/util/endian.h"
+
+namespace mobileone {
+namespace {
+
+constexpr size_t kHeader = 128, kEntry = 32, kFooter = 32;
+
+/// Three images of 2 x 4 pixels in two classes.
+std::string small_pack(bool decoded) {
+  const TestFolder folder;
+  for (int i = 0; i < 3; ++i) {
+    write_png(folder.path(fmt::format("{}/{}.png", i < 1 ? "cat" : "dog", i)),
+              at::full({2, 4, 3}, 80 * i, at::kByte));
+  }
+  write_pack(read_image_list(folder.path()), folder.path("x.pack"), {.decoded = decoded}, 1);
+  return read_file(folder.path("x.pack"));
+}
+
+uint64_t number_at(const std::string& bytes, size_t place, size_t length) {
+  return little_endian(bytes, place, length);
+}
+
+void set(std::string& bytes, size_t place, uint64_t value, size_t length) {
+  std::string number;
+  append_little_endian(number, value, length);
+  bytes.replace(place, length, number);
+}
+
+size_t footer_of(const std::string& bytes) { return bytes.size() - kFooter; }
+size_t index_of(const std::string& bytes) { return number_at(bytes, footer_of(bytes), 8); }
+
+/// Makes the check sums of header and index right.
+void seal(std::string& bytes) {
+  set(bytes, kHeader - 4, crc32c(bytes.substr(0, kHeader - 4)), 4);
+  const size_t begin = index_of(bytes), footer = footer_of(bytes);
+  if (begin > footer) return;
+  set(bytes, footer + 16, crc32c(bytes.substr(begin, footer - begin)), 4);
+}
+
+struct Lie {
+  const char* what;
+  std::function<void(std::string&)> tell;
+  const char* message;  // after "x.pack: "
+};
+
+/// Sets a number of an entry: 0 offset, 8 size, 16 height, 20 width, 24 label, 28 end of the name.
+std::function<void(std::string&)> in_entry(size_t entry, size_t place, uint64_t value) {
+  return [=](std::string& bytes) {
+    set(bytes, index_of(bytes) + entry * kEntry + place, value, place == 0 ? 8 : 4);
+  };
+}
+
+#define DAMAGED(what) "is a damaged pack (" what "); make it again with `mobileone data pack`"
+
+const std::vector<Lie>& lies() {
+  static const std::vector<Lie> all = {
+      {"another version", [](auto& b) { set(b, 8, 2, 4); },
+       "is a pack of version 2; this program reads version 1"},
+      {"no images", [](auto& b) { set(b, 16, 0, 8); }, DAMAGED("it counts wrongly")},
+      {"most images", [](auto& b) { set(b, 16, ~uint64_t{0}, 8); }, DAMAGED("it counts wrongly")},
+      {"2^59 images", [](auto& b) { set(b, 16, uint64_t{1} << 59, 8); },
+       DAMAGED("it counts wrongly")},
+      {"one image more", [](auto& b) { set(b, 16, 4, 8); },
+       nullptr},
+      {"one image less", [](auto& b) { set(b, 16, 2, 8); }, nullptr},
+      {"the other kind", [](auto& b) { set(b, 12, 1 - number_at(b, 12, 4), 4); },
+       DAMAGED("entry 0 of its index is wrong")},
+      {"index behind the end", [](auto& b) { set(b, footer_of(b), b.size(), 8); },
+       DAMAGED("its index lies outside")},
+      {"index in the header", [](auto& b) { set(b, footer_of(b), 64, 8); },
+       DAMAGED("its index lies outside")},
+      {"index of another size", [](auto& b) { set(b, footer_of(b) + 8, ~uint64_t{0}, 8); },
+       DAMAGED("its index lies outside")},
+      {"offset in the header", in_entry(0, 0, 0), DAMAGED("entry 0 of its index is wrong")},
+      {"offset far away", in_entry(1, 0, ~uint64_t{0} - 7),
+       DAMAGED("entry 1 of its index is wrong")},
+      {"overlapping records", in_entry(1, 0, 128), DAMAGED("entry 1 of its index is wrong")},
+      {"a hole between records", in_entry(1, 0, 320), DAMAGED("entry 1 of its index is wrong")},
+      {"largest record", in_entry(2, 8, ~uint32_t{0}), DAMAGED("entry 2 of its index is wrong")},
+      {"a height too many", in_entry(1, 16, 3), DAMAGED("entry 1 of its index is wrong")},
+      {"a product that overflows", in_entry(1, 16, 0x80000000u),
+       DAMAGED("entry 1 of its index is wrong")},
+      {"a label without a class", in_entry(2, 24, 2), DAMAGED("entry 2 of its index is wrong")},
+      {"a negative label", in_entry(2, 24, ~uint32_t{0}), DAMAGED("entry 2 of its index is wrong")},
+      {"a name that ends early", in_entry(1, 28, 0), DAMAGED("entry 1 of its index is wrong")},
+      {"a name that ends late", in_entry(2, 28, 1000), DAMAGED("entry 2 of its index is wrong")},
+      {"names that are left over", in_entry(2, 28, 20),
+       DAMAGED("its index does not fit its records")},
+      {"most classes", [](auto& b) { set(b, index_of(b) + 3 * kEntry, ~uint32_t{0}, 4); }, nullptr},
+      {"the longest class", [](auto& b) { set(b, index_of(b) + 3 * kEntry + 4, ~uint32_t{0}, 4); },
+       DAMAGED("its classes are cut off")},
+  };
+  return all;
+}
+
+TEST(HostilePack, LiesAreRefused) {
+  for (const bool decoded : {false, true}) {
+    for (const Lie& lie : lies()) {
+      std::string bytes = small_pack(decoded);
+      lie.tell(bytes);
+      seal(bytes);
+      const std::string error = error_of([&] { parse_pack(bytes, "x.pack"); });
+      if (lie.message != nullptr) {
+        EXPECT_EQ(error, std::string("x.pack: ") + lie.message) << lie.what;
+      } else {
+        EXPECT_TRUE(error.starts_with("x.pack: is a damaged pack (")) << lie.what << ": " << error;
+      }
+    }
+  }
+}
+
+TEST(HostilePack, CutOffAnywhereIsSaid) {
+  const TestFolder folder;
+  const std::string whole = small_pack(false);
+  for (size_t percent = 0; percent < 100; ++percent) {
+    const std::string path =
+        folder.write("cut.pack", whole.substr(0, whole.size() * percent / 100));
+    const std::string error = error_of([&] { read_image_list(path); });
+    EXPECT_TRUE(error.starts_with(path + ": ")) << percent << ": " << error;
+  }
+}
+
+/// A flipped bit is found out, or lies where nothing is.
+TEST(HostilePack, NoFlippedBitChangesAnImage) {
+  for (const bool decoded : {false, true}) {
+    std::string bytes = small_pack(decoded);
+    const std::string original = bytes;
+    const ImageList expected = parse_pack(original, "x.pack");
+    for (size_t place = 0; place < bytes.size(); ++place) {
+      bytes[place] ^= static_cast<char>(1 << place % 8);
+      int found = 0;
+      try {
+        const ImageList list = parse_pack(bytes, "x.pack");
+        EXPECT_EQ(list.labels, expected.labels);
+        for (int64_t i = 0; i < list.size(); ++i) {
+          EXPECT_EQ(list.name(i), expected.name(i));
+          try {
+            EXPECT_TRUE(read_pixels(list, i).equal(read_pixels(expected, i)));
+          } catch (const Error& error) {
+            ++found;
+            EXPECT_TRUE(std::string(error.what()).starts_with(list.name(i) + ": fails its check"));
+          }
+        }
+      } catch (const Error&) {
+        ++found;
+      }
+      EXPECT_LE(found, 1);
+      if (place < kHeader || place >= index_of(original)) {
+        // The four zeros of the footer say nothing.
+        const size_t footer = footer_of(original);
+        EXPECT_TRUE(found == 1 || (place >= footer + 20 && place < footer + 24)) << place;
+      }
+      bytes[place] ^= static_cast<char>(1 << place % 8);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mobileone
