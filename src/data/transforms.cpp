@@ -7,6 +7,7 @@
 
 #include "mobileone/data/auto_augment.h"
 #include "mobileone/data/color_jitter.h"
+#include "mobileone/data/random_policies.h"
 #include "mobileone/data/resize.h"
 
 namespace mobileone {
@@ -49,6 +50,25 @@ CropBox random_resized_crop(int64_t height, int64_t width, std::array<double, 2>
 
 at::Tensor crop(const at::Tensor& image, const CropBox& box) {
   return image.narrow(0, box.top, box.height).narrow(1, box.left, box.width);
+}
+
+at::Tensor augment_image(const AugmentConfig& augment, double strength, const at::Tensor& image,
+                         Random& random) {
+  const at::Tensor jittered = color_jitter(image, augment.color_jitter, random);
+  const int64_t height = image.size(0);
+  const int64_t width = image.size(1);
+  switch (augment.policy) {
+    case Policy::kNone:
+      return jittered;
+    case Policy::kAutoAugment:
+      return auto_augment(jittered, strength, random);
+    case Policy::kRandAugment:
+      return apply_operations(
+          jittered, rand_augment_steps(augment.randaugment, strength, height, width, random));
+    case Policy::kTrivialAugment:
+      return apply_operations(jittered, trivial_augment_steps(strength, height, width, random));
+  }
+  TORCH_CHECK(false, "unknown policy");
 }
 
 at::Tensor center_crop(const at::Tensor& image, int64_t size) {
@@ -115,9 +135,7 @@ Transform train_transform(const AugmentConfig& augment, Interpolation interpolat
                                             augment.crop_ratio, random);
     at::Tensor result = resize(crop(image, box), size, size, interpolation);
     if (random.chance(augment.flip)) result = horizontal_flip(result);
-    result = color_jitter(result, augment.color_jitter, random);
-    if (augment.policy == Policy::kAutoAugment) result = auto_augment(result, strength, random);
-    return result;
+    return augment_image(augment, strength, result, random);
   };
 }
 

@@ -28,6 +28,8 @@ struct Batch {
   at::Tensor labels;             ///< int64 [N]
   std::vector<int64_t> indices;  ///< N positions in the image list
   int64_t number = 0;            ///< position of the batch in its epoch, from 0
+  /// Of each label; what is left belongs to the label at the same place from the batch's end.
+  double share = 1;
 };
 
 struct LoaderOptions {
@@ -41,6 +43,8 @@ struct LoaderOptions {
   bool exif_orientation = false;           ///< turn JPEGs upright as their EXIF says
   std::array<double, 3> mean = {0, 0, 0};  ///< of channels in [0, 1]
   std::array<double, 3> std = {1, 1, 1};
+  EraseConfig erase;  ///< what is done to normalised images
+  MixConfig mix;      ///< and then to a batch of them
 };
 
 /// Options as `data` gives them; batch size, seed and order are the caller's.
@@ -48,7 +52,8 @@ LoaderOptions loader_options(const DataConfig& data);
 
 /// Reads, transforms and batches the images of a list in worker threads of its own, which live as
 /// long as it does. An epoch's order is drawn from (seed, epoch), a sample's augmentation from
-/// (seed, epoch, index): the batches are the same, bit for bit, whatever the number of workers.
+/// (seed, epoch, index), a batch's mixture from (seed, epoch, its number): the batches are the
+/// same, bit for bit, whatever the number of workers.
 ///
 /// An image that cannot be read is left out of its batch (which may then be smaller, or missing if
 /// fewer than `fewest` are left). `next` names it once, in a warning, when it comes to its batch,
@@ -97,6 +102,7 @@ class Loader {
   void work(std::stop_token stop);
   Result make_result(const Epoch& epoch, int64_t batch_number);
   Result make_batch(const Epoch& epoch, int64_t batch_number);
+  void finish_batch(const Epoch& epoch, Batch& batch) const;
   void note_damage(const Damage& damage);
   std::vector<int64_t> epoch_order(int64_t epoch) const;
 

@@ -40,6 +40,10 @@ inline constexpr int64_t kLongestOfShortSides = 64;
 /// gigabytes.
 at::Tensor resize_short_side(const at::Tensor& image, int64_t size, Interpolation interpolation);
 
+/// Colour jitter and the policy of `augment` with `strength` in [0, 1]. The image keeps its size.
+at::Tensor augment_image(const AugmentConfig& augment, double strength, const at::Tensor& image,
+                         Random& random);
+
 at::Tensor horizontal_flip(const at::Tensor& image);
 
 /// The float32 values of the 256 levels in each channel: (level / 255 - mean) / std.
@@ -54,8 +58,7 @@ void normalize(const at::Tensor& image, const LevelTable& levels, float* out);
 /// `random`; may be called from several threads.
 using Transform = std::function<at::Tensor(const at::Tensor& image, Random& random)>;
 
-/// Random resized crop to `size`, horizontal flip, colour jitter, and the policy of `augment` with
-/// `strength` in [0, 1].
+/// Random resized crop to `size`, horizontal flip, and `augment_image`.
 Transform train_transform(const AugmentConfig& augment, Interpolation interpolation, int64_t size,
                           double strength);
 
