@@ -16,6 +16,7 @@ void add_data(CLI::App& app) {
   auto options = std::make_shared<Options>();
   auto* data = app.add_subcommand("data", "Make and inspect data sets");
   data->require_subcommand(1);
+  add_data_show(*data);
   auto* shapes = data->add_subcommand(
       "shapes", "Draw a labelled set of JPEGs: ten classes of shapes and textures, train and val");
   shapes->add_option("folder", options->folder, "Folder to make")->required();

@@ -19,6 +19,9 @@ void add_config(CLI::App& app);
 void add_find_lr(CLI::App& app);
 void add_completion(CLI::App& app);
 
+/// Subcommands of `data`.
+void add_data_show(CLI::App& data);
+
 /// Runs the program: 0, or 2 for what the user can mend, or 1 for a fault of ours; errors are one
 /// line on standard error.
 int run(int argc, char** argv);
