@@ -18,8 +18,8 @@ mobileone_require(CLI11 libcli11-dev)
 mobileone_require(hwy libhwy-dev)
 if(MOBILEONE_BUILD_PROGRAM OR MOBILEONE_BUILD_FUZZERS)
   mobileone_require(JPEG libjpeg-dev)
-  mobileone_require(OpenCV "libopencv-core-dev, -imgcodecs-dev"
-                    COMPONENTS core imgcodecs)
+  mobileone_require(OpenCV "libopencv-core-dev, -imgcodecs-dev, -imgproc-dev"
+                    COMPONENTS core imgcodecs imgproc)
 endif()
 # Protobuf messages, without protobuf: headers only, and no CMake files.
 find_path(PROTOZERO_INCLUDE_DIR protozero/pbf_writer.hpp)

@@ -16,6 +16,7 @@ void add_data(CLI::App& app) {
   auto options = std::make_shared<Options>();
   auto* data = app.add_subcommand("data", "Make and inspect data sets");
   data->require_subcommand(1);
+  add_data_show(*data);
   add_data_pack(*data);
   add_data_inspect(*data);
   auto* shapes = data->add_subcommand(

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "expected.h"
 #include "mobileone/util/error.h"
@@ -83,9 +84,34 @@ void check_images(const Config& config, Contradictions& found) {
   };
   ordered("augment.crop_area", config.augment.crop_area);
   ordered("augment.crop_ratio", config.augment.crop_ratio);
+  ordered("augment.erase.area", config.augment.erase.area);
+  ordered("augment.erase.ratio", config.augment.erase.ratio);
   const double hue = config.augment.color_jitter[3];
   found.expect(hue <= 0.5, {"augment.color_jitter"},
                "expected a hue (the fourth number) of at most 0.5, got {}", hue);
+}
+
+void check_augment(const AugmentConfig& augment, Contradictions& found) {
+  const RandAugmentConfig& rand = augment.randaugment;
+  found.expect(augment.policy == Policy::kRandAugment || rand == RandAugmentConfig{},
+               {"augment.randaugment", "augment.policy"},
+               "is set, but augment.policy is {}; set augment.policy to randaugment",
+               to_string(augment.policy));
+  const bool timm = rand.space == RandAugmentSpace::kTimm;
+  found.expect(!timm || rand.magnitude <= 10, {"augment.randaugment", "augment.policy"},
+               "expected a magnitude from 0 to 10 in timm's space, got {}", rand.magnitude);
+  found.expect(timm || rand.magnitude == std::trunc(rand.magnitude), {"augment.randaugment"},
+               "expected a whole magnitude in torchvision's space, got {}", rand.magnitude);
+  found.expect(timm || rand.magnitude_std == 0, {"augment.randaugment"},
+               "magnitude_std {} needs timm's space", rand.magnitude_std);
+  const EraseConfig& erase = augment.erase;
+  found.expect(erase.probability > 0 || erase == EraseConfig{}, {"augment.erase"},
+               "is set, but its probability is 0");
+  const MixConfig& mix = augment.mix;
+  found.expect(mix.mixup > 0 || mix.cutmix > 0 || mix == MixConfig{}, {"augment.mix"},
+               "is set, but neither its mixup nor its cutmix is above 0");
+  found.expect((mix.mixup > 0 && mix.cutmix > 0) || mix.switch_probability == 0.5, {"augment.mix"},
+               "switch_probability needs both mixup and cutmix");
 }
 
 void check_training(const OptimizerConfig& optimizer, const ScheduleConfig& schedule,
@@ -123,6 +149,7 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   check_model(config.model, found);
   check_freeze(config, found);
   check_images(config, found);
+  check_augment(config.augment, found);
   check_training(config.optimizer, config.schedule, found);
   check_curriculum(config.curriculum.stages, found);
   return found.take();

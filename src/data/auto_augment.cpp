@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include <cmath>
+#include "mobileone/data/magnitudes.h"
 
 namespace mobileone {
 namespace {
@@ -25,77 +25,21 @@ constexpr SubPolicy kImageNetPolicy[] = {
     {{kEqualize, 0.8, 0}, {kEqualize, 0.6, 0}},
 };
 
-/// How the ten magnitudes of an operation are laid out.
-struct Scale {
-  double identity = 0;
-  double weakest = 0;
-  double strongest = 0;
-  bool is_signed = false;
-  bool has_magnitude = true;
-};
-
-Scale scale_of(Operation operation, int64_t height, int64_t width) {
-  // The paper's translations are of 331-pixel images.
-  constexpr double kLargestTranslation = 150.0 / 331.0;
-  switch (operation) {
-    case kShearX:
-    case kShearY:
-      return {.strongest = 0.3, .is_signed = true};
-    case kTranslateX:
-      return {.strongest = kLargestTranslation * static_cast<double>(width), .is_signed = true};
-    case kTranslateY:
-      return {.strongest = kLargestTranslation * static_cast<double>(height), .is_signed = true};
-    case kRotate:
-      return {.strongest = 30, .is_signed = true};
-    case kBrightness:
-    case kColor:
-    case kContrast:
-    case kSharpness:
-      return {.strongest = 0.9, .is_signed = true};
-    case kPosterize:
-      return {.identity = 8, .weakest = 8, .strongest = 4};
-    case kSolarize:
-      return {.identity = 256, .weakest = 255, .strongest = 0};
-    case kAutoContrast:
-    case kEqualize:
-    case kInvert:
-      return {.has_magnitude = false};
-    case kHue:
-      break;
-  }
-  TORCH_CHECK(false, "AutoAugment has no operation ", to_string(operation));
-}
-
 at::Tensor apply_step(const at::Tensor& image, const PolicyStep& step, double strength,
                       Random& random) {
-  const Scale scale = scale_of(step.operation, image.size(0), image.size(1));
   // Both numbers are drawn whatever becomes of them, so that a step never shifts those after it.
-  const bool chosen = random.chance(step.probability * (scale.has_magnitude ? 1.0 : strength));
-  const double sign = random.chance(0.5) && scale.is_signed ? -1.0 : 1.0;
+  const bool chosen =
+      random.chance(step.probability * (has_magnitude(step.operation) ? 1.0 : strength));
+  const double sign = random.chance(0.5) && has_sign(step.operation) ? -1.0 : 1.0;
   if (!chosen) return image;
-  const double magnitude =
-      policy_magnitude(step.operation, step.bin, strength, image.size(0), image.size(1));
+  const double magnitude = magnitude_at(MagnitudeSpace::kAutoAugment, step.operation, step.bin,
+                                        strength, image.size(0), image.size(1));
   return apply_operation(image, step.operation, sign * magnitude);
 }
 
 }  // namespace
 
 std::span<const SubPolicy> imagenet_policy() { return kImageNetPolicy; }
-
-double policy_magnitude(Operation operation, int bin, double strength, int64_t height,
-                        int64_t width) {
-  constexpr int kLastBin = 9;
-  const Scale scale = scale_of(operation, height, width);
-  // As torch.linspace rounds.
-  const auto weakest = static_cast<float>(scale.weakest);
-  const auto strongest = static_cast<float>(scale.strongest);
-  const float step = (strongest - weakest) / kLastBin;
-  const bool weak = bin <= kLastBin / 2;
-  double full = weak ? weakest + step * bin : strongest - step * (kLastBin - bin);
-  if (operation == kPosterize) full = std::nearbyint(full);
-  const double magnitude = scale.identity + (full - scale.identity) * strength;
-  return operation == kPosterize ? std::nearbyint(magnitude) : magnitude;
-}
 
 at::Tensor auto_augment(const at::Tensor& image, double strength, Random& random) {
   const SubPolicy& policy = kImageNetPolicy[random.integer(std::size(kImageNetPolicy))];

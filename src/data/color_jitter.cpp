@@ -4,17 +4,18 @@
 
 namespace mobileone {
 
-std::vector<ColorStep> random_color_steps(const std::array<double, 4>& amounts, Random& random) {
+std::vector<OperationStep> random_color_steps(const std::array<double, 4>& amounts,
+                                              Random& random) {
   constexpr std::array kOperations = {Operation::kBrightness, Operation::kContrast,
                                       Operation::kColor, Operation::kHue};
-  std::vector<ColorStep> steps;
+  std::vector<OperationStep> steps;
   for (size_t i = 0; i < amounts.size(); ++i) {
     const double least =
         kOperations[i] == Operation::kHue ? -amounts[i] : std::max(-1.0, -amounts[i]);
     steps.push_back({kOperations[i], random.uniform(least, amounts[i])});
   }
   random.shuffle(steps);
-  std::erase_if(steps, [&](const ColorStep& step) {
+  std::erase_if(steps, [&](const OperationStep& step) {
     const auto place = std::find(kOperations.begin(), kOperations.end(), step.operation);
     return amounts[place - kOperations.begin()] == 0;
   });
@@ -23,11 +24,7 @@ std::vector<ColorStep> random_color_steps(const std::array<double, 4>& amounts, 
 
 at::Tensor color_jitter(const at::Tensor& image, const std::array<double, 4>& amounts,
                         Random& random) {
-  at::Tensor result = image;
-  for (const auto& [operation, magnitude] : random_color_steps(amounts, random)) {
-    result = apply_operation(result, operation, magnitude);
-  }
-  return result;
+  return apply_operations(image, random_color_steps(amounts, random));
 }
 
 }  // namespace mobileone

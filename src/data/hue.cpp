@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
 
 namespace mobileone {
@@ -32,7 +31,8 @@ Hsv hsv_from_rgb(const uint8_t* rgb) {
   } else {
     sixths = static_cast<float>(4.0 + green - red);
   }
-  const auto hue = static_cast<float>(std::fmod(sixths / 6.0 + 1.0, 1.0));
+  const double turns = sixths / 6.0 + 1.0;  // below 2
+  const auto hue = static_cast<float>(turns < 1.0 ? turns : turns - 1.0);
   return {static_cast<uint8_t>(hue * 255.0), static_cast<uint8_t>(saturation * 255.0), brightest};
 }
 
@@ -43,7 +43,7 @@ void rgb_from_hsv(const Hsv& hsv, uint8_t* rgb) {
   const auto rest = static_cast<float>(sixths - static_cast<float>(sector));
   const auto strength = static_cast<float>(static_cast<float>(saturation) / 255.0);
   const auto dimmed = [value = value](double share) {
-    return static_cast<uint8_t>(std::round(static_cast<float>(value) * (1.0 - share)));
+    return static_cast<uint8_t>(static_cast<float>(value) * (1.0 - share) + 0.5);
   };
   const uint8_t low = dimmed(strength);
   const uint8_t falling = dimmed(strength * rest);

@@ -137,10 +137,11 @@ at::Tensor contact_sheet(const ImageList& list) {
     const int64_t row = list.labels[i];
     if (row >= rows || shown[row] == kColumns) continue;
     try {
-      const at::Tensor image = center_crop(
-          resize_short_side(read_pixels(list, i), kSide, Interpolation::kBilinear), kSide);
+      const at::Tensor image = read_pixels(list, i);
+      const Cut middle =
+          central_cut(image.size(0), image.size(1), kSide, kSide, Interpolation::kBilinear);
       crop(sheet, {kGap + row * (kSide + kGap), kGap + shown[row]++ * (kSide + kGap), kSide, kSide})
-          .copy_(image);
+          .copy_(apply_cut(middle, image));
     } catch (const Error&) {
       // `inspect` names it.
     }

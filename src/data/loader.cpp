@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "mobileone/data/epoch_order.h"
+#include "mobileone/data/erase.h"
+#include "mobileone/data/mix.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
 
@@ -15,6 +17,9 @@ extern "C" __attribute__((weak)) void omp_set_num_threads(int);
 
 namespace mobileone {
 namespace {
+
+/// The last keys of the streams that images' erasing and batches' mixing draw from.
+enum : uint64_t { kErasing = 1, kMixing = 2 };
 
 /// Keeps ATen from starting a pool of OpenMP threads for each worker. at::set_num_threads would
 /// change the whole process; OpenMP's number is the thread's own, but ATen sets it when the thread
@@ -162,7 +167,24 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
   }
   if (!labels.empty()) batch.images = batch.images.narrow(0, 0, labels.size());
   batch.labels = at::tensor(labels, at::kLong);
+  finish_batch(epoch, batch);
   return result;
+}
+
+/// What is done to normalised images. Draws from streams of its own.
+void Loader::finish_batch(const Epoch& epoch, Batch& batch) const {
+  const auto images = static_cast<int64_t>(batch.indices.size());
+  const auto number = static_cast<uint64_t>(epoch.number);
+  for (int64_t i = 0; options_.erase.probability > 0 && i < images; ++i) {
+    Random random(options_.seed, {number, static_cast<uint64_t>(batch.indices[i]), kErasing});
+    erase_randomly(options_.erase, batch.images[i], random);
+  }
+  if (images == 0 || (options_.mix.mixup == 0 && options_.mix.cutmix == 0)) return;
+  Random random(options_.seed, {number, static_cast<uint64_t>(batch.number), kMixing});
+  const Mixture mixture =
+      random_mixture(options_.mix, batch.images.size(2), batch.images.size(3), random);
+  mix_images(mixture, batch.images);
+  batch.share = mixture.share;
 }
 
 void Loader::note_damage(const Damage& damage) {

@@ -7,12 +7,21 @@
 #include <numbers>
 
 #include "mobileone/data/hue.h"
+#include "mobileone/kernels/levels.h"
 
 namespace mobileone {
 namespace {
 
 using Table = std::array<uint8_t, 256>;
-using Histogram = std::array<int64_t, 256>;
+using Histogram = std::array<uint32_t, 256>;
+
+/// A new image of the same size, which `write` fills from (in, out).
+template <typename F>
+at::Tensor image_from(const at::Tensor& image, F&& write) {
+  at::Tensor result = at::empty_like(image);
+  write(image.const_data_ptr<uint8_t>(), result.mutable_data_ptr<uint8_t>());
+  return result;
+}
 
 /// The same function of the level for every channel.
 template <typename F>
@@ -29,42 +38,46 @@ Table identity_table() {
 }
 
 at::Tensor look_up(const at::Tensor& image, const std::array<Table, 3>& tables) {
-  at::Tensor result = at::empty_like(image);
-  const uint8_t* in = image.const_data_ptr<uint8_t>();
-  uint8_t* out = result.mutable_data_ptr<uint8_t>();
-  for (const uint8_t* end = in + image.numel(); in != end; in += 3, out += 3) {
-    for (size_t channel = 0; channel < 3; ++channel) out[channel] = tables[channel][in[channel]];
-  }
-  return result;
+  return image_from(image, [&](const uint8_t* in, uint8_t* out) {
+    for (const uint8_t* end = in + image.numel(); in != end; in += 3, out += 3) {
+      const uint8_t red = tables[0][in[0]];
+      const uint8_t green = tables[1][in[1]];
+      const uint8_t blue = tables[2][in[2]];
+      out[0] = red;
+      out[1] = green;
+      out[2] = blue;
+    }
+  });
 }
 
 at::Tensor look_up(const at::Tensor& image, const Table& table) {
   return look_up(image, {table, table, table});
 }
 
+/// Neighbours count in tables of their own: equal levels in a row would wait for each other.
 std::array<Histogram, 3> histograms(const at::Tensor& image) {
   std::array<Histogram, 3> counts{};
+  std::array<Histogram, 3> others{};
   const uint8_t* in = image.const_data_ptr<uint8_t>();
-  for (const uint8_t* end = in + image.numel(); in != end; in += 3) {
-    for (size_t channel = 0; channel < 3; ++channel) ++counts[channel][in[channel]];
+  const uint8_t* end = in + image.numel();
+  const auto count = [](std::array<Histogram, 3>& into, const uint8_t* pixel) {
+    for (size_t channel = 0; channel < 3; ++channel) ++into[channel][pixel[channel]];
+  };
+  for (; end - in >= 6; in += 6) {
+    count(counts, in);
+    count(others, in + 3);
+  }
+  if (in != end) count(counts, in);
+  for (size_t channel = 0; channel < 3; ++channel) {
+    for (size_t level = 0; level < 256; ++level) counts[channel][level] += others[channel][level];
   }
   return counts;
 }
 
-template <typename F>
-at::Tensor look_up_by_histogram(const at::Tensor& image, F&& histogram_to_table) {
-  const auto counts = histograms(image);
-  return look_up(image, {histogram_to_table(counts[0]), histogram_to_table(counts[1]),
-                         histogram_to_table(counts[2])});
-}
-
-Table auto_contrast_table(const Histogram& counts) {
-  const auto present = [](int64_t count) { return count > 0; };
-  const auto low = std::find_if(counts.begin(), counts.end(), present) - counts.begin();
-  const auto high = 255 - (std::find_if(counts.rbegin(), counts.rend(), present) - counts.rbegin());
-  if (high <= low) return identity_table();
-  const double scale = 255.0 / static_cast<double>(high - low);
-  const double offset = -static_cast<double>(low) * scale;
+Table auto_contrast_table(const kernels::LevelRange& range) {
+  if (range.high <= range.low) return identity_table();
+  const double scale = 255.0 / static_cast<double>(range.high - range.low);
+  const double offset = -static_cast<double>(range.low) * scale;
   return tabulate(
       [&](int level) { return std::clamp(static_cast<int>(level * scale + offset), 0, 255); });
 }
@@ -86,12 +99,6 @@ Table equalize_table(const Histogram& counts) {
   });
 }
 
-/// ITU-R 601 luma, in Pillow's fixed point.
-uint8_t luma(const uint8_t* pixel) {
-  return static_cast<uint8_t>((pixel[0] * 19595 + pixel[1] * 38470 + pixel[2] * 7471 + 0x8000) >>
-                              16);
-}
-
 /// The line from `from` (factor 0) through `to` (factor 1), cut to a level.
 uint8_t blend(int from, int to, float factor) {
   const float value = static_cast<float>(from) + factor * static_cast<float>(to - from);
@@ -102,42 +109,46 @@ at::Tensor scale_levels_from(const at::Tensor& image, int fixed_level, float fac
   return look_up(image, tabulate([&](int level) { return blend(fixed_level, level, factor); }));
 }
 
-at::Tensor adjust_color(const at::Tensor& image, float factor) {
-  at::Tensor result = at::empty_like(image);
-  const uint8_t* in = image.const_data_ptr<uint8_t>();
-  uint8_t* out = result.mutable_data_ptr<uint8_t>();
-  for (const uint8_t* end = in + image.numel(); in != end; in += 3, out += 3) {
-    const uint8_t grey = luma(in);
-    for (int channel = 0; channel < 3; ++channel) out[channel] = blend(grey, in[channel], factor);
-  }
-  return result;
-}
-
 at::Tensor adjust_contrast(const at::Tensor& image, float factor) {
-  int64_t sum = 0;
-  const uint8_t* in = image.const_data_ptr<uint8_t>();
-  for (const uint8_t* end = in + image.numel(); in != end; in += 3) sum += luma(in);
-  const double mean = static_cast<double>(sum) / static_cast<double>(image.numel() / 3);
+  const int64_t pixels = image.numel() / 3;
+  const int64_t sum = kernels::sum_of_luma(image.const_data_ptr<uint8_t>(), pixels);
+  const double mean = static_cast<double>(sum) / static_cast<double>(pixels);
   return scale_levels_from(image, static_cast<int>(mean + 0.5), factor);
 }
 
-/// Blends with Pillow's SMOOTH filter (centre 5, neighbours 1, of 13), which leaves the border as
-/// it is.
-at::Tensor adjust_sharpness(const at::Tensor& image, float factor) {
-  at::Tensor result = image.clone();
-  const int64_t height = image.size(0);
-  const int64_t stride = 3 * image.size(1);
-  const uint8_t* in = image.const_data_ptr<uint8_t>();
-  uint8_t* out = result.mutable_data_ptr<uint8_t>();
-  for (int64_t y = 1; y < height - 1; ++y) {
-    for (int64_t i = y * stride + 3; i < (y + 1) * stride - 3; ++i) {
-      int sum = 4 * in[i];
-      for (int64_t row : {i - stride, i, i + stride}) sum += in[row - 3] + in[row] + in[row + 3];
-      const int smooth = (2 * sum + 13) / 26;
-      out[i] = blend(smooth, in[i], factor);
-    }
-  }
-  return result;
+at::Tensor auto_contrast(const at::Tensor& image) {
+  const auto ranges = kernels::level_ranges(image.const_data_ptr<uint8_t>(), image.numel() / 3);
+  return look_up(image, {auto_contrast_table(ranges[0]), auto_contrast_table(ranges[1]),
+                         auto_contrast_table(ranges[2])});
+}
+
+at::Tensor equalize(const at::Tensor& image) {
+  const auto counts = histograms(image);
+  return look_up(image,
+                 {equalize_table(counts[0]), equalize_table(counts[1]), equalize_table(counts[2])});
+}
+
+constexpr int kFixedBits = 16;
+
+/// Positions x of an output row, [begin, end), for which start + x · step lies in [0, limit) of
+/// fixed-point pixels.
+struct Span {
+  int64_t begin;
+  int64_t end;
+};
+
+int64_t floor_of_quotient(int64_t a, int64_t b) {
+  return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+Span inside(int64_t start, int64_t step, int64_t limit, int64_t count) {
+  const int64_t last = (limit << kFixedBits) - 1;
+  if (step == 0) return {0, start >= 0 && start <= last ? count : 0};
+  const int64_t near = step > 0 ? 0 : last;
+  const int64_t far = step > 0 ? last : 0;
+  const int64_t begin = -floor_of_quotient(start - near, step);
+  const int64_t end = floor_of_quotient(far - start, step) + 1;
+  return {std::clamp<int64_t>(begin, 0, count), std::clamp<int64_t>(end, 0, count)};
 }
 
 /// Nearest-neighbour sampling at x' = m0 x + m1 y + m2, y' = m3 x + m4 y + m5 of pixel centres, in
@@ -148,27 +159,31 @@ at::Tensor sample_affine(const at::Tensor& image, const std::array<double, 6>& m
   };
   const int64_t height = image.size(0);
   const int64_t width = image.size(1);
-  at::Tensor result = at::zeros_like(image);
-  const uint8_t* in = image.const_data_ptr<uint8_t>();
-  uint8_t* out = result.mutable_data_ptr<uint8_t>();
+  const int64_t step_x = fixed(matrix[0]);
+  const int64_t step_y = fixed(matrix[3]);
   int64_t row_x = fixed(matrix[2] + matrix[0] * 0.5 + matrix[1] * 0.5);
   int64_t row_y = fixed(matrix[5] + matrix[3] * 0.5 + matrix[4] * 0.5);
-  for (int64_t y = 0; y < height; ++y) {
-    int64_t fixed_x = row_x;
-    int64_t fixed_y = row_y;
-    for (int64_t x = 0; x < width; ++x, out += 3) {
-      const int64_t from_x = fixed_x >> 16;
-      const int64_t from_y = fixed_y >> 16;
-      if (from_x >= 0 && from_x < width && from_y >= 0 && from_y < height) {
-        std::copy_n(in + 3 * (from_y * width + from_x), 3, out);
+  return image_from(image, [&](const uint8_t* in, uint8_t* out) {
+    for (int64_t y = 0; y < height; ++y, out += 3 * width) {
+      const Span in_width = inside(row_x, step_x, width, width);
+      const Span in_height = inside(row_y, step_y, height, width);
+      const int64_t begin = std::max(in_width.begin, in_height.begin);
+      const int64_t end = std::max(begin, std::min(in_width.end, in_height.end));
+      std::fill(out, out + 3 * begin, 0);
+      std::fill(out + 3 * end, out + 3 * width, 0);
+      const auto pixel_at = [&](int64_t x) {
+        return in + 3 * (((row_y + x * step_y) >> kFixedBits) * width +
+                         ((row_x + x * step_x) >> kFixedBits));
+      };
+      if (step_x == 1 << kFixedBits && step_y == 0) {
+        if (begin < end) std::copy_n(pixel_at(begin), 3 * (end - begin), out + 3 * begin);
+      } else {
+        for (int64_t x = begin; x < end; ++x) std::copy_n(pixel_at(x), 3, out + 3 * x);
       }
-      fixed_x += fixed(matrix[0]);
-      fixed_y += fixed(matrix[3]);
+      row_x += fixed(matrix[1]);
+      row_y += fixed(matrix[4]);
     }
-    row_x += fixed(matrix[1]);
-    row_y += fixed(matrix[4]);
-  }
-  return result;
+  });
 }
 
 at::Tensor rotate(const at::Tensor& image, double degrees) {
@@ -186,6 +201,9 @@ at::Tensor rotate(const at::Tensor& image, double degrees) {
 
 at::Tensor apply_operation(const at::Tensor& image, Operation operation, double magnitude) {
   const auto factor = static_cast<float>(1.0 + magnitude);
+  const int64_t height = image.size(0);
+  const int64_t width = image.size(1);
+  const int64_t levels = image.numel();
   switch (operation) {
     case Operation::kShearX:
       return sample_affine(image, {1, magnitude, 0, 0, 1, 0});
@@ -200,28 +218,49 @@ at::Tensor apply_operation(const at::Tensor& image, Operation operation, double 
     case Operation::kBrightness:
       return scale_levels_from(image, 0, factor);
     case Operation::kColor:
-      return adjust_color(image, factor);
+      return image_from(image, [&](const uint8_t* in, uint8_t* out) {
+        kernels::blend_with_luma(in, levels / 3, factor, out);
+      });
     case Operation::kContrast:
       return adjust_contrast(image, factor);
     case Operation::kSharpness:
-      return adjust_sharpness(image, factor);
-    case Operation::kPosterize: {
-      const int mask = ~((1 << (8 - static_cast<int>(magnitude))) - 1);
-      return look_up(image, tabulate([=](int level) { return level & mask; }));
-    }
+      return image_from(image, [&](const uint8_t* in, uint8_t* out) {
+        kernels::sharpen(in, height, width, factor, out);
+      });
+    case Operation::kPosterize:
+      return image_from(image, [&](const uint8_t* in, uint8_t* out) {
+        const int mask = ~((1 << (8 - static_cast<int>(magnitude))) - 1);
+        kernels::mask_levels(in, levels, static_cast<uint8_t>(mask), out);
+      });
     case Operation::kSolarize:
-      return look_up(image,
-                     tabulate([=](int level) { return level < magnitude ? level : 255 - level; }));
+      return image_from(image, [&](const uint8_t* in, uint8_t* out) {
+        const double first = std::clamp(std::ceil(magnitude), 0.0, 256.0);
+        kernels::invert_levels(in, levels, static_cast<int>(first), out);
+      });
+    case Operation::kSolarizeAdd:
+      return look_up(image, tabulate([added = static_cast<int>(magnitude)](int level) {
+                       return level < 128 ? std::min(255, level + added) : level;
+                     }));
     case Operation::kAutoContrast:
-      return look_up_by_histogram(image, auto_contrast_table);
+      return auto_contrast(image);
     case Operation::kEqualize:
-      return look_up_by_histogram(image, equalize_table);
+      return equalize(image);
     case Operation::kInvert:
-      return look_up(image, tabulate([](int level) { return 255 - level; }));
+      return image_from(image, [&](const uint8_t* in, uint8_t* out) {
+        kernels::invert_levels(in, levels, 0, out);
+      });
     case Operation::kHue:
       return turn_hue(image, magnitude);
   }
   TORCH_CHECK(false, "unknown operation");
+}
+
+at::Tensor apply_operations(const at::Tensor& image, const std::vector<OperationStep>& steps) {
+  at::Tensor result = image;
+  for (const auto& [operation, magnitude] : steps) {
+    result = apply_operation(result, operation, magnitude);
+  }
+  return result;
 }
 
 }  // namespace mobileone

@@ -39,7 +39,8 @@ at::Tensor bounded(const at::Tensor& image, const PackSettings& settings) {
   if (settings.short_side == 0 || std::min(height, width) <= settings.short_side) {
     return image.contiguous();
   }
-  return resize_short_side(image, settings.short_side, Interpolation::kBilinear);
+  return apply_cut(short_side_cut(height, width, settings.short_side, Interpolation::kBilinear),
+                   image);
 }
 
 /// What becomes of an image: an entry without its place, and what its bytes lie in.

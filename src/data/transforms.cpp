@@ -5,6 +5,7 @@
 
 #include "mobileone/data/auto_augment.h"
 #include "mobileone/data/color_jitter.h"
+#include "mobileone/data/random_policies.h"
 #include "mobileone/data/resize.h"
 #include "mobileone/kernels/resize.h"
 
@@ -56,6 +57,47 @@ at::Tensor crop(const at::Tensor& image, const CropBox& box) {
   return image.narrow(0, box.top, box.height).narrow(1, box.left, box.width);
 }
 
+Cut short_side_cut(int64_t height, int64_t width, int64_t size, Interpolation interpolation) {
+  const int64_t short_side = std::min(height, width);
+  const int64_t longest = kLongestOfShortSides * short_side;
+  const CropBox box{std::max<int64_t>(0, (height - longest) / 2),
+                    std::max<int64_t>(0, (width - longest) / 2), std::min(height, longest),
+                    std::min(width, longest)};
+  const int64_t new_height = size * box.height / short_side;
+  const int64_t new_width = size * box.width / short_side;
+  return {.box = box,
+          .height = new_height,
+          .width = new_width,
+          .window = {0, 0, new_height, new_width},
+          .interpolation = interpolation};
+}
+
+Cut central_cut(int64_t height, int64_t width, int64_t resize, int64_t crop,
+                Interpolation interpolation) {
+  Cut cut = short_side_cut(height, width, resize, interpolation);
+  cut.window = {central_begin(cut.height, crop), central_begin(cut.width, crop), crop, crop};
+  return cut;
+}
+
+at::Tensor augment_image(const AugmentConfig& augment, double strength, const at::Tensor& image,
+                         Random& random) {
+  const at::Tensor jittered = color_jitter(image, augment.color_jitter, random);
+  const int64_t height = image.size(0);
+  const int64_t width = image.size(1);
+  switch (augment.policy) {
+    case Policy::kNone:
+      return jittered;
+    case Policy::kAutoAugment:
+      return auto_augment(jittered, strength, random);
+    case Policy::kRandAugment:
+      return apply_operations(
+          jittered, rand_augment_steps(augment.randaugment, strength, height, width, random));
+    case Policy::kTrivialAugment:
+      return apply_operations(jittered, trivial_augment_steps(strength, height, width, random));
+  }
+  TORCH_CHECK(false, "unknown policy");
+}
+
 LevelTable level_table(const std::array<double, 3>& mean, const std::array<double, 3>& std) {
   LevelTable levels;
   for (size_t channel = 0; channel < 3; ++channel) {
@@ -93,9 +135,7 @@ Transform train_transform(const AugmentConfig& augment, Interpolation interpolat
   const bool jitters = augment.color_jitter != std::array<double, 4>{};
   if (jitters || augment.policy != Policy::kNone) {
     transform.augment = [=](const at::Tensor& image, Random& random) {
-      at::Tensor result = color_jitter(image, augment.color_jitter, random);
-      if (augment.policy == Policy::kAutoAugment) result = auto_augment(result, strength, random);
-      return result;
+      return augment_image(augment, strength, image, random);
     };
   }
   return transform;
@@ -105,19 +145,7 @@ Transform eval_transform(const DataConfig& data) {
   Transform transform;
   transform.cut = [resize = data.eval_resize, crop = data.eval_crop,
                    interpolation = data.interpolation](int64_t height, int64_t width, Random&) {
-    const int64_t longest = kLongestOfShortSides * std::min(height, width);
-    const CropBox box{std::max<int64_t>(0, (height - longest) / 2),
-                      std::max<int64_t>(0, (width - longest) / 2), std::min(height, longest),
-                      std::min(width, longest)};
-    const int64_t short_side = std::min(height, width);
-    const int64_t resized_height = resize * box.height / short_side;
-    const int64_t resized_width = resize * box.width / short_side;
-    return Cut{.box = box,
-               .height = resized_height,
-               .width = resized_width,
-               .window = {central_begin(resized_height, crop), central_begin(resized_width, crop),
-                          crop, crop},
-               .interpolation = interpolation};
+    return central_cut(height, width, resize, crop, interpolation);
   };
   return transform;
 }

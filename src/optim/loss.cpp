@@ -12,4 +12,14 @@ torch::Tensor classification_loss(const torch::Tensor& logits, const torch::Tens
                           F::CrossEntropyFuncOptions().label_smoothing(label_smoothing));
 }
 
+torch::Tensor mixed_classification_loss(const torch::Tensor& logits, const torch::Tensor& labels,
+                                        const torch::Tensor& other_labels, double share,
+                                        double label_smoothing) {
+  // Cross entropy is linear in the target.
+  const auto own = classification_loss(logits, labels, label_smoothing);
+  if (share == 1) return own;
+  const auto other = classification_loss(logits, other_labels, label_smoothing);
+  return share * own + (1 - share) * other;
+}
+
 }  // namespace mobileone

@@ -47,10 +47,11 @@ double Learner::forward_backward(const Batch& batch) {
                                             std::max<int64_t>(1, count / 2));
   const auto images = batch.images.tensor_split(parts);
   const auto labels = batch.labels.to(device_).tensor_split(parts);
+  const auto other_labels = batch.labels.flip(0).to(device_).tensor_split(parts);
   double mean_loss = 0;
   for (size_t i = 0; i < images.size(); ++i) {
-    auto loss =
-        classification_loss(forward(network_, images[i]), labels[i], config_.loss.label_smoothing);
+    auto loss = mixed_classification_loss(forward(network_, images[i]), labels[i], other_labels[i],
+                                          batch.share, config_.loss.label_smoothing);
     loss = loss * (static_cast<double>(labels[i].size(0)) / count);
     loss.backward();
     mean_loss += loss.item<double>();

@@ -66,6 +66,8 @@ LoaderOptions training_loader_options(const Config& config) {
   options.seed = static_cast<uint64_t>(config.runtime.seed);
   options.shuffle = options.drop_last = true;
   options.images.decoding = config.data.fast_decode ? Decoding::kScaled : Decoding::kCropped;
+  options.erase = config.augment.erase;
+  options.mix = config.augment.mix;
   options.fewest = std::min<int64_t>(2, options.batch_size);  // batch norm needs a variance
   return options;
 }

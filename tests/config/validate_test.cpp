@@ -56,6 +56,33 @@ const Case kCases[] = {
      "model.se_blocks: 2 in stage 4, more than model.depths 1"},
     {[](Config& c) { c.model.output_stride = 24; },
      "model.output_stride: expected 8, 16 or 32, got 24"},
+    {[](Config& c) { c.augment.randaugment.magnitude = 5; },
+     "augment.randaugment: is set, but augment.policy is none; set augment.policy to randaugment"},
+    {[](Config& c) {
+       c.augment.policy = Policy::kRandAugment;
+       c.augment.randaugment = {.space = RandAugmentSpace::kTimm, .magnitude = 11};
+     },
+     "augment.randaugment: expected a magnitude from 0 to 10 in timm's space, got 11"},
+    {[](Config& c) {
+       c.augment.policy = Policy::kRandAugment;
+       c.augment.randaugment.magnitude = 7.5;
+     },
+     "augment.randaugment: expected a whole magnitude in torchvision's space, got 7.5"},
+    {[](Config& c) {
+       c.augment.policy = Policy::kRandAugment;
+       c.augment.randaugment.magnitude_std = 0.5;
+     },
+     "augment.randaugment: magnitude_std 0.5 needs timm's space"},
+    {[](Config& c) { c.augment.erase.mode = EraseMode::kConst; },
+     "augment.erase: is set, but its probability is 0"},
+    {[](Config& c) {
+       c.augment.erase = {.probability = 0.5, .area = {0.5, 0.1}};
+     },
+     "augment.erase.area: expected the smaller number first, got [0.5, 0.1]"},
+    {[](Config& c) { c.augment.mix.probability = 0.5; },
+     "augment.mix: is set, but neither its mixup nor its cutmix is above 0"},
+    {[](Config& c) { c.augment.mix = {.mixup = 0.2, .switch_probability = 0.1}; },
+     "augment.mix: switch_probability needs both mixup and cutmix"},
     {[](Config& c) {
        c.augment.crop_area = {1, 0.08};
      },

@@ -1,6 +1,7 @@
 #include "mobileone/data/auto_augment.h"
 
 #include "data/support.h"
+#include "mobileone/data/magnitudes.h"
 #include "mobileone/util/csv.h"
 
 namespace mobileone {
@@ -68,7 +69,8 @@ TEST(AutoAugment, SubPoliciesGivePillowsPixels) {
       for (const auto& [operation, probability, bin] : {first, second}) {
         const bool one_sided =
             operation == Operation::kPosterize || operation == Operation::kSolarize;
-        const double magnitude = policy_magnitude(operation, bin, 1, height, image.size(1));
+        const double magnitude =
+            magnitude_at(MagnitudeSpace::kAutoAugment, operation, bin, 1, height, image.size(1));
         result = apply_operation(result, operation, one_sided ? magnitude : sign * magnitude);
       }
       EXPECT_EQ(largest_difference(result, expected.narrow(0, top, height)), 0)
@@ -77,35 +79,6 @@ TEST(AutoAugment, SubPoliciesGivePillowsPixels) {
     }
   }
 }
-
-struct Magnitude {
-  Operation operation;
-  int bin;
-  double strength;
-  double expected;
-};
-
-class PolicyMagnitude : public testing::TestWithParam<Magnitude> {};
-
-TEST_P(PolicyMagnitude, GrowsFromTheIdentity) {
-  const Magnitude& m = GetParam();
-  EXPECT_NEAR(policy_magnitude(m.operation, m.bin, m.strength, 224, 331), m.expected, 1e-5)
-      << to_string(m.operation);
-}
-
-constexpr Magnitude kMagnitudes[] = {
-    {Operation::kShearX, 9, 1, 0.3},     {Operation::kShearY, 3, 0.5, 0.05},
-    {Operation::kTranslateX, 9, 1, 150}, {Operation::kTranslateY, 9, 0.3, 45.0 * 224 / 331},
-    {Operation::kRotate, 9, 1, 30},      {Operation::kRotate, 9, 0.3, 9},
-    {Operation::kColor, 4, 1, 0.4},      {Operation::kContrast, 8, 0.5, 0.4},
-    {Operation::kPosterize, 8, 1, 4},    {Operation::kPosterize, 5, 1, 6},
-    {Operation::kPosterize, 6, 1, 5},    {Operation::kPosterize, 7, 1, 5},
-    {Operation::kPosterize, 8, 0.5, 6},  {Operation::kPosterize, 8, 0, 8},
-    {Operation::kSolarize, 3, 1, 170},   {Operation::kSolarize, 9, 0.5, 128},
-    {Operation::kSolarize, 3, 0, 256},   {Operation::kEqualize, 0, 0.5, 0},
-};
-
-INSTANTIATE_TEST_SUITE_P(All, PolicyMagnitude, testing::ValuesIn(kMagnitudes));
 
 }  // namespace
 }  // namespace mobileone

@@ -59,9 +59,9 @@ TEST(ColorJitter, LeavesOutWhatHasNoAmountAndDrawsAsMuch) {
     Random whole(seed);
     Random hueless(seed);
     Random none(seed);
-    std::vector<ColorStep> steps = random_color_steps({0.4, 0.4, 0.4, 0.1}, whole);
+    std::vector<OperationStep> steps = random_color_steps({0.4, 0.4, 0.4, 0.1}, whole);
     const auto fewer = random_color_steps({0.4, 0.4, 0.4, 0}, hueless);
-    std::erase_if(steps, [](const ColorStep& s) { return s.operation == Operation::kHue; });
+    std::erase_if(steps, [](const OperationStep& s) { return s.operation == Operation::kHue; });
     ASSERT_EQ(fewer.size(), 3u);
     for (size_t i = 0; i < fewer.size(); ++i) {
       EXPECT_EQ(fewer[i].operation, steps[i].operation);

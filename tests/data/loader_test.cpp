@@ -65,6 +65,7 @@ void expect_equal(const std::vector<Batch>& a, const std::vector<Batch>& b) {
     EXPECT_EQ(a[i].indices, b[i].indices) << i;
     EXPECT_TRUE(a[i].labels.equal(b[i].labels)) << i;
     EXPECT_TRUE(a[i].images.equal(b[i].images)) << i;
+    EXPECT_EQ(a[i].share, b[i].share) << i;
   }
 }
 
@@ -84,6 +85,64 @@ TEST(Loader, BatchesDoNotDependOnWorkers) {
       expect_equal(batches, read_epoch(three, epoch));
       expect_equal(batches, read_epoch(eight, epoch));
     }
+  }
+}
+
+/// The curriculum's: an epoch of another size begins at its border, whatever is in work then.
+TEST(Loader, ChangesSizesBetweenEpochsWithTheSameWorkers) {
+  const TestFolder folder;
+  Loader loader(write_images(folder, 21), shuffled(3));
+  loader.start_epoch(0, training());
+  const int threads = threads_of_this_process();
+  loader.next();
+  for (int64_t size : {24, 8, 32}) {
+    const auto transform = train_transform({}, Interpolation::kBilinear, size, 0.5);
+    loader.start_epoch(size, transform);
+    const std::vector<Batch> batches = read_all(loader);
+    EXPECT_EQ(batches.size(), 6u);
+    for (const Batch& batch : batches) EXPECT_EQ(batch.images.size(2), size);
+    EXPECT_EQ(threads_of_this_process(), threads);
+  }
+}
+
+LoaderOptions erasing_and_mixing(int64_t workers) {
+  LoaderOptions options = shuffled(workers);
+  options.erase.probability = 0.5;
+  options.mix = {.mixup = 0.8, .cutmix = 1};
+  return options;
+}
+
+TEST(Loader, ErasesAndMixesAlikeWhateverTheWorkersAndTheStart) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 21);
+  Loader one(list, erasing_and_mixing(1));
+  Loader eight(list, erasing_and_mixing(8));
+  std::set<double> shares;
+  for (int64_t epoch : {0, 1}) {
+    std::vector<Batch> whole = read_epoch(one, epoch);
+    expect_equal(whole, read_epoch(eight, epoch));
+    for (const Batch& batch : whole) shares.insert(batch.share);
+    whole.erase(whole.begin(), whole.begin() + 2);
+    expect_equal(whole, read_epoch(eight, epoch, 2));
+  }
+  EXPECT_GT(shares.size(), 10u) << "each batch has a mixture of its own";
+}
+
+TEST(Loader, MixesWhatItWouldHaveGivenUnmixed) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 16);
+  LoaderOptions options = shuffled(2);
+  Loader plain(list, options);
+  options.mix.mixup = 1;
+  Loader mixing(list, options);
+  const auto expected = read_epoch(plain, 5);
+  const auto mixed = read_epoch(mixing, 5);
+  ASSERT_EQ(mixed.size(), expected.size());
+  for (size_t i = 0; i < mixed.size(); ++i) {
+    const at::Tensor& images = expected[i].images;
+    EXPECT_TRUE(mixed[i].labels.equal(expected[i].labels));
+    EXPECT_TRUE(mixed[i].images.allclose(
+        mixed[i].share * images + (1 - mixed[i].share) * images.flip(0), 1e-4, 1e-5));
   }
 }
 

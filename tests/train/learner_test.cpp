@@ -86,6 +86,21 @@ TEST_P(LearnerStep, LeavesFrozenPartsAsTheyWere) {
   }
 }
 
+TEST_P(LearnerStep, WeighsTheLabelsOfAMixture) {
+  Config config = tiny(GetParam());
+  config.schedule.accumulate = 2;
+  Learner learner(config);
+  Batch batch = random_batch(8);
+  batch.labels = torch::tensor({0, 0, 1, 2, 3, 3, 3, 1});
+  const double own = learner.step(batch, 0, 0).loss;
+  Batch reversed = batch;
+  reversed.labels = batch.labels.flip(0);
+  const double other = learner.step(reversed, 0, 0).loss;
+  batch.share = 0.3;
+  EXPECT_NE(own, other);
+  EXPECT_NEAR(learner.step(batch, 0, 0).loss, 0.3 * own + 0.7 * other, 1e-5);
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, LearnerStep, testing::Values(Engine::kFolded, Engine::kBranches),
                          [](const auto& test) { return std::string(to_string(test.param)); });
 

@@ -30,7 +30,9 @@ struct FieldInfo {
 };
 
 enum class Variant { kS0, kS1, kS2, kS3, kS4 };
-enum class Policy { kNone, kAutoAugment };
+enum class Policy { kNone, kAutoAugment, kRandAugment, kTrivialAugment };
+enum class RandAugmentSpace { kTorchvision, kTimm };
+enum class EraseMode { kConst, kRand, kPixel };
 enum class Interpolation { kBilinear, kBicubic };
 enum class OnNonfinite { kStop, kSkip };
 enum class DeviceChoice { kAuto, kCpu, kCuda };
@@ -53,8 +55,18 @@ inline constexpr auto enum_names(Variant) {
                                            {Variant::kS4, "s4"}}};
 }
 inline constexpr auto enum_names(Policy) {
-  return std::array<EnumName<Policy>, 2>{
-      {{Policy::kNone, "none"}, {Policy::kAutoAugment, "autoaugment"}}};
+  return std::array<EnumName<Policy>, 4>{{{Policy::kNone, "none"},
+                                          {Policy::kAutoAugment, "autoaugment"},
+                                          {Policy::kRandAugment, "randaugment"},
+                                          {Policy::kTrivialAugment, "trivialaugment"}}};
+}
+inline constexpr auto enum_names(RandAugmentSpace) {
+  return std::array<EnumName<RandAugmentSpace>, 2>{
+      {{RandAugmentSpace::kTorchvision, "torchvision"}, {RandAugmentSpace::kTimm, "timm"}}};
+}
+inline constexpr auto enum_names(EraseMode) {
+  return std::array<EnumName<EraseMode>, 3>{
+      {{EraseMode::kConst, "const"}, {EraseMode::kRand, "rand"}, {EraseMode::kPixel, "pixel"}}};
 }
 inline constexpr auto enum_names(Interpolation) {
   return std::array<EnumName<Interpolation>, 2>{
@@ -213,13 +225,77 @@ struct DataConfig {
   }
 };
 
+struct RandAugmentConfig {
+  RandAugmentSpace space = RandAugmentSpace::kTorchvision;
+  int64_t operations = 2;
+  double magnitude = 9;
+  double magnitude_std = 0;
+
+  bool operator==(const RandAugmentConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("space", space,
+      {"Whose operations and magnitudes: torchvision's RandAugment, every operation applied; or "
+       "timm's increasing ones (rand-...-inc1, mmpretrain's timm_increasing), each with "
+       "probability 0.5."});
+    v("operations", operations, {"Operations drawn for an image.", "", 1, 16});
+    v("magnitude", magnitude,
+      {"Their strength: a whole number from 0 to 30 (torchvision), a number from 0 to 10 (timm).",
+       "", 0, 30});
+    v("magnitude_std", magnitude_std,
+      {"Standard deviation of the magnitude, drawn for each operation (timm).", "", 0, 100});
+  }
+};
+
+struct EraseConfig {
+  double probability = 0;
+  EraseMode mode = EraseMode::kPixel;
+  std::array<double, 2> area = {0.02, 1.0 / 3};
+  std::array<double, 2> ratio = {0.3, 1 / 0.3};
+
+  bool operator==(const EraseConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("probability", probability, {"Of erasing a box of an image; 0: never.", "", 0, 1});
+    v("mode", mode,
+      {"What replaces it, of normalised values: zeros, one normal colour, or normal noise."});
+    v("area", area, {"Smallest and largest share of the image's area.", "", 1e-6, 1});
+    v("ratio", ratio, {"Smallest and largest ratio of height to width.", "", 0.01, 100});
+  }
+};
+
+struct MixConfig {
+  double mixup = 0;
+  double cutmix = 0;
+  double probability = 1;
+  double switch_probability = 0.5;
+
+  bool operator==(const MixConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("mixup", mixup,
+      {"Mixup: alpha of the Beta(alpha, alpha) that a batch's share is drawn from; 0: none.", "", 0,
+       100});
+    v("cutmix", cutmix, {"CutMix: likewise.", "", 0, 100});
+    v("probability", probability, {"Of mixing a batch.", "", 0, 1});
+    v("switch_probability", switch_probability,
+      {"Of CutMix instead of mixup where both are set.", "", 0, 1});
+  }
+};
+
 struct AugmentConfig {
   std::array<double, 2> crop_area = {0.08, 1.0};
   std::array<double, 2> crop_ratio = {3.0 / 4, 4.0 / 3};
   double flip = 0.5;
   std::array<double, 4> color_jitter = {0, 0, 0, 0};
   Policy policy = Policy::kNone;
+  RandAugmentConfig randaugment;
   double strength = 1.0;
+  EraseConfig erase;
+  MixConfig mix;
 
   bool operator==(const AugmentConfig&) const = default;
 
@@ -236,11 +312,15 @@ struct AugmentConfig {
        "of 1 - x to 1 + x, the hue by -x to x of its circle (x at most 0.5); 0: not at all.",
        "", 0, 1});
     v("policy", policy,
-      {"Further augmentation: AutoAugment's ImageNet policy (the paper: S2-S4)."});
+      {"Further augmentation: AutoAugment's ImageNet policy (the paper: S2-S4), RandAugment, or "
+       "TrivialAugmentWide; the last and the first as torchvision has them."});
+    v("randaugment", randaugment, {"RandAugment; for `policy: randaugment`."});
     v("strength", strength,
       {"Scales the policy's magnitudes (and, for operations without one, their probability) where "
        "the curriculum names none.",
        "", 0, 1});
+    v("erase", erase, {"Random erasing, after normalisation."});
+    v("mix", mix, {"Mixing the images of a batch, and their labels."});
   }
 };
 

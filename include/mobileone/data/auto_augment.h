@@ -27,12 +27,6 @@ struct SubPolicy {
 /// order of torchvision's AutoAugmentPolicy.IMAGENET).
 std::span<const SubPolicy> imagenet_policy();
 
-/// The magnitude of a step for an image of that size, `strength` in [0, 1] of the way from the
-/// identity to the policy's value. Shears, translations, rotations and factors are the positive
-/// ones; `auto_augment` draws their sign.
-double policy_magnitude(Operation operation, int bin, double strength, int64_t height,
-                        int64_t width);
-
 /// Applies a random sub-policy to a contiguous uint8 image [H,W,3]. `strength` scales magnitudes,
 /// and the probability of operations that have none: 0 is the identity, 1 the policy as published.
 at::Tensor auto_augment(const at::Tensor& image, double strength, Random& random);

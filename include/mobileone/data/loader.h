@@ -32,6 +32,8 @@ struct Batch {
   int64_t number = 0;            ///< position of the batch in its epoch, from 0
   /// What its worker's time went into: "read", "decode", "transform", "collate".
   std::vector<Profile::Entry> profile;
+  /// Of each label; what is left belongs to the label at the same place from the batch's end.
+  double share = 1;
 };
 
 struct LoaderOptions {
@@ -44,6 +46,8 @@ struct LoaderOptions {
   bool drop_last = false;              ///< leave out an epoch's last batch where it is smaller
   int64_t fewest = 1;                  ///< readable images without which a batch is left out
   ImagePipeline::Options images = {};  ///< how they are decoded and normalised
+  EraseConfig erase;                   ///< what is done to normalised images
+  MixConfig mix;                       ///< and then to a batch of them
 };
 
 /// Options as `data` gives them; batch size, seed and order are the caller's.
@@ -51,7 +55,8 @@ LoaderOptions loader_options(const DataConfig& data);
 
 /// Reads, transforms and batches the images of a list in worker threads of its own, which live as
 /// long as it does. An epoch's order is drawn from (seed, epoch), a sample's augmentation from
-/// (seed, epoch, index): the batches are the same, bit for bit, whatever the number of workers.
+/// (seed, epoch, index), a batch's mixture from (seed, epoch, its number): the batches are the
+/// same, bit for bit, whatever the number of workers.
 ///
 /// An image that cannot be read is left out of its batch (which may then be smaller, or missing if
 /// fewer than `fewest` are left). `next` names it once, in a warning, when it comes to its batch,
@@ -100,6 +105,7 @@ class Loader {
   void work(std::stop_token stop);
   Result make_result(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
   Result make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
+  void finish_batch(const Epoch& epoch, Batch& batch) const;
   void note_damage(const Damage& damage);
 
   const ImageList list_;

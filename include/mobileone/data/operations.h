@@ -4,13 +4,14 @@
 
 #include <array>
 #include <string_view>
+#include <vector>
 
 #include "mobileone/config/config.h"
 
 namespace mobileone {
 
-/// The image operations of AutoAugment (Cubuk et al., CVPR 2019, table 6) and ColorJitter, and in
-/// what their magnitude is measured.
+/// The image operations of AutoAugment (Cubuk et al., CVPR 2019, table 6), RandAugment as timm has
+/// it, and ColorJitter, and in what their magnitude is measured.
 enum class Operation {
   kShearX,        ///< slope: pixels moved to the left per row
   kShearY,        ///< slope: pixels moved up per column
@@ -21,8 +22,9 @@ enum class Operation {
   kColor,         ///< likewise; -1 is grey
   kContrast,      ///< likewise; -1 is the mean grey everywhere
   kSharpness,     ///< likewise; -1 is the smoothed image
-  kPosterize,     ///< bits kept, 1 to 8
+  kPosterize,     ///< bits kept, 0 to 8
   kSolarize,      ///< levels from this on are inverted, 0 to 256
+  kSolarizeAdd,   ///< added to levels below 128, 0 to 128, the fraction cut off
   kAutoContrast,  ///< none
   kEqualize,      ///< none
   kInvert,        ///< none
@@ -30,7 +32,7 @@ enum class Operation {
 };
 
 inline constexpr auto enum_names(Operation) {
-  return std::array<EnumName<Operation>, 15>{{{Operation::kShearX, "ShearX"},
+  return std::array<EnumName<Operation>, 16>{{{Operation::kShearX, "ShearX"},
                                               {Operation::kShearY, "ShearY"},
                                               {Operation::kTranslateX, "TranslateX"},
                                               {Operation::kTranslateY, "TranslateY"},
@@ -41,14 +43,24 @@ inline constexpr auto enum_names(Operation) {
                                               {Operation::kSharpness, "Sharpness"},
                                               {Operation::kPosterize, "Posterize"},
                                               {Operation::kSolarize, "Solarize"},
+                                              {Operation::kSolarizeAdd, "SolarizeAdd"},
                                               {Operation::kAutoContrast, "AutoContrast"},
                                               {Operation::kEqualize, "Equalize"},
                                               {Operation::kInvert, "Invert"},
                                               {Operation::kHue, "Hue"}}};
 }
 
+/// An operation to apply.
+struct OperationStep {
+  Operation operation;
+  double magnitude;
+};
+
 /// Applies one operation to a contiguous uint8 image [H,W,3]; the pixels are those of Pillow and of
 /// torchvision on Pillow images. What moves in from outside is black.
 at::Tensor apply_operation(const at::Tensor& image, Operation operation, double magnitude);
+
+/// One after the other.
+at::Tensor apply_operations(const at::Tensor& image, const std::vector<OperationStep>& steps);
 
 }  // namespace mobileone

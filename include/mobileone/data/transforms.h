@@ -23,6 +23,20 @@ CropBox random_resized_crop(int64_t height, int64_t width, std::array<double, 2>
 /// A view of the box.
 at::Tensor crop(const at::Tensor& image, const CropBox& box);
 
+inline constexpr int64_t kLongestOfShortSides = 64;
+
+/// The picture with a short side of `size` px, in its shape. Of one longer than
+/// kLongestOfShortSides times its short side only the middle counts.
+Cut short_side_cut(int64_t height, int64_t width, int64_t size, Interpolation interpolation);
+
+/// Of that, the central `crop` x `crop` pixels, on black where there are fewer.
+Cut central_cut(int64_t height, int64_t width, int64_t resize, int64_t crop,
+                Interpolation interpolation);
+
+/// Colour jitter and the policy of `augment` with `strength` in [0, 1]. The image keeps its size.
+at::Tensor augment_image(const AugmentConfig& augment, double strength, const at::Tensor& image,
+                         Random& random);
+
 /// The float32 values of the 256 levels in each channel: (level / 255 - mean) / std.
 using LevelTable = std::array<std::array<float, 256>, 3>;
 LevelTable level_table(const std::array<double, 3>& mean, const std::array<double, 3>& std);
@@ -42,16 +56,11 @@ struct Transform {
   at::Tensor operator()(const at::Tensor& image, Random& random) const;
 };
 
-/// Random resized crop to `size`, horizontal flip, colour jitter, and the policy of `augment` with
-/// `strength` in [0, 1].
+/// Random resized crop to `size`, horizontal flip, and `augment_image`.
 Transform train_transform(const AugmentConfig& augment, Interpolation interpolation, int64_t size,
                           double strength);
 
-inline constexpr int64_t kLongestOfShortSides = 64;
-
-/// Short side to `data.eval_resize`, keeping the shape, then the central `data.eval_crop` x
-/// `data.eval_crop` pixels, on black where there are fewer. Of an image longer than
-/// kLongestOfShortSides times its short side only the middle counts.
+/// `central_cut` to `data.eval_resize` and `data.eval_crop`.
 Transform eval_transform(const DataConfig& data);
 
 }  // namespace mobileone

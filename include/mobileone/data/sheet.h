@@ -1,0 +1,21 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+#include <vector>
+
+namespace mobileone {
+
+/// An image with a few lines under it.
+struct Tile {
+  at::Tensor image;  ///< uint8 [H,W,3]
+  std::vector<std::string> lines;
+};
+
+/// Tiles in rows under a heading, uint8 [H,W,3]. Images of up to 96 px a side are enlarged by whole
+/// factors. Text is ASCII: other characters become '?'; a line too long for its tile is cut short.
+/// `tiles` is not empty; their images have one size.
+at::Tensor draw_sheet(const std::string& heading, const std::vector<Tile>& tiles);
+
+}  // namespace mobileone

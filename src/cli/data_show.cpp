@@ -1,0 +1,100 @@
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mobileone/cli/commands.h"
+#include "mobileone/config/reader.h"
+#include "mobileone/data/image.h"
+#include "mobileone/data/sheet.h"
+#include "mobileone/optim/schedule.h"
+#include "mobileone/train/training_data.h"
+#include "mobileone/util/error.h"
+
+namespace mobileone::cli {
+namespace {
+
+struct DataShowOptions {
+  std::string config, output;
+  std::vector<std::string> overrides;
+  int64_t images = 24, epoch = 0;
+};
+
+/// Levels of normalised images [N,3,H,W] as uint8 [N,H,W,3]; what no level stands for is cut.
+at::Tensor levels_of(const at::Tensor& images, const DataConfig& data) {
+  const auto channels = [](const std::array<double, 3>& values) {
+    return at::tensor({values[0], values[1], values[2]}, at::kFloat).view({1, 3, 1, 1});
+  };
+  const at::Tensor levels = (images * channels(data.std) + channels(data.mean)) * 255;
+  return levels.round().clamp(0, 255).to(at::kByte).permute({0, 2, 3, 1}).contiguous();
+}
+
+/// "cat", or "cat 0.70" and "+ dog 0.30".
+std::vector<std::string> caption(const Batch& batch, int64_t i, const ImageList& list) {
+  const auto name = [&](int64_t label) {
+    return list.class_names.empty() ? std::to_string(label) : list.class_names[label];
+  };
+  const int64_t own = batch.labels[i].item<int64_t>();
+  const int64_t other = batch.labels[batch.labels.size(0) - 1 - i].item<int64_t>();
+  if (batch.share == 1) return {name(own)};
+  if (own == other) return {name(own) + " 1.00"};
+  return {fmt::format("{} {:.2f}", name(own), batch.share),
+          fmt::format("+ {} {:.2f}", name(other), 1 - batch.share)};
+}
+
+std::string heading(const Config& config, const CurriculumStage& stage, int64_t epoch) {
+  const AugmentConfig& augment = config.augment;
+  std::string text =
+      fmt::format("epoch {}: {} px, policy {}", epoch, stage.size, to_string(augment.policy));
+  if (augment.policy != Policy::kNone) text += fmt::format(", strength {}", stage.strength);
+  if (augment.erase.probability > 0) {
+    text += fmt::format(", erase {}", augment.erase.probability);
+  }
+  if (augment.mix.mixup > 0) text += fmt::format(", mixup {}", augment.mix.mixup);
+  if (augment.mix.cutmix > 0) text += fmt::format(", cutmix {}", augment.mix.cutmix);
+  return text;
+}
+
+void data_show(const DataShowOptions& options) {
+  if (!options.output.ends_with(".png")) {
+    throw Error("-o {}: expected the name of a picture to write, ending in .png", options.output);
+  }
+  Config config = load_config(options.config, options.overrides);
+  const TrainingData data = read_training_data(config);
+  Loader loader(data.train, training_loader_options(config));
+  loader.start_epoch(options.epoch, training_transform(config, options.epoch));
+  std::vector<Tile> tiles;
+  while (std::ssize(tiles) < options.images) {
+    const auto batch = loader.next();
+    if (!batch) break;
+    const at::Tensor levels = levels_of(batch->images, config.data);
+    for (int64_t i = 0; i < levels.size(0) && std::ssize(tiles) < options.images; ++i) {
+      tiles.push_back({levels[i], caption(*batch, i, data.train)});
+    }
+  }
+  if (tiles.empty()) throw Error("{}: no readable image in it", config.data.train);
+  const CurriculumStage stage = curriculum_stage(config, options.epoch);
+  write_png(options.output, draw_sheet(heading(config, stage, options.epoch), tiles));
+  fmt::print("{}: {} images of epoch {}\n", options.output, tiles.size(), options.epoch);
+}
+
+}  // namespace
+
+void add_data_show(CLI::App& data) {
+  auto options = std::make_shared<DataShowOptions>();
+  auto* command = data.add_subcommand(
+      "show", "Draw training images as the network would see them, with their labels");
+  command->add_option("config", options->config, "YAML configuration")->required();
+  command->add_option("overrides", options->overrides,
+                      "section.key=value, e.g. augment.policy=randaugment");
+  command->add_option("-o,--output", options->output, "PNG picture to write")->required();
+  command->add_option("--images", options->images, "Images to show")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  command->add_option("--epoch", options->epoch, "Epoch that they are of, from 0")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+  command->callback([options] { data_show(*options); });
+}
+
+}  // namespace mobileone::cli

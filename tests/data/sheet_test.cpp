@@ -1,0 +1,44 @@
+#include "mobileone/data/sheet.h"
+
+#include "data/support.h"
+
+namespace mobileone {
+namespace {
+
+bool has_ink(const at::Tensor& part) { return part.lt(128).any().item<bool>(); }
+
+TEST(Sheet, HoldsEveryImageAndItsText) {
+  std::vector<Tile> tiles;
+  for (int i = 0; i < 7; ++i) {
+    tiles.push_back({at::full({300, 400, 3}, 150 + i, at::kByte), {"cat 0.70", "+ dog 0.30"}});
+  }
+  const at::Tensor sheet = draw_sheet("epoch 3", tiles);
+  EXPECT_LE(sheet.size(1), 1500);
+  EXPECT_TRUE(has_ink(sheet.narrow(0, 0, 32)));
+  for (int i = 0; i < 7; ++i) {
+    EXPECT_EQ(sheet.eq(150 + i).all(2).sum().item<int64_t>(), 300 * 400) << i;
+  }
+  // Three tiles a row; text stands below each of the first and nowhere beside it.
+  const at::Tensor below = sheet.narrow(0, 38 + 300, 36);
+  for (int column = 0; column < 3; ++column) {
+    EXPECT_TRUE(has_ink(below.narrow(1, 12 + column * 412, 400))) << column;
+    EXPECT_FALSE(has_ink(below.narrow(1, column * 412, 12))) << column;
+  }
+}
+
+TEST(Sheet, EnlargesSmallImagesByWholeFactors) {
+  at::Tensor image = at::full({32, 32, 3}, 200, at::kByte);
+  image[4][5].fill_(100);
+  const at::Tensor sheet = draw_sheet("", {{image, {}}});
+  EXPECT_EQ(sheet.eq(100).all(2).sum().item<int64_t>(), 9);
+}
+
+TEST(Sheet, CutsLongLinesShort) {
+  const at::Tensor image = at::full({96, 96, 3}, 200, at::kByte);
+  const std::string line(100, 'w');
+  const at::Tensor sheet = draw_sheet("", {{image, {line}}, {image, {"\xc3\xa4pfel\n"}}});
+  EXPECT_FALSE(has_ink(sheet.narrow(1, 12 + 96, 12)));
+}
+
+}  // namespace
+}  // namespace mobileone
