@@ -69,6 +69,7 @@ void print_table(const BenchDataOptions& options, int64_t workers, const Loading
 void bench_data(const BenchDataOptions& options) {
   Config config = load_config(options.config, options.overrides);
   if (options.workers > 0) config.data.workers = options.workers;
+  config.data.val.clear();  // is not read
   const TrainingData data = read_training_data(config);
   prepare_training(config.runtime);
   const LoadingSpeed speed = measure_loading(data.train, training_loader_options(config),

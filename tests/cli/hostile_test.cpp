@@ -30,7 +30,6 @@ const std::vector<Command>& commands() {
       {{"predict", "MODEL", "IMAGE"}},
       {{"summary", "MODEL"}},
       {{"bench", "latency", "MODEL", "--size", "32"}},
-      {{"bench", "data", "CONFIG", "data.train=FOLDER", "--images", "8", "--rounds", "1"}},
       {{"plot", "RUN", "-o", "OUT"}},
       {{"config", "check", "CONFIG"}},
       {{"config", "show", "CONFIG"}},

@@ -25,7 +25,7 @@ Cut cut_of(const Choice& choice, int64_t height, int64_t width) {
       .box = {choice.top % (height - h + 1), choice.left % (width - w + 1), h, w},
       .height = rows,
       .width = columns,
-      .window = {-1, rows / 2, rows, columns},
+      .window = {-(rows / 2), columns / 2, rows, columns},
       .flip = choice.flip % 2 == 1,
       .interpolation = choice.flip % 4 < 2 ? Interpolation::kBilinear : Interpolation::kBicubic};
 }

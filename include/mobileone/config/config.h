@@ -292,10 +292,10 @@ struct AugmentConfig {
   double flip = 0.5;
   std::array<double, 4> color_jitter = {0, 0, 0, 0};
   Policy policy = Policy::kNone;
-  RandAugmentConfig randaugment;
+  RandAugmentConfig randaugment = {};
   double strength = 1.0;
-  EraseConfig erase;
-  MixConfig mix;
+  EraseConfig erase = {};
+  MixConfig mix = {};
 
   bool operator==(const AugmentConfig&) const = default;
 

@@ -16,6 +16,8 @@ namespace mobileone {
 /// Whether `bytes` begin as a JPEG file does.
 bool is_jpeg(std::string_view bytes);
 
+class JpegDecoder;
+
 /// A JPEG file whose header is read; decodes once, with libjpeg's exact inverse DCT and smooth
 /// chroma upsampling, which are Pillow's settings. CMYK and YCCK are taken for inverted, as Adobe
 /// writes them and Pillow reads them. Damage that libjpeg can hide is accepted silently; a file
@@ -43,10 +45,9 @@ class JpegFile {
   Patch decode_box(const CropBox& box, int eighths, std::vector<uint8_t>& memory);
 
  private:
-  class Decoder;
   std::string_view bytes_;
   std::string name_;
-  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<JpegDecoder> decoder_;
 };
 
 /// The image of a JPEG file.

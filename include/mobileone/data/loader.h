@@ -46,8 +46,8 @@ struct LoaderOptions {
   bool drop_last = false;              ///< leave out an epoch's last batch where it is smaller
   int64_t fewest = 1;                  ///< readable images without which a batch is left out
   ImagePipeline::Options images = {};  ///< how they are decoded and normalised
-  EraseConfig erase;                   ///< what is done to normalised images
-  MixConfig mix;                       ///< and then to a batch of them
+  EraseConfig erase = {};              ///< what is done to normalised images
+  MixConfig mix = {};                  ///< and then to a batch of them
 };
 
 /// Options as `data` gives them; batch size, seed and order are the caller's.
