@@ -31,7 +31,8 @@ TEST(Completion, KnowsCommandsOptionsKeysAndFiles) {
   EXPECT_EQ(complete_in_bash("mobileone bench la", 2), "latency\n");
   EXPECT_EQ(complete_in_bash("mobileone data in", 2), "inspect\n");
   EXPECT_EQ(complete_in_bash("mobileone train x.yaml --res", 3), "--resume\n--resume-from\n");
-  EXPECT_EQ(complete_in_bash("mobileone train x.yaml optimizer.l", 3), "optimizer.lr=\n");
+  EXPECT_EQ(complete_in_bash("mobileone train x.yaml optimizer.l", 3),
+            "optimizer.lr=\noptimizer.lr_factors=\n");
   EXPECT_EQ(complete_in_bash("mobileone bench latency --thr", 3), "--threads\n");
   EXPECT_EQ(complete_in_bash("mobileone eval /dev/nul", 2), "/dev/null\n");
 }
