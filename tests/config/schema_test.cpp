@@ -107,7 +107,9 @@ class DocumentMaker {
       return number(info, std::is_integral_v<T>);
     } else if constexpr (requires(T & fields) { fields.epoch; }) {
       return fields_of<T>("sise");
-    } else if constexpr (std::is_same_v<T, LrFactors>) {
+    } else if constexpr (requires(T & fields) {
+                           fields.visit([](std::string_view, auto&, const FieldInfo&) {});
+                         }) {
       return fields_of<T>("stage5");
     } else {
       return list<T>(info);
@@ -175,7 +177,8 @@ bool is_contradiction(const std::string& line) {
           "more than model.depths", "is larger than data.eval_resize", "the smaller number first",
           "expected a hue", "needs an optimizer.momentum", "does not divide schedule.batch_size",
           "leaves nothing of schedule.epochs", "is above optimizer.lr", "starts at epoch",
-          "needs model.pretrained", "but model.freeze names", "names every part"},
+          "needs model.pretrained", "but model.freeze names", "names every part", "is set, but",
+          "in timm's space", "in torchvision's space", "needs timm's space", "needs both mixup"},
       [&](const char* phrase) { return line.find(phrase) != std::string::npos; });
 }
 

@@ -92,6 +92,25 @@ class Randomiser {
   Random random_;
 };
 
+void reconcile(AugmentConfig& augment) {
+  augment.color_jitter[3] /= 2;
+  for (auto* range :
+       {&augment.crop_area, &augment.crop_ratio, &augment.erase.area, &augment.erase.ratio}) {
+    std::ranges::sort(*range);
+  }
+  RandAugmentConfig& rand = augment.randaugment;
+  if (augment.policy != Policy::kRandAugment) rand = {};
+  if (rand.space == RandAugmentSpace::kTimm) {
+    rand.magnitude /= 3;
+  } else {
+    rand.magnitude = std::trunc(rand.magnitude);
+    rand.magnitude_std = 0;
+  }
+  if (augment.erase.probability == 0) augment.erase = {};
+  MixConfig& mix = augment.mix;
+  if (mix.mixup == 0 || mix.cutmix == 0) mix = {};
+}
+
 /// A random configuration without contradictions.
 Config random_config(uint64_t seed) {
   Config config;
@@ -104,9 +123,7 @@ Config random_config(uint64_t seed) {
     config.optimizer.lr_factors = {};
   }
   config.model.output_stride = 16;
-  config.augment.color_jitter[3] /= 2;
-  std::ranges::sort(config.augment.crop_area);
-  std::ranges::sort(config.augment.crop_ratio);
+  reconcile(config.augment);
   if (config.data.eval_crop > config.data.eval_resize) {
     std::swap(config.data.eval_crop, config.data.eval_resize);
   }
