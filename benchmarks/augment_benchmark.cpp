@@ -4,8 +4,9 @@
 
 #include <string>
 
-#include "mobileone/data/auto_augment.h"
+#include "mobileone/data/mix.h"
 #include "mobileone/data/operations.h"
+#include "mobileone/data/transforms.h"
 
 namespace {
 using namespace mobileone;
@@ -36,6 +37,8 @@ double magnitude_of(Operation operation) {
       return 20;
     case Operation::kPosterize:
       return 5;
+    case Operation::kSolarizeAdd:
+      return 50;
     case Operation::kSolarize:
       return 128;
     default:
@@ -43,9 +46,10 @@ double magnitude_of(Operation operation) {
   }
 }
 
-void report_pixels(benchmark::State& state) {
+void report_pixels(benchmark::State& state, int64_t images = 1) {
+  const int64_t pixels = state.iterations() * images * kSize * kSize;
   state.counters["ns_per_pixel"] =
-      benchmark::Counter(static_cast<double>(state.iterations() * kSize * kSize) * 1e-9,
+      benchmark::Counter(static_cast<double>(pixels) * 1e-9,
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
@@ -56,11 +60,21 @@ void time_operation(benchmark::State& state, Operation operation) {
   report_pixels(state);
 }
 
-void time_auto_augment(benchmark::State& state) {
+void time_policy(benchmark::State& state, Policy policy) {
   const at::Tensor image = picture();
+  AugmentConfig augment;
+  augment.policy = policy;
   Random random(2);
-  for (auto _ : state) benchmark::DoNotOptimize(auto_augment(image, 1.0, random));
+  for (auto _ : state) benchmark::DoNotOptimize(augment_image(augment, 1.0, image, random));
   report_pixels(state);
+}
+
+void time_mixup(benchmark::State& state) {
+  constexpr int64_t kImages = 16;
+  at::Tensor images =
+      at::rand({kImages, 3, kSize, kSize}).contiguous(at::MemoryFormat::ChannelsLast);
+  for (auto _ : state) mix_images({.share = 0.7}, images);
+  report_pixels(state, kImages);
 }
 
 }  // namespace
@@ -72,7 +86,14 @@ int main(int argc, char** argv) {
       time_operation(state, timed);
     })->Unit(benchmark::kMicrosecond);
   }
-  benchmark::RegisterBenchmark("AutoAugment", time_auto_augment)->Unit(benchmark::kMicrosecond);
+  for (const auto& [policy, name] : enum_names(Policy{})) {
+    if (policy == Policy::kNone) continue;
+    const Policy timed = policy;
+    benchmark::RegisterBenchmark(std::string(name).c_str(), [timed](benchmark::State& state) {
+      time_policy(state, timed);
+    })->Unit(benchmark::kMicrosecond);
+  }
+  benchmark::RegisterBenchmark("mixup of 16 images", time_mixup)->Unit(benchmark::kMicrosecond);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

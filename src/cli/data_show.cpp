@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -14,6 +15,8 @@
 namespace mobileone::cli {
 namespace {
 
+constexpr int64_t kMixtures = 4;
+
 struct DataShowOptions {
   std::string config, output;
   std::vector<std::string> overrides;
@@ -29,7 +32,7 @@ at::Tensor levels_of(const at::Tensor& images, const DataConfig& data) {
   return levels.round().clamp(0, 255).to(at::kByte).permute({0, 2, 3, 1}).contiguous();
 }
 
-/// "cat", or "cat 0.70" and "+ dog 0.30".
+/// "cat", or "0.70 cat" and "+ 0.30 dog": a long name that is cut short leaves the share.
 std::vector<std::string> caption(const Batch& batch, int64_t i, const ImageList& list) {
   const auto name = [&](int64_t label) {
     return list.class_names.empty() ? std::to_string(label) : list.class_names[label];
@@ -37,9 +40,8 @@ std::vector<std::string> caption(const Batch& batch, int64_t i, const ImageList&
   const int64_t own = batch.labels[i].item<int64_t>();
   const int64_t other = batch.labels[batch.labels.size(0) - 1 - i].item<int64_t>();
   if (batch.share == 1) return {name(own)};
-  if (own == other) return {name(own) + " 1.00"};
-  return {fmt::format("{} {:.2f}", name(own), batch.share),
-          fmt::format("+ {} {:.2f}", name(other), 1 - batch.share)};
+  return {fmt::format("{:.2f} {}", batch.share, name(own)),
+          fmt::format("+ {:.2f} {}", 1 - batch.share, name(other))};
 }
 
 std::string heading(const Config& config, const CurriculumStage& stage, int64_t epoch) {
@@ -63,12 +65,19 @@ void data_show(const DataShowOptions& options) {
   const TrainingData data = read_training_data(config);
   Loader loader(data.train, training_loader_options(config));
   loader.start_epoch(options.epoch, training_transform(config, options.epoch));
+  // A batch has one mixture: several batches show several.
+  const MixConfig& mix = config.augment.mix;
+  const bool mixes = mix.mixup > 0 || mix.cutmix > 0;
+  const int64_t batches = mixes ? std::min(kMixtures, loader.batches_per_epoch()) : 1;
+  const int64_t of_a_batch = (options.images + batches - 1) / batches;
   std::vector<Tile> tiles;
   while (std::ssize(tiles) < options.images) {
     const auto batch = loader.next();
     if (!batch) break;
     const at::Tensor levels = levels_of(batch->images, config.data);
-    for (int64_t i = 0; i < levels.size(0) && std::ssize(tiles) < options.images; ++i) {
+    const int64_t missing = options.images - std::ssize(tiles);
+    const int64_t shown = std::min({levels.size(0), missing, of_a_batch});
+    for (int64_t i = 0; i < shown; ++i) {
       tiles.push_back({levels[i], caption(*batch, i, data.train)});
     }
   }

@@ -98,7 +98,7 @@ void check_augment(const AugmentConfig& augment, Contradictions& found) {
                "is set, but augment.policy is {}; set augment.policy to randaugment",
                to_string(augment.policy));
   const bool timm = rand.space == RandAugmentSpace::kTimm;
-  found.expect(!timm || rand.magnitude <= 10, {"augment.randaugment", "augment.policy"},
+  found.expect(!timm || rand.magnitude <= 10, {"augment.randaugment"},
                "expected a magnitude from 0 to 10 in timm's space, got {}", rand.magnitude);
   found.expect(timm || rand.magnitude == std::trunc(rand.magnitude), {"augment.randaugment"},
                "expected a whole magnitude in torchvision's space, got {}", rand.magnitude);

@@ -13,7 +13,7 @@ constexpr int kGap = 12;
 constexpr int kLineHeight = 18;
 constexpr int kHeadingHeight = 32;
 constexpr int kSheetWidth = 1500;
-constexpr int64_t kSmallestTile = 96;
+constexpr int64_t kSmallestTile = 160;
 
 constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
 constexpr double kTextSize = 0.43;

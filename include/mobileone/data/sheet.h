@@ -13,7 +13,7 @@ struct Tile {
   std::vector<std::string> lines;
 };
 
-/// Tiles in rows under a heading, uint8 [H,W,3]. Images of up to 96 px a side are enlarged by whole
+/// Tiles in rows under a heading, uint8 [H,W,3]. Images of less than 160 px are enlarged by whole
 /// factors. Text is ASCII: other characters become '?'; a line too long for its tile is cut short.
 /// `tiles` is not empty; their images have one size.
 at::Tensor draw_sheet(const std::string& heading, const std::vector<Tile>& tiles);
