@@ -62,6 +62,7 @@ void data_show(const DataShowOptions& options) {
     throw Error("-o {}: expected the name of a picture to write, ending in .png", options.output);
   }
   Config config = load_config(options.config, options.overrides);
+  config.data.val.clear();  // is not read
   const TrainingData data = read_training_data(config);
   Loader loader(data.train, training_loader_options(config));
   loader.start_epoch(options.epoch, training_transform(config, options.epoch));

@@ -10,13 +10,15 @@ bool has_ink(const at::Tensor& part) { return part.lt(128).any().item<bool>(); }
 TEST(Sheet, HoldsEveryImageAndItsText) {
   std::vector<Tile> tiles;
   for (int i = 0; i < 7; ++i) {
-    tiles.push_back({at::full({300, 400, 3}, 150 + i, at::kByte), {"cat 0.70", "+ dog 0.30"}});
+    const at::Tensor colour = at::tensor({150 + i, 240, 240}, at::kByte);  // no grey, as text is
+    tiles.push_back({colour.expand({300, 400, 3}).contiguous(), {"0.70 cat", "+ 0.30 dog"}});
   }
   const at::Tensor sheet = draw_sheet("epoch 3", tiles);
   EXPECT_LE(sheet.size(1), 1500);
   EXPECT_TRUE(has_ink(sheet.narrow(0, 0, 32)));
   for (int i = 0; i < 7; ++i) {
-    EXPECT_EQ(sheet.eq(150 + i).all(2).sum().item<int64_t>(), 300 * 400) << i;
+    const at::Tensor own = sheet.eq(tiles[i].image[0][0]).all(2);
+    EXPECT_EQ(own.sum().item<int64_t>(), 300 * 400) << i;
   }
   // Three tiles a row; text stands below each of the first and nowhere beside it.
   const at::Tensor below = sheet.narrow(0, 38 + 300, 36);
