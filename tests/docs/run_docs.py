@@ -68,7 +68,7 @@ class Docs(unittest.TestCase):
 
     def make_copy(self, name: str) -> Path:
         copy = self.folder / name
-        for part in ("configs", "scripts", "examples", "docs"):
+        for part in ("configs", "scripts", "examples", "docs", "share"):
             shutil.copytree(ROOT / part, copy / part)
         (copy / ".deps").symlink_to(ROOT / ".deps")
         shutil.copytree(self.folder / "drawn", copy / "DIR")
