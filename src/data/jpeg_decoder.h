@@ -166,6 +166,10 @@ class JpegDecoder {
     }
     info_.entropy->decode_mcu = [](j_decompress_ptr info, JBLOCKROW* blocks) -> boolean {
       HuffmanDecoder& decoder = huffman_decoder();
+      JDIMENSION& column = owner(reinterpret_cast<j_common_ptr>(info)).column_;
+      const jpeg_decomp_master& master = *info->master;
+      if (column < master.first_iMCU_col || column > master.last_iMCU_col) blocks = nullptr;
+      column = column + 1 == info->MCUs_per_row ? 0 : column + 1;
       for (int i = 0; i < info->blocks_in_MCU; ++i) {
         int16_t* block = blocks != nullptr ? *blocks[i] : nullptr;
         if (!decoder.decode(info->MCU_membership[i], block)) {
@@ -207,6 +211,7 @@ class JpegDecoder {
   bool truncated_ = false;
   bool gave_up_ = false;
   JDIMENSION left_ = 0;
+  JDIMENSION column_ = 0;  ///< of the next MCU to be decoded
   char message_[JMSG_LENGTH_MAX] = "";
 };
 

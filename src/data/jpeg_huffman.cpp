@@ -53,6 +53,7 @@ void HuffmanDecoder::add_component(const HuffmanCode& dc, const HuffmanCode& ac)
   Component& component = components_[count_ - 1];
   set_table(component.dc, dc, true);
   set_table(component.ac, ac, false);
+  set_steps(component.ac);
   component.last_dc = 0;
 }
 
@@ -91,33 +92,74 @@ HuffmanDecoder::Entry HuffmanDecoder::find_long(const Table& table, uint64_t wor
   return {};
 }
 
-/// Takes a code and its value. The word is filled up while the table is looked into, which needs
-/// none of the new bits: so neither waits for the other.
-inline bool HuffmanDecoder::take(Bits& bits, const Table& table, Entry& entry, int& value) {
-  const uint64_t word = bits.word | load_big_endian(bits.next) >> bits.count;
-  entry = table.entries[bits.word >> (64 - kPeeked)];
+/// Fills the word up to 56 bits or more. Tables are looked into before, with the bits that it has:
+/// so neither waits for the other.
+inline void HuffmanDecoder::refill(Bits& bits) {
+  bits.word |= load_big_endian(bits.next) >> bits.count;
   bits.next += (63 - bits.count) >> 3;
   bits.count |= 56;
+}
+
+/// Takes a code and its value.
+inline bool HuffmanDecoder::take(Bits& bits, const Table& table, Entry& entry, int& value) {
+  entry = table.entries[bits.word >> (64 - kPeeked)];
+  refill(bits);
   if (entry.total == 0) [[unlikely]] {
-    entry = find_long(table, word);
+    entry = find_long(table, bits.word);
     if (entry.total == 0) return false;
   }
-  bits.word = word << entry.total;
+  const uint64_t word = bits.word;
+  bits.word <<= entry.total;
   bits.count -= entry.total;
   value = value_of(static_cast<int>(word << entry.length >> 1 >> (63 - entry.size)), entry.size);
   return true;
 }
 
+void HuffmanDecoder::set_steps(Table& table) {
+  for (size_t i = 0; i < table.steps.size(); ++i) {
+    const Entry& first = table.entries[i];
+    Step& step = table.steps[i] = {first.total, first.advance};
+    if (first.total >= kPeeked || first.advance == kCoefficients) continue;
+    const Entry& second = table.entries[i << first.total & (table.entries.size() - 1)];
+    if (second.total == 0 || first.total + second.length > kPeeked) continue;
+    step = {static_cast<uint8_t>(first.total + second.total),
+            static_cast<uint8_t>(first.advance + second.advance)};
+  }
+}
+
+/// Passes over codes and their values up to the block's end.
+inline bool HuffmanDecoder::pass_over(Bits& bits, const Table& table) {
+  Entry entry;
+  int value;
+  for (int k = 0; k < kCoefficients - 1;) {
+    const Step step = table.steps[bits.word >> (64 - kPeeked)];
+    if (step.total == 0 || k + step.advance % kCoefficients >= kCoefficients - 1) [[unlikely]] {
+      if (!take(bits, table, entry, value)) return false;
+      k += entry.advance;
+      if (k >= kCoefficients && entry.advance != kCoefficients) return false;
+      continue;
+    }
+    refill(bits);
+    bits.word <<= step.total;
+    bits.count -= step.total;
+    k += step.advance;
+  }
+  return true;
+}
+
 bool HuffmanDecoder::decode(size_t component, int16_t* block) {
   Component& codes = components_[component];
-  std::array<int16_t, kCoefficients> passed_over;
-  int16_t* out = block != nullptr ? block : passed_over.data();
   Bits bits = bits_;
   Entry entry;
   int value;
   if (!take(bits, codes.dc, entry, value)) return false;
   codes.last_dc += static_cast<uint32_t>(value);
-  out[0] = static_cast<int16_t>(codes.last_dc);
+  if (block == nullptr) {
+    if (!pass_over(bits, codes.ac)) return false;
+    bits_ = bits;
+    return bits.next - bits.count / 8 <= end_;
+  }
+  block[0] = static_cast<int16_t>(codes.last_dc);
   for (int k = 0; k < kCoefficients - 1;) {
     if (!take(bits, codes.ac, entry, value)) return false;
     k += entry.advance;
@@ -125,7 +167,7 @@ bool HuffmanDecoder::decode(size_t component, int16_t* block) {
       if (entry.advance != kCoefficients) return false;
       break;
     }
-    out[kZigzag[k]] = static_cast<int16_t>(value);
+    block[kZigzag[k]] = static_cast<int16_t>(value);
   }
   bits_ = bits;
   return bits.next - bits.count / 8 <= end_;

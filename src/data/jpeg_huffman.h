@@ -41,9 +41,15 @@ class HuffmanDecoder {
     uint8_t size;     ///< bits of the value
     uint8_t advance;  ///< coefficients from the last one to this; 64: the block ends
   };
+  /// What the next bits are where their values do not matter: one code or two.
+  struct Step {
+    uint8_t total;    ///< bits of the codes and of the values behind them; 0: no code
+    uint8_t advance;  ///< coefficients to the last of them; 64 more: the block ends
+  };
   struct Table {
     std::array<Entry, 1 << kPeeked>
         entries;                     ///< by the next kPeeked bits; codes no longer than that
+    std::array<Step, 1 << kPeeked> steps;  ///< by the next kPeeked bits
     std::array<int32_t, 17> end;     ///< by length: behind its last code
     std::array<int32_t, 17> offset;  ///< by length: from a code to its symbol's place
     std::array<uint8_t, 256> symbols;
@@ -63,6 +69,9 @@ class HuffmanDecoder {
   static void set_table(Table& table, const HuffmanCode& code, bool is_dc);
   static Entry entry_of(const Table& table, int symbol, int length);
   static Entry find_long(const Table& table, uint64_t word);
+  static void set_steps(Table& table);
+  static void refill(Bits& bits);
+  static bool pass_over(Bits& bits, const Table& table);
   static bool take(Bits& bits, const Table& table, Entry& entry, int& value);
 
   std::vector<uint8_t> bytes_;  ///< of the scan, without the zeros that mark 0xff as data
