@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -6,11 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "mobileone/bench/training.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/cli/options.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/data/loading_speed.h"
 #include "mobileone/optim/runtime.h"
+#include "mobileone/optim/schedule.h"
 #include "mobileone/train/training_data.h"
 
 namespace mobileone::cli {
@@ -20,7 +23,7 @@ struct BenchDataOptions {
   std::string config;
   std::vector<std::string> overrides;
   int64_t workers = 0, images = 1024, rounds = 5;
-  double consumes = 0;
+  std::optional<double> consumes;
   bool json = false;
 };
 
@@ -33,7 +36,7 @@ int64_t workers_needed(const LoadingSpeed& speed, double consumes) {
   return static_cast<int64_t>(std::ceil(consumes / speed.images_per_second_per_core));
 }
 
-void print_json(const BenchDataOptions& options, int64_t workers, const LoadingSpeed& speed) {
+void print_json(int64_t workers, const LoadingSpeed& speed, double consumes) {
   nlohmann::ordered_json json = {{"images_per_second", speed.images_per_second},
                                  {"images_per_second_per_core", speed.images_per_second_per_core},
                                  {"workers", workers},
@@ -41,29 +44,39 @@ void print_json(const BenchDataOptions& options, int64_t workers, const LoadingS
   for (const auto& part : speed.parts) {
     json["microseconds_per_image"][part.kind] = microseconds(speed, part.seconds);
   }
-  if (options.consumes > 0) {
-    json["trainer_waits"] = speed.images_per_second < options.consumes;
-    json["workers_needed"] = workers_needed(speed, options.consumes);
+  if (consumes > 0) {
+    json["trainer_images_per_second"] = consumes;
+    json["trainer_waits"] = speed.images_per_second < consumes;
+    json["workers_needed"] = workers_needed(speed, consumes);
   }
   fmt::print("{}\n", json.dump());
 }
 
-void print_table(const BenchDataOptions& options, int64_t workers, const LoadingSpeed& speed) {
+void print_table(int64_t workers, const LoadingSpeed& speed, double consumes) {
   fmt::print("{:.0f} img/s with {} worker(s); {:.0f} img/s per core\n\n", speed.images_per_second,
              workers, speed.images_per_second_per_core);
   fmt::print("{:<10} {:>10}\n", "part", "us/image");
   for (const auto& part : speed.parts) {
     fmt::print("{:<10} {:>10.1f}\n", part.kind, microseconds(speed, part.seconds));
   }
-  if (options.consumes <= 0) return;
-  fmt::print("\na trainer of {:.0f} img/s ", options.consumes);
-  if (speed.images_per_second >= options.consumes) {
+  if (consumes == 0) return;
+  fmt::print("\na trainer of {:.0f} img/s ", consumes);
+  if (speed.images_per_second >= consumes) {
     fmt::print("would not wait\n");
   } else {
     fmt::print("would wait {:.0f} % of its time; data.workers={} on as many cores would do\n",
-               100 * (1 - speed.images_per_second / options.consumes),
-               workers_needed(speed, options.consumes));
+               100 * (1 - speed.images_per_second / consumes), workers_needed(speed, consumes));
   }
+}
+
+/// Images per second of training steps in the last epoch, at best.
+double training_speed(Config config) {
+  constexpr int64_t kSteps = 3;
+  config.schedule.batch_size /= config.schedule.accumulate;
+  const int64_t size = curriculum_stage(config, config.schedule.epochs - 1).size;
+  const TrainingCost cost = measure_training(config, size, kSteps);
+  const double seconds = *std::min_element(cost.seconds.begin(), cost.seconds.end());
+  return static_cast<double>(config.schedule.batch_size) / seconds;
 }
 
 void bench_data(const BenchDataOptions& options) {
@@ -75,7 +88,8 @@ void bench_data(const BenchDataOptions& options) {
   const LoadingSpeed speed = measure_loading(data.train, training_loader_options(config),
                                              training_transform(config, config.schedule.epochs - 1),
                                              options.images, options.rounds);
-  (options.json ? print_json : print_table)(options, config.data.workers, speed);
+  const double consumes = options.consumes ? *options.consumes : training_speed(config);
+  (options.json ? print_json : print_table)(config.data.workers, speed, consumes);
 }
 
 }  // namespace
@@ -96,8 +110,8 @@ void add_bench_data(CLI::App& bench) {
       ->capture_default_str();
   command
       ->add_option("--consumes", options->consumes,
-                   "Images per second of a trainer, for instance as `bench train` measures them:\n"
-                   "whether it would wait")
+                   "Images per second of a trainer, which would wait or not; 0: do not ask\n"
+                   "[measured here, in a few training steps]")
       ->check(number_range(0, 1e9));
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
   command->callback([options] { bench_data(*options); });

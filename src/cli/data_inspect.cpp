@@ -27,10 +27,6 @@ Json to_json(const Spread& spread) {
   return {{"least", spread.least}, {"median", spread.median}, {"most", spread.most}};
 }
 
-std::string class_name(const ImageList& list, int64_t label) {
-  return list.class_names.empty() ? std::to_string(label) : list.class_names[label];
-}
-
 int64_t count_mislabelled(const ImageList& list, const Inspection& found) {
   return std::count_if(
       found.duplicates.begin(), found.duplicates.end(),
@@ -44,7 +40,7 @@ void print_json(const ImageList& list, const Inspection& found) {
   }
   Json classes = Json::array();
   for (int64_t i = 0; i < std::ssize(found.images_per_class); ++i) {
-    classes.push_back({{"class", class_name(list, i)}, {"images", found.images_per_class[i]}});
+    classes.push_back({{"class", list.class_name(i)}, {"images", found.images_per_class[i]}});
   }
   const Json json = {{"images", found.images},
                      {"bytes", found.bytes},
@@ -82,7 +78,7 @@ void print_text(const ImageList& list, const Inspection& found) {
   for (const auto& [format, count] : found.formats) fmt::print("{:<18}{}\n", format, count);
   if (found.images_per_class.size() <= 100) {
     for (int64_t i = 0; i < std::ssize(found.images_per_class); ++i) {
-      fmt::print("  {:>6}  {}\n", found.images_per_class[i], valid_utf8(class_name(list, i)));
+      fmt::print("  {:>6}  {}\n", found.images_per_class[i], valid_utf8(list.class_name(i)));
     }
   }
   fmt::print("{:<18}{}, of them {} under another label\n", "duplicates", found.duplicates.size(),

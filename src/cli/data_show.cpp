@@ -34,14 +34,10 @@ at::Tensor levels_of(const at::Tensor& images, const DataConfig& data) {
 
 /// "cat", or "0.70 cat" and "+ 0.30 dog": a long name that is cut short leaves the share.
 std::vector<std::string> caption(const Batch& batch, int64_t i, const ImageList& list) {
-  const auto name = [&](int64_t label) {
-    return list.class_names.empty() ? std::to_string(label) : list.class_names[label];
-  };
-  const int64_t own = batch.labels[i].item<int64_t>();
-  const int64_t other = batch.labels[batch.labels.size(0) - 1 - i].item<int64_t>();
-  if (batch.share == 1) return {name(own)};
-  return {fmt::format("{:.2f} {}", batch.share, name(own)),
-          fmt::format("+ {:.2f} {}", 1 - batch.share, name(other))};
+  const auto name = [&](int64_t at) { return list.class_name(batch.labels[at].item<int64_t>()); };
+  if (batch.share == 1) return {name(i)};
+  return {fmt::format("{:.2f} {}", batch.share, name(i)),
+          fmt::format("+ {:.2f} {}", 1 - batch.share, name(batch.labels.size(0) - 1 - i))};
 }
 
 std::string heading(const Config& config, const CurriculumStage& stage, int64_t epoch) {

@@ -115,6 +115,8 @@ inline bool HuffmanDecoder::take(Bits& bits, const Table& table, Entry& entry, i
   return true;
 }
 
+/// Two codes make a step where the first with its value, and the second without, are among the bits
+/// looked at.
 void HuffmanDecoder::set_steps(Table& table) {
   for (size_t i = 0; i < table.steps.size(); ++i) {
     const Entry& first = table.entries[i];
@@ -127,7 +129,8 @@ void HuffmanDecoder::set_steps(Table& table) {
   }
 }
 
-/// Passes over codes and their values up to the block's end.
+/// Passes over codes and their values up to the block's end. A step that may lead beyond it without
+/// a code that says so is taken one code at a time.
 inline bool HuffmanDecoder::pass_over(Bits& bits, const Table& table) {
   Entry entry;
   int value;

@@ -19,7 +19,8 @@ struct HuffmanCode {
 /// Decodes the blocks of a baseline scan without restarts, to libjpeg's coefficients in two thirds
 /// of its time: three quarters of what it takes to decode a photograph are this. From one
 /// coefficient to the next there is no branch to guess wrong, and only a look into a table and a
-/// shift to wait for. Keeps its memory from one scan to the next.
+/// shift to wait for. A block beside the crop is passed over by two coefficients a look. Keeps its
+/// memory from one scan to the next.
 class HuffmanDecoder {
  public:
   /// Begins a scan with what follows its header; its components are added next.
@@ -41,15 +42,15 @@ class HuffmanDecoder {
     uint8_t size;     ///< bits of the value
     uint8_t advance;  ///< coefficients from the last one to this; 64: the block ends
   };
-  /// What the next bits are where their values do not matter: one code or two.
+  /// What the next bits are where values do not matter: one code or two.
   struct Step {
     uint8_t total;    ///< bits of the codes and of the values behind them; 0: no code
     uint8_t advance;  ///< coefficients to the last of them; 64 more: the block ends
   };
   struct Table {
-    std::array<Entry, 1 << kPeeked>
-        entries;                     ///< by the next kPeeked bits; codes no longer than that
-    std::array<Step, 1 << kPeeked> steps;  ///< by the next kPeeked bits
+    /// By the next kPeeked bits; of codes no longer than that.
+    std::array<Entry, 1 << kPeeked> entries;
+    std::array<Step, 1 << kPeeked> steps;
     std::array<int32_t, 17> end;     ///< by length: behind its last code
     std::array<int32_t, 17> offset;  ///< by length: from a code to its symbol's place
     std::array<uint8_t, 256> symbols;

@@ -14,6 +14,7 @@ constexpr int kLineHeight = 18;
 constexpr int kHeadingHeight = 32;
 constexpr int kSheetWidth = 1500;
 constexpr int64_t kSmallestTile = 160;
+static_assert((kSheetWidth - kGap) / (kSmallestTile + kGap) == kSheetColumns);
 
 constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
 constexpr double kTextSize = 0.43;

@@ -189,5 +189,15 @@ TEST(BenchData, SplitsTheTimeOfAnImage) {
   EXPECT_GT(json.at("microseconds_per_image").at("decode"), 0);
 }
 
+TEST(BenchData, MeasuresTheTrainerWhereItIsNotTold) {
+  const auto outcome = run_program(
+      {"bench", "data", shop().path("tiny.yaml"), "--images", "20", "--rounds", "2", "--json"});
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+  const auto json = nlohmann::json::parse(outcome.output);
+  EXPECT_GT(json.at("trainer_images_per_second"), 0);
+  EXPECT_EQ(json.at("trainer_waits"),
+            json.at("images_per_second") < json.at("trainer_images_per_second"));
+}
+
 }  // namespace
 }  // namespace mobileone

@@ -21,6 +21,10 @@ struct ImageList {
   int64_t size() const { return std::ssize(labels); }
   std::string name(int64_t index) const { return storage->name(index); }
   StoredImage read(int64_t index) const { return storage->read(index); }
+  /// "cat", or "3" where classes have no names.
+  std::string class_name(int64_t label) const {
+    return class_names.empty() ? std::to_string(label) : class_names[label];
+  }
 };
 
 /// Reads a data set's list, whatever holds it:
