@@ -54,8 +54,10 @@ void add(std::vector<Profile::Entry>& parts, const Profile::Entry& entry) {
 LoadingSpeed measure_loading(const ImageList& list, LoaderOptions options,
                              const Transform& transform, int64_t images, int64_t rounds) {
   using Clock = std::chrono::steady_clock;
-  const int64_t batches = (images + options.batch_size - 1) / options.batch_size;
   const int64_t warm_up = options.prefetch + options.workers;
+  // What lies ready when a round begins must not matter.
+  const int64_t batches =
+      std::max((images + options.batch_size - 1) / options.batch_size, 4 * warm_up);
   options.drop_last = true;
   // As many are begun behind the last one measured, so that all workers have work until then.
   Loader loader(repeated(list, options.batch_size * (2 * warm_up + rounds * batches)), options);

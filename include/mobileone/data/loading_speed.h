@@ -16,7 +16,8 @@ struct LoadingSpeed {
 };
 
 /// Reads `list`, as often as it takes, as one epoch of a loader: some batches to warm up, then
-/// `rounds` rounds of at least `images` images. Throws Error as the loader does.
+/// `rounds` rounds of at least `images` images and four times what a loader holds ready. Throws
+/// Error as the loader does.
 LoadingSpeed measure_loading(const ImageList& list, LoaderOptions options,
                              const Transform& transform, int64_t images, int64_t rounds);
 
