@@ -29,7 +29,7 @@ void bench_latency(const LatencyOptions& options) {
   std::vector<Model> models;
   std::vector<TimedModel> timed;
   for (const auto& path : options.models) {
-    models.push_back(load_model(path, torch::kCPU));
+    models.push_back(measured_model(path));
     timed.push_back({models.back().origin, models.back().forward});
   }
   const int64_t size = options.size > 0 ? options.size : models.front().config.data.eval_crop;

@@ -2,12 +2,15 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
+#include "mobileone/bench/operators.h"
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/reader.h"
+#include "mobileone/eval/model.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/model/counts.h"
 #include "mobileone/model/method.h"
@@ -81,27 +84,72 @@ void summarise_engine(const std::string& what, int64_t size, int64_t batch) {
   fmt::print("multiply-adds of a training step of {} image(s), forward and backward\n", batch);
 }
 
+/// What the operators cost that LibTorch dispatches for one image.
+void summarise_operators(const std::string& what, int64_t size, bool json) {
+  const Model model = measured_model(what);
+  if (size == 0) size = model.config.data.eval_crop;
+  const auto operators =
+      count_operators(model.forward, torch::zeros({1, 3, size, size}), model.buffers);
+  const OperatorCounts total = total_counts(operators);
+  if (json) {
+    nlohmann::ordered_json document = {{"size", size}, {"operators", nlohmann::json::array()}};
+    const auto object = [](const OperatorCounts& counts) -> nlohmann::ordered_json {
+      return {{"name", counts.name},   {"calls", counts.calls},
+              {"macs", counts.macs},   {"parameters", counts.parameters},
+              {"bytes", counts.bytes}, {"activations", counts.activations},
+              {"known", counts.known}};
+    };
+    for (const auto& counts : operators) document["operators"].push_back(object(counts));
+    document["total"] = object(total);
+    fmt::print("{}\n", document.dump());
+    return;
+  }
+  constexpr auto kRow = "{:<32} {:>6} {:>14} {:>12} {:>12} {:>10}\n";
+  fmt::print(kRow, "operator", "calls", "MACs", "parameters", "activations", "MB moved");
+  const auto print = [&](const OperatorCounts& counts) {
+    fmt::print(kRow, counts.name, counts.calls, counts.macs, counts.parameters, counts.activations,
+               fmt::format("{:.2f}", 1e-6 * static_cast<double>(counts.bytes)));
+  };
+  for (const auto& counts : operators) print(counts);
+  print(total);
+  fmt::print("at {}x{} px, one image, {}\n", size, size, model.form);
+  for (const auto& counts : operators) {
+    if (!counts.known) fmt::print("{}: multiply-adds unknown, counted as none\n", counts.name);
+  }
+}
+
 }  // namespace
 
 void add_summary(CLI::App& app) {
   struct Options {
     std::string what;
     int64_t size = 0, batch = 16;
-    bool engine = false;
+    bool engine = false, operators = false, json = false;
   };
   auto options = std::make_shared<Options>();
   auto* command =
       app.add_subcommand("summary", "Layers, parameters, MACs and activations of a network");
-  command->add_option("network", options->what, "s0 to s4, a YAML configuration or a network file")
+  command
+      ->add_option("network", options->what,
+                   "s0 to s4, a YAML configuration or a network file; with --operators also\n"
+                   "s0:unfolded and TorchScript of any program")
       ->required();
   command->add_option("--size", options->size, "Input size, px [the model's, or 224]")
       ->check(CLI::Range(8, 4096));
-  command->add_flag("--engine", options->engine, "How the folded engine trains each unit instead");
+  auto* engine = command->add_flag("--engine", options->engine,
+                                   "How the folded engine trains each unit instead");
+  auto* operators = command->add_flag("--operators", options->operators,
+                                      "What the operators cost that are dispatched instead");
+  operators->excludes(engine);
+  command->add_flag("--json", options->json, "Print one JSON object and nothing else")
+      ->needs(operators);
   command->add_option("--batch", options->batch, "Images per step, for --engine")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   command->callback([options] {
-    if (options->engine) {
+    if (options->operators) {
+      summarise_operators(options->what, options->size, options->json);
+    } else if (options->engine) {
       summarise_engine(options->what, options->size, options->batch);
     } else {
       summarise(options->what, options->size);

@@ -1,6 +1,9 @@
 #include "mobileone/eval/model.h"
 
 #include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/torch_file.h"
@@ -20,6 +23,7 @@ Model torchscript_model(const std::filesystem::path& path, torch::Device device)
   }
   loaded->module.to(device);
   Model model;
+  for (const auto& buffer : loaded->module.buffers()) model.buffers.push_back(buffer);
   model.form = "TorchScript";
   model.config = loaded->config;
   model.class_names = loaded->class_names;
@@ -38,6 +42,11 @@ Model torchscript_model(const std::filesystem::path& path, torch::Device device)
   return model;
 }
 
+void run(MobileOne network, Model& model) {
+  model.buffers = network->buffers();
+  model.forward = [network](const torch::Tensor& x) mutable { return network->forward(x); };
+}
+
 Model checkpoint_model(const std::filesystem::path& path, torch::Device device, bool raw_weights) {
   const Checkpoint checkpoint = load_checkpoint(path);
   auto network = make_network(checkpoint, path.string(), !raw_weights);
@@ -46,8 +55,30 @@ Model checkpoint_model(const std::filesystem::path& path, torch::Device device, 
   model.form = checkpoint.folded() ? "folded" : "unfolded";
   model.config = checkpoint.config;
   model.class_names = checkpoint.class_names;
-  model.forward = [network](const torch::Tensor& x) mutable { return network->forward(x); };
+  run(network, model);
   return model;
+}
+
+/// "s0", "s0:unfolded"; nothing of any other text.
+std::optional<Model> variant_model(const std::string& what) {
+  constexpr std::string_view kUnfolded = ":unfolded";
+  std::string_view variant = what;
+  const bool unfolded = variant.ends_with(kUnfolded);
+  if (unfolded) variant.remove_suffix(kUnfolded.size());
+  for (const auto& entry : enum_names(Variant{})) {
+    if (entry.name != variant) continue;
+    Model model;
+    model.origin = what;
+    model.form = unfolded ? "unfolded" : "folded";
+    model.config.model.variant = entry.value;
+    NetworkOptions options = network_options(model.config.model);
+    options.folded = !unfolded;
+    MobileOne network(options);
+    network->eval();
+    run(network, model);
+    return model;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -64,6 +95,14 @@ Model load_model(const std::filesystem::path& path, torch::Device device, bool r
   model.origin = path.string();
   model.device = device;
   return model;
+}
+
+Model measured_model(const std::string& what) {
+  if (auto model = variant_model(what)) return *std::move(model);
+  if (!std::filesystem::exists(what)) {
+    throw Error("{}: is no such file and no variant (s0, s1, s2, s3, s4, or s0:unfolded)", what);
+  }
+  return load_model(what, torch::kCPU);
 }
 
 }  // namespace mobileone

@@ -152,6 +152,18 @@ TEST(Summary, CountsS0) {
   }
 }
 
+TEST(Summary, CountsOperators) {
+  const auto outcome = run_program({"summary", "s0", "--operators", "--json"});
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+  const auto json = nlohmann::json::parse(outcome.output);
+  EXPECT_EQ(json.at("total").at("macs"), 275110400);
+  const auto table = run_program({"summary", "s0:unfolded", "--operators", "--size", "64"});
+  EXPECT_NE(table.output.find("aten::batch_norm"), std::string::npos) << table.errors;
+  const auto neither = run_program({"summary", "s9", "--operators"});
+  EXPECT_NE(neither.status, 0);
+  EXPECT_NE(neither.errors.find("s9: is no such file and no variant"), std::string::npos);
+}
+
 TEST(Summary, OfARunsFiles) {
   for (const char* file : {"tiny.yaml", "run/best.pth"}) {
     const auto outcome = run_program({"summary", shop().path(file)});

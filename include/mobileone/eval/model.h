@@ -17,6 +17,7 @@ struct Model {
   std::string form;    ///< "unfolded", "folded" or "TorchScript"
   /// float32 [N,3,H,W], normalised, on `device` → logits [N,classes].
   std::function<torch::Tensor(const torch::Tensor&)> forward;
+  std::vector<torch::Tensor> buffers;  ///< running statistics: no parameters
   torch::Device device = torch::kCPU;
   std::vector<std::string> class_names;  ///< empty if the file names none
   Config config;                         ///< `data` says how images are prepared
@@ -25,5 +26,9 @@ struct Model {
 /// Loads by content, not by name. A checkpoint's moving average is taken where it has one, unless
 /// `raw_weights`. Throws Error if the file is none of these or damaged.
 Model load_model(const std::filesystem::path& path, torch::Device device, bool raw_weights = false);
+
+/// A network to measure, on the CPU: a file as `load_model` takes it, or a variant with random
+/// weights: "s0", folded, or "s0:unfolded".
+Model measured_model(const std::string& what);
 
 }  // namespace mobileone
