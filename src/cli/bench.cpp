@@ -19,28 +19,64 @@
 namespace mobileone::cli {
 namespace {
 
-struct LatencyOptions {
+struct BenchLatencyOptions {
   std::vector<std::string> models;
-  int64_t batch = 1, size = 0, threads = 1;
+  std::vector<int64_t> threads = {1};
+  int64_t batch = 1, size = 0, rounds = LatencyOptions{}.rounds;
+  bool json = false;
 };
 
-void bench_latency(const LatencyOptions& options) {
-  set_threads(options.threads);
+nlohmann::ordered_json to_json(const Latency& latency, const std::string& form) {
+  return {{"model", latency.name},
+          {"form", form},
+          {"first_ms", latency.first},
+          {"min_ms", latency.minimum},
+          {"median_ms", latency.median},
+          {"median_low_ms", latency.interval.low},
+          {"median_high_ms", latency.interval.high},
+          {"p95_ms", latency.p95},
+          {"first_call_mib", latency.memory_mib}};
+}
+
+void print_latencies(const LatencyResults& results, const std::vector<Model>& models) {
+  fmt::print("{:<10} {:>8} {:>8} {:>17} {:>8} {:>8} {:>7}  model\n", "form", "minimum", "median",
+             "95 % of median", "p95", "first", "MiB");
+  for (size_t i = 0; i < models.size(); ++i) {
+    const Latency& latency = results.models[i];
+    fmt::print("{:<10} {:>8.3f} {:>8.3f} {:>8.3f} {:>8.3f} {:>8.3f} {:>8.1f} {:>7.1f}  {}\n",
+               models[i].form, latency.minimum, latency.median, latency.interval.low,
+               latency.interval.high, latency.p95, latency.first, latency.memory_mib, latency.name);
+  }
+}
+
+void bench_latency(const BenchLatencyOptions& options) {
   std::vector<Model> models;
-  std::vector<TimedModel> timed;
-  for (const auto& path : options.models) {
-    models.push_back(measured_model(path));
-    timed.push_back({models.back().origin, models.back().forward});
-  }
+  for (const auto& what : options.models) models.push_back(measured_model(what));
   const int64_t size = options.size > 0 ? options.size : models.front().config.data.eval_crop;
-  fmt::print("batch {}, {}x{} px, {} thread(s), CPU, milliseconds\n", options.batch, size, size,
-             options.threads);
-  fmt::print("{:<12} {:>9} {:>9} {:>9}  file\n", "form", "minimum", "median", "p95");
-  const auto results = measure_latency(timed, options.batch, size);
-  for (size_t i = 0; i < results.size(); ++i) {
-    fmt::print("{:<12} {:>9.3f} {:>9.3f} {:>9.3f}  {}\n", models[i].form, results[i].minimum,
-               results[i].median, results[i].p95, results[i].name);
+  auto json = nlohmann::ordered_json::array();
+  for (const int64_t threads : options.threads) {
+    std::vector<TimedModel> timed;
+    for (const auto& model : models) timed.push_back({model.origin, model.forward});
+    const LatencyResults results = measure_latency(
+        timed,
+        {.batch = options.batch, .size = size, .threads = threads, .rounds = options.rounds});
+    const std::vector<std::string> doubts = results.doubts();
+    if (options.json) {
+      nlohmann::ordered_json measured = {{"threads", threads}, {"batch", options.batch},
+                                         {"size", size},       {"other_cores", results.other_cores},
+                                         {"doubts", doubts},   {"models", nlohmann::json::array()}};
+      for (size_t i = 0; i < models.size(); ++i) {
+        measured["models"].push_back(to_json(results.models[i], models[i].form));
+      }
+      json.push_back(std::move(measured));
+      continue;
+    }
+    fmt::print("batch {}, {}x{} px, {} thread(s), CPU, milliseconds\n", options.batch, size, size,
+               threads);
+    print_latencies(results, models);
+    for (const auto& doubt : doubts) fmt::print("not quiet: {}\n", doubt);
   }
+  if (options.json) fmt::print("{}\n", json.dump());
 }
 
 struct TrainOptions {
@@ -137,17 +173,28 @@ void add_bench_train(CLI::App& bench) {
 void add_bench(CLI::App& app) {
   auto* bench = app.add_subcommand("bench", "Measure speed");
   bench->require_subcommand(1);
-  auto options = std::make_shared<LatencyOptions>();
-  auto* command = bench->add_subcommand("latency", "Time network files in turn");
-  command->add_option("models", options->models, "Checkpoints and TorchScript files")->required();
+  auto options = std::make_shared<BenchLatencyOptions>();
+  auto* command = bench->add_subcommand("latency", "Time networks in turn");
+  command
+      ->add_option("models", options->models,
+                   "Checkpoints, TorchScript files and variants with random weights: s0 (folded),\n"
+                   "s0:unfolded")
+      ->required();
   command->add_option("--batch", options->batch, "Images per call")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   command->add_option("--size", options->size, "Image size, px [the first model's]")
       ->check(CLI::Range(8, 4096));
-  command->add_option("--threads", options->threads, "Threads of computation")
+  command
+      ->add_option("--threads", options->threads, "Threads of computation, one run for each: 1,2")
+      ->delimiter(',')
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
+  command
+      ->add_option("--rounds", options->rounds, "Times that all have their turn, five calls each")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "Print one JSON array and nothing else");
   command->callback([options] { bench_latency(*options); });
   add_bench_train(*bench);
   add_bench_data(*bench);
