@@ -56,6 +56,7 @@ const std::unordered_map<std::string_view, Macs> kProducts{
     {"aten::conv2d", convolution},
     {"aten::conv3d", convolution},
     {"aten::mkldnn_convolution", convolution},
+    {"mkldnn::_convolution_pointwise", convolution},
     {"aten::conv_transpose1d", transposed_convolution},
     {"aten::conv_transpose2d", transposed_convolution},
     {"aten::conv_transpose3d", transposed_convolution},

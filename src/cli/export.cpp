@@ -17,7 +17,7 @@ struct ExportOptions {
   std::string input, output;
   std::optional<ExportFormat> format;  // empty: as the output's name says
   ExportType type = ExportType::kFloat32;
-  bool raw_weights = false, frozen = false, with_preprocessing = false;
+  bool raw_weights = false, frozen = false, portable = false, with_preprocessing = false;
 };
 
 /// The format that a file's name says; none where it says nothing.
@@ -41,6 +41,9 @@ ExportFormat format_of(const ExportOptions& options) {
   if (options.frozen && format == ExportFormat::kOnnx) {
     throw Error("--freeze: is for TorchScript; the weights of ONNX are constants without it");
   }
+  if (options.portable && format == ExportFormat::kOnnx) {
+    throw Error("--portable: is for TorchScript; ONNX is portable without it");
+  }
   return format;
 }
 
@@ -57,8 +60,9 @@ void export_network(const ExportOptions& options) {
     fmt::print("{}: written\n", options.output);
     return;
   }
-  const Difference difference = export_torchscript(folded, checkpoint, options.input,
-                                                   options.output, options.frozen, preprocessing);
+  const Difference difference = export_torchscript(
+      folded, checkpoint, options.input, options.output,
+      {.preprocessing = preprocessing, .frozen = options.frozen, .portable = options.portable});
   fmt::print("{}: written, loaded back and compared; largest {} difference {:.3g}\n",
              options.output, options.with_preprocessing ? "probability" : "logit",
              difference.absolute);
@@ -78,6 +82,8 @@ void add_export(CLI::App& app) {
                     "Take uint8 images [N,H,W,3], cropped already, and give probabilities");
   command->add_flag("--freeze", options->frozen,
                     "Turn TorchScript's weights into constants of its code");
+  command->add_flag("--portable", options->portable,
+                    "TorchScript for LibTorch without oneDNN, too: slower on CPUs that have it");
   command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
   command->callback([options] { export_network(*options); });
 }

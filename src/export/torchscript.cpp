@@ -1,6 +1,8 @@
 #include "mobileone/export/torchscript.h"
 
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/frontend/resolver.h>
+#include <torch/csrc/jit/frontend/sugared_value.h>
 #include <torch/csrc/jit/serialization/export.h>
 #include <torch/csrc/jit/serialization/import.h>
 #include <torch/utils.h>
@@ -47,22 +49,50 @@ class ModuleMaker {
   std::shared_ptr<jit::CompilationUnit> unit_ = std::make_shared<jit::CompilationUnit>();
 };
 
-jit::Module make_unit(const ModuleMaker& maker, const UnitImpl& unit) {
+/// Lets code call oneDNN's operators as "mkldnn", their namespace.
+class OneDnnResolver : public jit::NativeResolver {
+ public:
+  std::shared_ptr<jit::SugaredValue> resolveValue(const std::string& name, jit::GraphFunction& code,
+                                                  const jit::SourceRange& place) override {
+    if (name == "mkldnn") return std::make_shared<jit::BuiltinModule>(name);
+    return jit::NativeResolver::resolveValue(name, code, place);
+  }
+};
+
+/// The convolution of a unit and, without squeeze-and-excitation between them, its ReLU.
+std::string convolution_code(const UnitOptions& o, bool portable) {
+  const std::string weights = "self.reparam_conv.weight, self.reparam_conv.bias";
+  const std::string stride = fmt::format("[{0}, {0}]", o.stride),
+                    padding = fmt::format("[{0}, {0}]", o.padding()),
+                    dilation = fmt::format("[{0}, {0}]", o.dilation);
+  std::string plain = fmt::format("torch.conv2d(x, {}, {}, {}, {}, {})", weights, stride, padding,
+                                  dilation, o.groups);
+  if (!o.se) plain = fmt::format("torch.relu({})", plain);
+  if (portable) return fmt::format("    x = {}\n", plain);
+  const std::string fused =
+      fmt::format("mkldnn._convolution_pointwise(x, {}, {}, {}, {}, {}, \"{}\", [], None)", weights,
+                  padding, stride, dilation, o.groups, o.se ? "none" : "relu");
+  return fmt::format(
+      "    if x.is_cpu and x.dtype == {} and not (x.requires_grad or "
+      "self.reparam_conv.weight.requires_grad):\n"
+      "        x = {}\n"
+      "    else:\n"
+      "        x = {}\n",
+      static_cast<int>(torch::kFloat32), fused, plain);
+}
+
+jit::Module make_unit(const ModuleMaker& maker, const UnitImpl& unit, bool portable) {
   const UnitOptions& o = unit.options;
   jit::Module module = maker.make_parameters("Unit", unit);
-  std::string code = fmt::format(
-      "def forward(self, x: Tensor) -> Tensor:\n"
-      "    x = torch.conv2d(x, self.reparam_conv.weight, self.reparam_conv.bias, "
-      "[{0}, {0}], [{1}, {1}], [{2}, {2}], {3})\n",
-      o.stride, o.padding(), o.dilation, o.groups);
+  std::string code = "def forward(self, x: Tensor) -> Tensor:\n" + convolution_code(o, portable);
   if (o.se) {
     code +=
         "    s = torch.mean(x, [2, 3], True)\n"
         "    s = torch.relu(torch.conv2d(s, self.se.reduce.weight, self.se.reduce.bias))\n"
         "    s = torch.conv2d(s, self.se.expand.weight, self.se.expand.bias)\n"
-        "    x = x * torch.sigmoid(s)\n";
+        "    x = torch.relu(x * torch.sigmoid(s))\n";
   }
-  module.define(code + "    return torch.relu(x)\n");
+  module.define(code + "    return x\n", std::make_shared<OneDnnResolver>());
   return module;
 }
 
@@ -91,7 +121,8 @@ std::string prepare_images(jit::Module& module, const LevelNorm& norm, torch::Sc
 
 }  // namespace
 
-jit::Module to_torchscript(const MobileOne& folded, const std::optional<LevelNorm>& inside) {
+jit::Module to_torchscript(const MobileOne& folded, bool portable,
+                           const std::optional<LevelNorm>& inside) {
   const ModuleMaker maker;
   jit::Module top = maker.make("MobileOne");
   std::string code = "def forward(self, x: Tensor) -> Tensor:\n";
@@ -99,13 +130,16 @@ jit::Module to_torchscript(const MobileOne& folded, const std::optional<LevelNor
     code += prepare_images(top, *inside, folded->parameters().front().scalar_type());
   }
   auto unit = folded->units().begin();
-  top.register_module((*unit)->options.name, make_unit(maker, **unit));
+  top.register_module((*unit)->options.name, make_unit(maker, **unit, portable));
+  // Channels last: what oneDNN's kernels of both kinds of convolution take as it is.
+  code += fmt::format("    x = torch.contiguous(x, memory_format={})\n",
+                      static_cast<int>(torch::MemoryFormat::ChannelsLast));
   code += fmt::format("    x = self.{}.forward(x)\n", (*unit++)->options.name);
   for (size_t s = 0; s < folded->options.stages.size(); ++s) {
     jit::Module stage = maker.make("Stage");
     std::string stage_code = "def forward(self, x: Tensor) -> Tensor:\n";
     for (int64_t i = 0; i < 2 * folded->options.stages[s].blocks; ++i) {
-      stage.register_module(std::to_string(i), make_unit(maker, **unit++));
+      stage.register_module(std::to_string(i), make_unit(maker, **unit++, portable));
       stage_code += fmt::format("    x = getattr(self, \"{}\").forward(x)\n", i);
     }
     stage.define(stage_code + "    return x\n");
@@ -167,21 +201,22 @@ Difference compare(MobileOne folded, jit::Module& written, const std::optional<L
 
 Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpoint,
                               const std::string& source, const std::filesystem::path& path,
-                              bool frozen, Preprocessing preprocessing) {
+                              const TorchScriptOptions& options) {
   torch::NoGradGuard no_grad;
   const DataConfig& data = checkpoint.config.data;
   std::optional<LevelNorm> inside;
-  if (preprocessing == Preprocessing::kInside) inside = level_norm(folded, data);
-  jit::Module module = to_torchscript(folded, inside);
-  const auto attributes = add_attributes(module, checkpoint, preprocessing);
-  if (frozen) module = jit::freeze(module, attributes);
+  if (options.preprocessing == Preprocessing::kInside) inside = level_norm(folded, data);
+  jit::Module module = to_torchscript(folded, options.portable, inside);
+  const auto attributes = add_attributes(module, checkpoint, options.preprocessing);
+  if (options.frozen) module = jit::freeze(module, attributes);
   const bool half = folded->parameters().front().scalar_type() == torch::kHalf;
   const double allowed = half ? 1e-2 : 1e-5;
   Difference difference;
   write_whole(path, [&](const std::filesystem::path& temporary) {
-    save_archive(module, temporary,
-                 {{kConfigFile, to_yaml(checkpoint.config)},
-                  {kDescriptionFile, description(folded, checkpoint, source, preprocessing)}});
+    save_archive(
+        module, temporary,
+        {{kConfigFile, to_yaml(checkpoint.config)},
+         {kDescriptionFile, description(folded, checkpoint, source, options.preprocessing)}});
     TorchScriptModel reloaded = load_torchscript(temporary);
     difference = compare(folded, reloaded.module, inside, data.eval_crop);
     if (!(difference.relative <= allowed)) {

@@ -39,7 +39,7 @@ class TorchScript : public testing::TestWithParam<std::tuple<int, bool>> {
 };
 
 TEST_P(TorchScript, GivesTheNetworksLogitsAtAnyBatchAndSize) {
-  export_torchscript(folded, checkpoint, "test.pth", path, std::get<1>(GetParam()));
+  export_torchscript(folded, checkpoint, "test.pth", path, {.frozen = std::get<1>(GetParam())});
   auto loaded = load_torchscript(path);
   EXPECT_EQ(loaded.class_names, checkpoint.class_names);
   EXPECT_EQ(loaded.config.data.eval_crop, 64);
@@ -53,9 +53,61 @@ TEST_P(TorchScript, GivesTheNetworksLogitsAtAnyBatchAndSize) {
   }
 }
 
+TEST_P(TorchScript, PortablyGivesTheSame) {
+  export_torchscript(folded, checkpoint, "test.pth", path,
+                     {.frozen = std::get<1>(GetParam()), .portable = true});
+  auto loaded = load_torchscript(path);
+  torch::NoGradGuard no_grad;
+  const auto x = seeded_input(folded, 3, 97);
+  EXPECT_LT(largest_difference(folded->forward(x), loaded.module.forward({x}).toTensor()).relative,
+            1e-5);
+}
+
+/// oneDNN's operators of several steps at once have no gradients.
+TEST_P(TorchScript, HasTheNetworksGradients) {
+  export_torchscript(folded, checkpoint, "test.pth", path, {.frozen = std::get<1>(GetParam())});
+  auto loaded = load_torchscript(path);
+  const auto x = seeded_input(folded, 2, 64);
+  const auto gradient = [&](const auto& forward) {
+    const auto input = x.detach().clone().requires_grad_();
+    forward(input).square().sum().backward();
+    return input.grad();
+  };
+  EXPECT_LT(largest_difference(gradient([&](const auto& input) { return folded->forward(input); }),
+                               gradient([&](const auto& input) {
+                                 return loaded.module.forward({input}).toTensor();
+                               }))
+                .relative,
+            1e-4);
+}
+
+TEST(TorchScriptCode, NeedsOneDnnUnlessPortable) {
+  auto options = network_options(Variant::kS0);
+  options.folded = true;
+  const MobileOne network(options);
+  for (const bool portable : {false, true}) {
+    const auto unit = to_torchscript(network, portable).attr("stage0").toModule();
+    EXPECT_EQ(unit.get_method("forward").graph()->toString().find("mkldnn") == std::string::npos,
+              portable);
+  }
+}
+
+/// A weight that asks for its gradient gets it, as in fine-tuning a loaded file.
+TEST(TorchScriptCode, TrainsWhereWeightsAskForGradients) {
+  auto options = network_options(Variant::kS0);
+  options.folded = true;
+  const MobileOne network(options);
+  auto module = to_torchscript(network, /*portable=*/false);
+  for (auto parameter : module.parameters()) parameter.requires_grad_();
+  module.forward({torch::ones({1, 3, 32, 32})}).toTensor().square().sum().backward();
+  for (const auto& parameter : module.named_parameters()) {
+    EXPECT_TRUE(parameter.value.grad().defined()) << parameter.name;
+  }
+}
+
 TEST_P(TorchScript, HasApplesFoldedKeysUnlessFrozen) {
   const bool frozen = std::get<1>(GetParam());
-  export_torchscript(folded, checkpoint, "test.pth", path, frozen);
+  export_torchscript(folded, checkpoint, "test.pth", path, {.frozen = frozen});
   std::vector<std::string> names;
   for (const auto& parameter : load_torchscript(path).module.named_parameters())
     names.push_back(parameter.name);
@@ -65,7 +117,7 @@ TEST_P(TorchScript, HasApplesFoldedKeysUnlessFrozen) {
 TEST_P(TorchScript, PythonGivesTheSameLogits) {
   if (!python_has("torch"))
     GTEST_SKIP() << "needs Python with torch in .deps/venv (scripts/setup.sh)";
-  export_torchscript(folded, checkpoint, "test.pth", path, std::get<1>(GetParam()));
+  export_torchscript(folded, checkpoint, "test.pth", path, {.frozen = std::get<1>(GetParam())});
   torch::NoGradGuard no_grad;
   const auto x = seeded_input(folded, 2, 64);
   const fs::path raw = path.string() + ".raw";

@@ -24,21 +24,31 @@ struct TorchScriptModel {
   ExportInterface interface;
 };
 
+/// How a network is written as TorchScript.
+struct TorchScriptOptions {
+  Preprocessing preprocessing = Preprocessing::kOutside;
+  bool frozen = false;  ///< weights become constants of the code
+  /// Only operators that every build of LibTorch has. Without, convolution, bias and ReLU are one
+  /// operator of oneDNN on a CPU in float32, where no gradient is asked for; builds without oneDNN
+  /// cannot load that.
+  bool portable = false;
+};
+
 /// A folded network as branchless TorchScript: submodules under Apple's folded keys, forward code
-/// of one readable line per unit; any batch and image size. With `inside` it normalises uint8
+/// of a few readable lines per unit; any batch and image size. With `inside` it normalises uint8
 /// [N,H,W,3] by that and gives probabilities. The weights are copied.
-torch::jit::Module to_torchscript(const MobileOne& folded,
+torch::jit::Module to_torchscript(const MobileOne& folded, bool portable,
                                   const std::optional<LevelNorm>& inside = std::nullopt);
 
 /// Writes `folded`, of float32 or float16, which comes from `checkpoint` (the file `source`), with
 /// its description; what a consumer needs are attributes of the module, too: class_names, resize,
-/// crop, interpolation and, unless preprocessing is inside, mean and std. With `frozen` the weights
-/// become constants of the code. The file is written whole, loaded back and compared on fixed input
-/// before it takes its name. Returns that difference of logits (of probabilities, with
-/// preprocessing inside); throws Error if it is above 1e-5 relative, or 1e-2 in float16.
+/// crop, interpolation and, unless preprocessing is inside, mean and std. The file is written
+/// whole, loaded back and compared on fixed input before it takes its name. Returns that difference
+/// of logits (of probabilities, with preprocessing inside); throws Error if it is above 1e-5
+/// relative, or 1e-2 in float16.
 Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpoint,
                               const std::string& source, const std::filesystem::path& path,
-                              bool frozen, Preprocessing preprocessing = Preprocessing::kOutside);
+                              const TorchScriptOptions& options = {});
 
 /// Throws Error if the file is missing or no TorchScript archive.
 TorchScriptModel load_torchscript(const std::filesystem::path& path);
