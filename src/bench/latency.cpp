@@ -53,13 +53,13 @@ class OthersWatch {
   double all_ = all_seconds(), own_ = own_seconds();
 };
 
-/// "VmHWM", "VmRSS" of this process in MiB; 0 where the system does not tell.
-double memory_mib(const std::string& field) {
+/// The most memory that was resident at a time; 0 where the system does not tell.
+double peak_memory_mib() {
   std::ifstream status("/proc/self/status");
   std::string word;
   while (status >> word) {
     double kib = 0;
-    if (word == field + ":" && status >> kib) return kib / 1024;
+    if (word == "VmHWM:" && status >> kib) return kib / 1024;
   }
   return 0;
 }
@@ -73,10 +73,10 @@ double time_call(const TimedModel& model, const torch::Tensor& input) {
 }
 
 void first_call(const TimedModel& model, const torch::Tensor& input, Latency& latency) {
-  std::ofstream("/proc/self/clear_refs") << "5";  // VmHWM begins anew
-  const double before = memory_mib("VmRSS");
+  std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew
+  const double before = peak_memory_mib();
   latency.first = time_call(model, input);
-  latency.memory_mib = std::max(0.0, memory_mib("VmHWM") - before);
+  latency.memory_mib = peak_memory_mib() - before;
 }
 
 void summarise(const std::vector<std::vector<double>>& rounds, Latency& latency) {
