@@ -1,7 +1,6 @@
 #include "mobileone/bench/latency.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 #include <unistd.h>
@@ -12,20 +11,10 @@
 #include <fstream>
 
 #include "mobileone/optim/runtime.h"
+#include "mobileone/util/process.h"
 
 namespace mobileone {
 namespace {
-
-double seconds_of(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-}
-
-/// Processor time of this process, all threads.
-double own_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
-}
 
 /// Processor time of all processes and of the host of a virtual machine since the system began; 0
 /// where it does not tell.
@@ -44,25 +33,14 @@ class OthersWatch {
   double cores() const {
     if (all_ == 0) return 0;
     const std::chrono::duration<double> passed = Clock::now() - start_;
-    return std::max(0.0, (all_seconds() - all_ - (own_seconds() - own_)) / passed.count());
+    return std::max(0.0, (all_seconds() - all_ - (processor_seconds() - own_)) / passed.count());
   }
 
  private:
   using Clock = std::chrono::steady_clock;
   Clock::time_point start_ = Clock::now();
-  double all_ = all_seconds(), own_ = own_seconds();
+  double all_ = all_seconds(), own_ = processor_seconds();
 };
-
-/// The most memory that was resident at a time; 0 where the system does not tell.
-double peak_memory_mib() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word) {
-    double kib = 0;
-    if (word == "VmHWM:" && status >> kib) return kib / 1024;
-  }
-  return 0;
-}
 
 /// Milliseconds.
 double time_call(const TimedModel& model, const torch::Tensor& input) {
@@ -74,9 +52,9 @@ double time_call(const TimedModel& model, const torch::Tensor& input) {
 
 void first_call(const TimedModel& model, const torch::Tensor& input, Latency& latency) {
   std::ofstream("/proc/self/clear_refs") << "5";  // the peak begins anew
-  const double before = peak_memory_mib();
+  const double before = peak_rss_mib();
   latency.first = time_call(model, input);
-  latency.memory_mib = peak_memory_mib() - before;
+  latency.memory_mib = peak_rss_mib() - before;
 }
 
 void summarise(const std::vector<std::vector<double>>& rounds, Latency& latency) {

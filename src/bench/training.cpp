@@ -1,6 +1,5 @@
 #include "mobileone/bench/training.h"
 
-#include <sys/resource.h>
 #include <torch/types.h>
 #include <torch/utils.h>
 
@@ -12,18 +11,9 @@
 #include "mobileone/optim/loss.h"
 #include "mobileone/optim/optimizer.h"
 #include "mobileone/optim/runtime.h"
+#include "mobileone/util/process.h"
 
 namespace mobileone {
-namespace {
-
-double peak_rss_mib() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
-
-}  // namespace
-
 TrainingCost measure_training(const Config& config, int64_t size, int64_t steps) {
   using Clock = std::chrono::steady_clock;
   const auto device = choose_device(config.runtime.device);

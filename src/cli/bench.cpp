@@ -51,12 +51,14 @@ void print_latencies(const LatencyResults& results, const std::vector<Model>& mo
 
 void bench_latency(const BenchLatencyOptions& options) {
   std::vector<Model> models;
-  for (const auto& what : options.models) models.push_back(measured_model(what));
+  std::vector<TimedModel> timed;
+  for (const auto& what : options.models) {
+    models.push_back(measured_model(what));
+    timed.push_back({models.back().origin, models.back().forward});
+  }
   const int64_t size = options.size > 0 ? options.size : models.front().config.data.eval_crop;
   auto json = nlohmann::ordered_json::array();
   for (const int64_t threads : options.threads) {
-    std::vector<TimedModel> timed;
-    for (const auto& model : models) timed.push_back({model.origin, model.forward});
     const LatencyResults results = measure_latency(
         timed,
         {.batch = options.batch, .size = size, .threads = threads, .rounds = options.rounds});

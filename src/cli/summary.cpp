@@ -21,12 +21,10 @@ namespace {
 
 /// A variant's name, a configuration, a checkpoint or a TorchScript file of ours.
 Config described_config(const std::string& what) {
-  for (const auto& entry : enum_names(Variant{})) {
-    if (entry.name == what) {
-      Config config;
-      config.model.variant = entry.value;
-      return config;
-    }
+  if (const auto variant = from_string<Variant>(what)) {
+    Config config;
+    config.model.variant = *variant;
+    return config;
   }
   const std::filesystem::path path = what;
   if (path.extension() == ".yaml" || path.extension() == ".yml") return load_config(path);

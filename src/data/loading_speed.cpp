@@ -2,17 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <memory>
+
+#include "mobileone/util/process.h"
 
 namespace mobileone {
 namespace {
-
-double processor_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
 
 /// The images of a list again and again.
 class RepeatedStorage : public ImageStorage {

@@ -62,23 +62,21 @@ Model checkpoint_model(const std::filesystem::path& path, torch::Device device, 
 /// "s0", "s0:unfolded"; nothing of any other text.
 std::optional<Model> variant_model(const std::string& what) {
   constexpr std::string_view kUnfolded = ":unfolded";
-  std::string_view variant = what;
-  const bool unfolded = variant.ends_with(kUnfolded);
-  if (unfolded) variant.remove_suffix(kUnfolded.size());
-  for (const auto& entry : enum_names(Variant{})) {
-    if (entry.name != variant) continue;
-    Model model;
-    model.origin = what;
-    model.form = unfolded ? "unfolded" : "folded";
-    model.config.model.variant = entry.value;
-    NetworkOptions options = network_options(model.config.model);
-    options.folded = !unfolded;
-    MobileOne network(options);
-    network->eval();
-    run(network, model);
-    return model;
-  }
-  return std::nullopt;
+  std::string_view name = what;
+  const bool unfolded = name.ends_with(kUnfolded);
+  if (unfolded) name.remove_suffix(kUnfolded.size());
+  const auto variant = from_string<Variant>(name);
+  if (!variant) return std::nullopt;
+  Model model;
+  model.origin = what;
+  model.form = unfolded ? "unfolded" : "folded";
+  model.config.model.variant = *variant;
+  NetworkOptions options = network_options(model.config.model);
+  options.folded = !unfolded;
+  MobileOne network(options);
+  network->eval();
+  run(network, model);
+  return model;
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 #include <torch/types.h>
 
 #include <chrono>
-#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -12,18 +11,16 @@
 namespace mobileone {
 namespace {
 
-TimedModel sleeper(const std::string& name, const std::function<int()>& milliseconds) {
-  return {name, [milliseconds](const torch::Tensor& x) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds()));
+TimedModel sleeper(int milliseconds) {
+  return {std::to_string(milliseconds), [milliseconds](const torch::Tensor& x) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
             return x;
           }};
 }
 
 TEST(MeasureLatency, TimesEachModelAndKeepsTheOrder) {
   const auto results =
-      measure_latency({sleeper("8", [] { return 8; }), sleeper("1", [] { return 1; })},
-                      {.size = 8, .rounds = 4, .runs = 3})
-          .models;
+      measure_latency({sleeper(8), sleeper(1)}, {.size = 8, .rounds = 4, .runs = 3}).models;
   ASSERT_EQ(results.size(), 2u);
   EXPECT_EQ(results[0].name, "8");
   for (const auto& result : results) {
