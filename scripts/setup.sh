@@ -28,6 +28,9 @@ if ! command -v apt-get >/dev/null; then
   exit 2
 fi
 
+# Optional, and not in Debian 12: runs ONNX files in `bench latency`.
+if apt-cache show libonnxruntime-dev >/dev/null 2>&1; then PACKAGES+=(libonnxruntime-dev); fi
+
 missing=()
 for package in "${PACKAGES[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' ||

@@ -21,6 +21,13 @@ if(MOBILEONE_BUILD_PROGRAM OR MOBILEONE_BUILD_FUZZERS)
   mobileone_require(OpenCV "libopencv-core-dev, -imgcodecs-dev, -imgproc-dev"
                     COMPONENTS core imgcodecs imgproc)
 endif()
+# Optional: `bench latency` of ONNX files.
+if(MOBILEONE_BUILD_PROGRAM)
+  find_package(OnnxRuntime QUIET)
+  if(NOT OnnxRuntime_FOUND)
+    message(STATUS "ONNX Runtime's C++ library was not found: `bench latency` will not run ONNX")
+  endif()
+endif()
 # Protobuf messages, without protobuf: headers only, and no CMake files.
 find_path(PROTOZERO_INCLUDE_DIR protozero/pbf_writer.hpp)
 if(MOBILEONE_BUILD_PROGRAM AND NOT PROTOZERO_INCLUDE_DIR)

@@ -106,6 +106,7 @@ LatencyResults measure_latency(const std::vector<TimedModel>& models,
                                const LatencyOptions& options) {
   torch::NoGradGuard no_grad;
   set_threads(options.threads);
+  keep_freed_memory();
   const auto input = torch::randn({options.batch, 3, options.size, options.size});
   LatencyResults results;
   for (const auto& model : models) {

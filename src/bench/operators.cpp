@@ -284,8 +284,9 @@ class Counter {
   static bool is_view(const Call& call, const Tensors& inputs, const Tensors& outputs) {
     if (call.schema->is_mutable()) return false;
     return std::all_of(outputs.begin(), outputs.end(), [&](const at::Tensor& output) {
-      return std::any_of(inputs.begin(), inputs.end(),
-                         [&](const at::Tensor& input) { return output.is_alias_of(input); });
+      return std::any_of(inputs.begin(), inputs.end(), [&](const at::Tensor& input) {
+        return memory_of(output) == memory_of(input);
+      });
     });
   }
 

@@ -23,6 +23,7 @@ struct BenchLatencyOptions {
   std::vector<std::string> models;
   std::vector<int64_t> threads = {1};
   int64_t batch = 1, size = 0, rounds = LatencyOptions{}.rounds;
+  InferenceRuntime runtime = InferenceRuntime::kLibTorch;
   bool json = false;
 };
 
@@ -49,34 +50,41 @@ void print_latencies(const LatencyResults& results, const std::vector<Model>& mo
   }
 }
 
-void bench_latency(const BenchLatencyOptions& options) {
-  std::vector<Model> models;
-  std::vector<TimedModel> timed;
-  for (const auto& what : options.models) {
-    models.push_back(measured_model(what));
-    timed.push_back({models.back().origin, models.back().forward});
+nlohmann::ordered_json to_json(const LatencyResults& results, const std::vector<Model>& models,
+                               const LatencyOptions& options) {
+  nlohmann::ordered_json json = {{"threads", options.threads}, {"batch", options.batch},
+                                 {"size", options.size},       {"other_cores", results.other_cores},
+                                 {"doubts", results.doubts()}, {"models", nlohmann::json::array()}};
+  for (size_t i = 0; i < models.size(); ++i) {
+    json["models"].push_back(to_json(results.models[i], models[i].form));
   }
-  const int64_t size = options.size > 0 ? options.size : models.front().config.data.eval_crop;
+  return json;
+}
+
+void bench_latency(const BenchLatencyOptions& options) {
   auto json = nlohmann::ordered_json::array();
   for (const int64_t threads : options.threads) {
-    const LatencyResults results = measure_latency(
-        timed,
-        {.batch = options.batch, .size = size, .threads = threads, .rounds = options.rounds});
-    const std::vector<std::string> doubts = results.doubts();
+    set_threads(threads);  // which sessions of ONNX Runtime keep
+    std::vector<Model> models;
+    std::vector<TimedModel> timed;
+    for (const auto& what : options.models) {
+      models.push_back(measured_model(what, options.runtime));
+      timed.push_back({models.back().origin, models.back().forward});
+    }
+    const LatencyOptions how = {
+        .batch = options.batch,
+        .size = options.size > 0 ? options.size : models.front().config.data.eval_crop,
+        .threads = threads,
+        .rounds = options.rounds};
+    const LatencyResults results = measure_latency(timed, how);
     if (options.json) {
-      nlohmann::ordered_json measured = {{"threads", threads}, {"batch", options.batch},
-                                         {"size", size},       {"other_cores", results.other_cores},
-                                         {"doubts", doubts},   {"models", nlohmann::json::array()}};
-      for (size_t i = 0; i < models.size(); ++i) {
-        measured["models"].push_back(to_json(results.models[i], models[i].form));
-      }
-      json.push_back(std::move(measured));
+      json.push_back(to_json(results, models, how));
       continue;
     }
-    fmt::print("batch {}, {}x{} px, {} thread(s), CPU, milliseconds\n", options.batch, size, size,
-               threads);
+    fmt::print("batch {}, {}x{} px, {} thread(s), CPU, milliseconds\n", how.batch, how.size,
+               how.size, threads);
     print_latencies(results, models);
-    for (const auto& doubt : doubts) fmt::print("not quiet: {}\n", doubt);
+    for (const auto& doubt : results.doubts()) fmt::print("not quiet: {}\n", doubt);
   }
   if (options.json) fmt::print("{}\n", json.dump());
 }
@@ -179,9 +187,11 @@ void add_bench(CLI::App& app) {
   auto* command = bench->add_subcommand("latency", "Time networks in turn");
   command
       ->add_option("models", options->models,
-                   "Checkpoints, TorchScript files and variants with random weights: s0 (folded),\n"
-                   "s0:unfolded")
+                   "Checkpoints, TorchScript and ONNX files, and variants with random weights:\n"
+                   "s0 (folded), s0:unfolded")
       ->required();
+  add_enum_option(*command, "--runtime", options->runtime,
+                  "What runs checkpoints, folded for onnxruntime, and variants");
   command->add_option("--batch", options->batch, "Images per call")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();

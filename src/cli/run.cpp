@@ -58,8 +58,10 @@ int run(int argc, char** argv) {
   add_predict(app);
   add_summary(app);
   add_plot(app);
+  add_compare(app);
   add_data(app);
   add_bench(app);
+  add_study(app);
   add_config(app);
   add_find_lr(app);
   add_completion(app);

@@ -7,6 +7,7 @@
 
 #include "expected.h"
 #include "mobileone/config/nearest.h"
+#include "mobileone/config/study.h"
 #include "yaml_text.h"
 
 namespace mobileone {
@@ -241,13 +242,19 @@ std::optional<YAML::Node> parse_document(const std::string& text, const Place& p
   return std::nullopt;
 }
 
-void read_document(const YAML::Node& root, const Place& place, Findings& findings,
-                   Document& document) {
-  DocumentReader(place, findings).read(root, {"", line_of(root)}, {}, document);
+template <typename Fields>
+void read_document(const YAML::Node& root, const Place& place, Findings& findings, Fields& fields) {
+  DocumentReader(place, findings).read(root, {"", line_of(root)}, {}, fields);
 }
 
-void read_document(const YAML::Node& root, const Place& place, Findings& findings, Config& config) {
-  DocumentReader(place, findings).read(root, {"", line_of(root)}, {}, config);
-}
+#define MOBILEONE_READS(Contents)                                                     \
+  template void read_document(const YAML::Node&, const Place&, Findings&, Contents&); \
+  template void read_document(const YAML::Node&, const Place&, Findings&, Document<Contents>&)
+
+MOBILEONE_READS(Config);
+MOBILEONE_READS(ScatterStudy);
+MOBILEONE_READS(ActivationsStudy);
+MOBILEONE_READS(BlocksStudy);
+MOBILEONE_READS(BranchesStudy);
 
 }  // namespace mobileone

@@ -13,10 +13,12 @@
 /// Reading one YAML document into the structs of config.h, fault by fault.
 namespace mobileone {
 
-/// A file's top level: its sections, and what it inherits from.
+/// A file's top level: the sections of a `Config`, or of what else is read from YAML, and what it
+/// inherits from.
+template <typename Contents>
 struct Document {
   std::string base;
-  Config config;
+  Contents config;
 
   template <typename Visitor>
   void visit(Visitor&& v) {
@@ -49,10 +51,9 @@ using Place = std::function<std::string(int line)>;
 std::optional<YAML::Node> parse_document(const std::string& text, const Place& place,
                                          Findings& findings);
 
-/// Sets what `root` says in `document` or `config` and leaves the rest; a faulty value is reported
-/// to `findings` and leaves its field as it was.
-void read_document(const YAML::Node& root, const Place& place, Findings& findings,
-                   Document& document);
-void read_document(const YAML::Node& root, const Place& place, Findings& findings, Config& config);
+/// Sets what `root` says in `fields`, a Config or a study's, or a Document of one, and leaves the
+/// rest; a faulty value is reported to `findings` and leaves its field as it was.
+template <typename Fields>
+void read_document(const YAML::Node& root, const Place& place, Findings& findings, Fields& fields);
 
 }  // namespace mobileone

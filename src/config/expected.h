@@ -74,7 +74,9 @@ std::string expected_list(const FieldInfo& info) {
   } else {
     std::string length = kListLength<List> > 0 ? fmt::format("{} ", kListLength<List>) : "";
     if (!info.allowed.empty()) length = alternatives(info.allowed) + " ";
-    const std::string_view items = std::is_integral_v<Item> ? "integers" : "numbers";
+    const std::string_view items = std::is_same_v<Item, std::string> ? "texts"
+                                   : std::is_integral_v<Item>        ? "integers"
+                                                                     : "numbers";
     return fmt::format("a list of {}{}{}{}", length, items, range_text(info),
                        takes_single_number<List>(info) ? ", or one such number" : "");
   }

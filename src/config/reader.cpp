@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "document.h"
+#include "mobileone/config/study.h"
 #include "mobileone/config/validate.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr uintmax_t kLargestFile = 1 << 20;  // bytes
 
 /// Applies documents one after the other, collects their faults, and answers for the whole.
+template <typename Contents>
 class Loader {
  public:
   void apply_file(const fs::path& file) {
@@ -30,7 +32,7 @@ class Loader {
     chain_.push_back(file);
     if (const auto root = parse(text, place)) {
       apply_base_of(*root, place);
-      Document document{{}, config_};
+      Document<Contents> document{{}, config_};
       read_document(*root, place, findings_, document);
       config_ = document.config;
     }
@@ -57,16 +59,22 @@ class Loader {
   }
 
   /// Contradictions count only if no document stayed unread that could resolve them.
-  TracedConfig finish() {
-    if (all_parsed_) {
-      for (const Contradiction& found : find_contradictions(config_)) report(found);
+  Contents finish() {
+    if constexpr (std::is_same_v<Contents, Config>) {
+      if (all_parsed_) {
+        for (const Contradiction& found : find_contradictions(config_)) report(found);
+      }
     }
     if (!findings_.errors.empty()) throw Error("{}", fmt::join(findings_.errors, "\n"));
-    TracedConfig result{config_, {}};
+    return config_;
+  }
+
+  Origins origins() const {
+    Origins origins;
     for (const auto& [key, setting] : findings_.settings) {
-      result.origins.emplace(key, on_one_line(setting.place));
+      origins.emplace(key, on_one_line(setting.place));
     }
-    return result;
+    return origins;
   }
 
  private:
@@ -131,29 +139,46 @@ class Loader {
     findings_.report(place, found.message + others);
   }
 
-  Config config_;
+  Contents config_;
   Findings findings_;
   std::vector<fs::path> chain_;  ///< files being read, each the base of the one before
   bool all_parsed_ = true;
 };
 
+template <typename Contents>
+Loader<Contents> load(const fs::path& file, const std::vector<std::string>& overrides) {
+  Loader<Contents> loader;
+  loader.apply_file(file);
+  for (const std::string& override_text : overrides) loader.apply_override(override_text);
+  return loader;
+}
+
 }  // namespace
 
 Config load_config(const fs::path& file, const std::vector<std::string>& overrides) {
-  return load_traced_config(file, overrides).config;
+  return load<Config>(file, overrides).finish();
 }
 
 TracedConfig load_traced_config(const fs::path& file, const std::vector<std::string>& overrides) {
-  Loader loader;
-  loader.apply_file(file);
-  for (const std::string& override_text : overrides) loader.apply_override(override_text);
-  return loader.finish();
+  auto loader = load<Config>(file, overrides);
+  Config config = loader.finish();
+  return {std::move(config), loader.origins()};
 }
 
 Config parse_config(const std::string& yaml, const std::string& origin) {
-  Loader loader;
+  Loader<Config> loader;
   loader.apply_text(yaml, origin);
-  return loader.finish().config;
+  return loader.finish();
 }
+
+template <typename Study>
+Study load_study(const fs::path& file, const std::vector<std::string>& overrides) {
+  return load<Study>(file, overrides).finish();
+}
+
+template ScatterStudy load_study(const fs::path&, const std::vector<std::string>&);
+template ActivationsStudy load_study(const fs::path&, const std::vector<std::string>&);
+template BlocksStudy load_study(const fs::path&, const std::vector<std::string>&);
+template BranchesStudy load_study(const fs::path&, const std::vector<std::string>&);
 
 }  // namespace mobileone

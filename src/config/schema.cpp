@@ -118,7 +118,7 @@ Json schema_of_struct(T defaults) {
 std::string config_schema() {
   Json schema = {{"$schema", "http://json-schema.org/draft-07/schema#"},
                  {"title", "mobileone configuration"}};
-  schema.update(schema_of_struct(Document{}));
+  schema.update(schema_of_struct(Document<Config>{}));
   return schema.dump(2) + "\n";
 }
 

@@ -1,14 +1,21 @@
 #include "mobileone/eval/model.h"
 
+#include <ATen/Parallel.h>
+#include <torch/csrc/jit/serialization/import.h>
+
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/torch_file.h"
+#include "mobileone/eval/onnx_model.h"
+#include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/file.h"
 
 namespace mobileone {
 namespace {
@@ -47,35 +54,81 @@ void run(MobileOne network, Model& model) {
   model.forward = [network](const torch::Tensor& x) mutable { return network->forward(x); };
 }
 
-Model checkpoint_model(const std::filesystem::path& path, torch::Device device, bool raw_weights) {
+enum class Branches { kAsTheyAre, kFolded };
+
+Model checkpoint_model(const std::filesystem::path& path, torch::Device device, bool raw_weights,
+                       Branches branches = Branches::kAsTheyAre) {
   const Checkpoint checkpoint = load_checkpoint(path);
   auto network = make_network(checkpoint, path.string(), !raw_weights);
+  if (branches == Branches::kFolded) network = fold(network);
   network->to(device, torch::kFloat32);
   Model model;
-  model.form = checkpoint.folded() ? "folded" : "unfolded";
+  model.form = network->options.folded ? "folded" : "unfolded";
   model.config = checkpoint.config;
   model.class_names = checkpoint.class_names;
   run(network, model);
   return model;
 }
 
-/// "s0", "s0:unfolded"; nothing of any other text.
-std::optional<Model> variant_model(const std::string& what) {
+struct NamedVariant {
+  Config config;
+  MobileOne network{nullptr};
+};
+
+/// "s0", "s0:unfolded" with random weights; nothing of any other text.
+std::optional<NamedVariant> named_variant(const std::string& what) {
   constexpr std::string_view kUnfolded = ":unfolded";
   std::string_view name = what;
   const bool unfolded = name.ends_with(kUnfolded);
   if (unfolded) name.remove_suffix(kUnfolded.size());
   const auto variant = from_string<Variant>(name);
   if (!variant) return std::nullopt;
-  Model model;
-  model.origin = what;
-  model.form = unfolded ? "unfolded" : "folded";
-  model.config.model.variant = *variant;
-  NetworkOptions options = network_options(model.config.model);
+  NamedVariant named;
+  named.config.model.variant = *variant;
+  NetworkOptions options = network_options(named.config.model);
   options.folded = !unfolded;
-  MobileOne network(options);
-  network->eval();
-  run(network, model);
+  named.network = MobileOne(options);
+  named.network->eval();
+  return named;
+}
+
+Model variant_model(NamedVariant named) {
+  Model model;
+  model.config = named.config;
+  if (!named.network->options.folded) {
+    model.form = "unfolded";
+    run(named.network, model);
+    return model;
+  }
+  model.form = "folded";
+  std::stringstream file;
+  to_torchscript(named.network, TorchScriptForm::kPacked, model.config.data.eval_crop).save(file);
+  auto exported = std::make_shared<torch::jit::Module>(torch::jit::load(file));
+  model.forward = [exported](const torch::Tensor& x) { return exported->forward({x}).toTensor(); };
+  return model;
+}
+
+/// What `export` makes of a variant or a checkpoint, by ONNX Runtime.
+Model exported_onnx(const std::string& what) {
+  Checkpoint checkpoint;
+  MobileOne network(nullptr);
+  if (auto named = named_variant(what)) {
+    checkpoint.config = named->config;
+    network = named->network;
+  } else if (is_torchscript_file(what)) {
+    throw Error(
+        "{}: is TorchScript, which ONNX Runtime does not run; give its checkpoint, or what "
+        "`mobileone export` writes as .onnx",
+        what);
+  } else {
+    checkpoint = load_checkpoint(what);
+    network = make_network(checkpoint, what);
+  }
+  if (!network->options.folded) network = fold(network);
+  Model model;
+  model.config = checkpoint.config;
+  model.forward = onnx_function(to_onnx(network, checkpoint, what, Preprocessing::kOutside), what,
+                                at::get_num_threads());
   return model;
 }
 
@@ -95,12 +148,29 @@ Model load_model(const std::filesystem::path& path, torch::Device device, bool r
   return model;
 }
 
-Model measured_model(const std::string& what) {
-  if (auto model = variant_model(what)) return *std::move(model);
-  if (!std::filesystem::exists(what)) {
+Model load_folded_model(const std::filesystem::path& checkpoint) {
+  Model model = checkpoint_model(checkpoint, torch::kCPU, /*raw_weights=*/false, Branches::kFolded);
+  model.origin = checkpoint.string();
+  return model;
+}
+
+Model measured_model(const std::string& what, InferenceRuntime runtime) {
+  auto named = named_variant(what);
+  if (!named && !std::filesystem::exists(what)) {
     throw Error("{}: is no such file and no variant (s0, s1, s2, s3, s4, or s0:unfolded)", what);
   }
-  return load_model(what, torch::kCPU);
+  Model model;
+  if (std::filesystem::path(what).extension() == ".onnx") {
+    model.forward = onnx_function(read_file(what), what, at::get_num_threads());
+    model.form = "ONNX";
+  } else if (runtime == InferenceRuntime::kOnnxRuntime) {
+    model = exported_onnx(what);
+    model.form = "ONNX";
+  } else {
+    model = named ? variant_model(*std::move(named)) : load_model(what, torch::kCPU);
+  }
+  model.origin = what;
+  return model;
 }
 
 }  // namespace mobileone

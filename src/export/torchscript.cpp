@@ -59,32 +59,73 @@ class OneDnnResolver : public jit::NativeResolver {
   }
 };
 
-/// The convolution of a unit and, without squeeze-and-excitation between them, its ReLU.
-std::string convolution_code(const UnitOptions& o, bool portable) {
-  const std::string weights = "self.reparam_conv.weight, self.reparam_conv.bias";
-  const std::string stride = fmt::format("[{0}, {0}]", o.stride),
-                    padding = fmt::format("[{0}, {0}]", o.padding()),
-                    dilation = fmt::format("[{0}, {0}]", o.dilation);
-  std::string plain = fmt::format("torch.conv2d(x, {}, {}, {}, {}, {})", weights, stride, padding,
-                                  dilation, o.groups);
-  if (!o.se) plain = fmt::format("torch.relu({})", plain);
-  if (portable) return fmt::format("    x = {}\n", plain);
-  const std::string fused =
-      fmt::format("mkldnn._convolution_pointwise(x, {}, {}, {}, {}, {}, \"{}\", [], None)", weights,
-                  padding, stride, dilation, o.groups, o.se ? "none" : "relu");
-  return fmt::format(
-      "    if x.is_cpu and x.dtype == {} and not (x.requires_grad or "
-      "self.reparam_conv.weight.requires_grad):\n"
-      "        x = {}\n"
-      "    else:\n"
-      "        x = {}\n",
-      static_cast<int>(torch::kFloat32), fused, plain);
+std::string geometry(const UnitOptions& o) {
+  return fmt::format("[{0}, {0}], [{1}, {1}], [{2}, {2}], {3}", o.padding(), o.stride, o.dilation,
+                     o.groups);
 }
 
-jit::Module make_unit(const ModuleMaker& maker, const UnitImpl& unit, bool portable) {
+/// Where oneDNN computes as nobody asks for gradients or another type.
+std::string is_inference(const std::string& x) {
+  return fmt::format(
+      "{0}.is_cpu and {0}.dtype == {1} and not ({0}.requires_grad or "
+      "self.reparam_conv.weight.requires_grad)",
+      x, static_cast<int>(torch::kFloat32));
+}
+
+/// The convolution of a unit and, without squeeze-and-excitation between them, its ReLU.
+std::string convolution_code(const UnitOptions& o, TorchScriptForm form) {
+  const std::string weights = "self.reparam_conv.weight, self.reparam_conv.bias";
+  std::string plain = fmt::format("torch.conv2d(x, {0}, [{1}, {1}], [{2}, {2}], [{3}, {3}], {4})",
+                                  weights, o.stride, o.padding(), o.dilation, o.groups);
+  if (!o.se) plain = fmt::format("torch.relu({})", plain);
+  if (form == TorchScriptForm::kPortable) return fmt::format("    x = {}\n", plain);
+  const bool packed = form == TorchScriptForm::kPacked;
+  std::string code = fmt::format("    if {}:\n", is_inference("x"));
+  if (packed) {
+    code +=
+        "        w = self.packed.weight\n"
+        "        if not self.reparam_conv.weight.is_inference() and "
+        "self.reparam_conv.weight._version() != self.packed.version:\n"
+        "            w = self.reparam_conv.weight\n";
+  }
+  code += fmt::format(
+      "        x = mkldnn._convolution_pointwise(x, {}, self.reparam_conv.bias, {}, \"{}\", [], "
+      "None)\n",
+      packed ? "w" : "self.reparam_conv.weight", geometry(o), o.se ? "none" : "relu");
+  return code + fmt::format("    else:\n        x = {}\n", plain);
+}
+
+/// The weight of a unit in the layout that oneDNN computes with for images of `size`, made anew
+/// where a file is loaded: the file holds the plain weight, once, whose memory `plain` shares.
+jit::Module make_packed(const ModuleMaker& maker, const UnitOptions& o, const torch::Tensor& weight,
+                        int64_t size) {
+  jit::Module module = maker.make("PackedWeight");
+  module.register_attribute("plain", c10::TensorType::get(), weight.detach());
+  module.register_attribute("weight", c10::TensorType::get(), weight.detach());
+  module.register_attribute("version", c10::IntType::get(), 0);
+  module.define("def __getstate__(self) -> Tensor:\n    return self.plain\n");
+  module.define(
+      fmt::format("def __setstate__(self, plain: Tensor) -> None:\n"
+                  "    self.training = False\n"
+                  "    self.plain = plain\n"
+                  "    self.version = 0\n"
+                  "    self.weight = mkldnn._reorder_convolution_weight(torch.contiguous(plain, "
+                  "memory_format={}), {}, [1, {}, {}, {}])\n",
+                  static_cast<int>(torch::MemoryFormat::ChannelsLast), geometry(o), o.in_channels,
+                  size, size),
+      std::make_shared<OneDnnResolver>());
+  return module;
+}
+
+jit::Module make_unit(const ModuleMaker& maker, const UnitImpl& unit, TorchScriptForm form,
+                      int64_t size) {
   const UnitOptions& o = unit.options;
   jit::Module module = maker.make_parameters("Unit", unit);
-  std::string code = "def forward(self, x: Tensor) -> Tensor:\n" + convolution_code(o, portable);
+  if (form == TorchScriptForm::kPacked) {
+    const auto weight = module.attr("reparam_conv").toModule().attr("weight").toTensor();
+    module.register_module("packed", make_packed(maker, o, weight, size));
+  }
+  std::string code = "def forward(self, x: Tensor) -> Tensor:\n" + convolution_code(o, form);
   if (o.se) {
     code +=
         "    s = torch.mean(x, [2, 3], True)\n"
@@ -121,8 +162,10 @@ std::string prepare_images(jit::Module& module, const LevelNorm& norm, torch::Sc
 
 }  // namespace
 
-jit::Module to_torchscript(const MobileOne& folded, bool portable,
+jit::Module to_torchscript(const MobileOne& folded, TorchScriptForm form, int64_t size,
                            const std::optional<LevelNorm>& inside) {
+  const bool half = folded->parameters().front().scalar_type() == torch::kHalf;
+  if (form == TorchScriptForm::kPacked && half) form = TorchScriptForm::kFused;
   const ModuleMaker maker;
   jit::Module top = maker.make("MobileOne");
   std::string code = "def forward(self, x: Tensor) -> Tensor:\n";
@@ -130,16 +173,22 @@ jit::Module to_torchscript(const MobileOne& folded, bool portable,
     code += prepare_images(top, *inside, folded->parameters().front().scalar_type());
   }
   auto unit = folded->units().begin();
-  top.register_module((*unit)->options.name, make_unit(maker, **unit, portable));
+  const auto next_unit = [&] {
+    const jit::Module module = make_unit(maker, **unit, form, size);
+    size = (*unit++)->options.output_size(size);
+    return module;
+  };
+  const std::string stem = (*unit)->options.name;
+  top.register_module(stem, next_unit());
   // Channels last: what oneDNN's kernels of both kinds of convolution take as it is.
   code += fmt::format("    x = torch.contiguous(x, memory_format={})\n",
                       static_cast<int>(torch::MemoryFormat::ChannelsLast));
-  code += fmt::format("    x = self.{}.forward(x)\n", (*unit++)->options.name);
+  code += fmt::format("    x = self.{}.forward(x)\n", stem);
   for (size_t s = 0; s < folded->options.stages.size(); ++s) {
     jit::Module stage = maker.make("Stage");
     std::string stage_code = "def forward(self, x: Tensor) -> Tensor:\n";
     for (int64_t i = 0; i < 2 * folded->options.stages[s].blocks; ++i) {
-      stage.register_module(std::to_string(i), make_unit(maker, **unit++, portable));
+      stage.register_module(std::to_string(i), next_unit());
       stage_code += fmt::format("    x = getattr(self, \"{}\").forward(x)\n", i);
     }
     stage.define(stage_code + "    return x\n");
@@ -206,7 +255,10 @@ Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpo
   const DataConfig& data = checkpoint.config.data;
   std::optional<LevelNorm> inside;
   if (options.preprocessing == Preprocessing::kInside) inside = level_norm(folded, data);
-  jit::Module module = to_torchscript(folded, options.portable, inside);
+  const TorchScriptForm form = options.portable ? TorchScriptForm::kPortable
+                               : options.frozen ? TorchScriptForm::kFused
+                                                : TorchScriptForm::kPacked;
+  jit::Module module = to_torchscript(folded, form, data.eval_crop, inside);
   const auto attributes = add_attributes(module, checkpoint, options.preprocessing);
   if (options.frozen) module = jit::freeze(module, attributes);
   const bool half = folded->parameters().front().scalar_type() == torch::kHalf;

@@ -129,13 +129,14 @@ std::optional<Variant> find_variant(ModelConfig config, bool folded) {
   return std::nullopt;
 }
 
+bool has_part(const StateDict& state, std::string_view part) {
+  return std::any_of(state.begin(), state.end(),
+                     [&](const auto& item) { return item.key().find(part) != std::string::npos; });
+}
+
 }  // namespace
 
-bool is_folded(const StateDict& state) {
-  return std::none_of(state.begin(), state.end(), [](const auto& item) {
-    return item.key().find(".rbr_") != std::string::npos;
-  });
-}
+bool is_folded(const StateDict& state) { return !has_part(state, ".rbr_"); }
 
 ModelConfig infer_model(const StateDict& state) {
   std::array<SeenStage, 5> stages;
@@ -148,6 +149,8 @@ ModelConfig infer_model(const StateDict& state) {
       extent(state, folded ? "stage0.reparam_conv.weight" : "stage0.rbr_conv.0.conv.weight", 4, 1);
   config.in_channels = in_channels.value_or(config.in_channels);
   config.stem_branches = std::max<int64_t>(1, stages[0][0].branches);
+  config.scale_branch = folded || has_part(state, ".rbr_scale.");
+  config.skip_branch = folded || has_part(state, ".rbr_skip.");
   config.num_classes = extent(state, "linear.weight", 2, 0).value_or(0);
   check_ranges(config);
 

@@ -54,13 +54,16 @@ NetworkOptions network_options(const ModelConfig& config, int64_t num_classes) {
   const bool custom = !config.width_multipliers.empty() || !config.depths.empty() ||
                       !config.branches.empty() || !config.se_blocks.empty() ||
                       config.stem_stride != 2 || config.stem_branches != 1 ||
-                      config.in_channels != 3 || config.output_stride != 32;
+                      config.in_channels != 3 || config.output_stride != 32 ||
+                      !config.scale_branch || !config.skip_branch;
   options.variant = custom ? "custom" : std::string(to_string(config.variant));
   options.in_channels = config.in_channels;
   options.num_classes = config.num_classes > 0 ? config.num_classes : num_classes;
   options.stem_channels = std::min<int64_t>(64, scaled_width(64, widths[0]));
   options.stem_stride = config.stem_stride;
   options.stem_branches = config.stem_branches;
+  options.scale_branch = config.scale_branch;
+  options.skip_branch = config.skip_branch;
   int64_t reached = config.stem_stride, dilation = 1;
   for (size_t i = 0; i < kBaseWidths.size(); ++i) {
     const bool strides = reached * 2 <= config.output_stride;
@@ -92,6 +95,8 @@ std::vector<UnitOptions> unit_table(const NetworkOptions& options) {
   stem.kernel = 3;
   stem.stride = options.stem_stride;
   stem.branches = options.stem_branches;
+  stem.scale = options.scale_branch;
+  stem.skip = options.skip_branch;
   stem.folded = options.folded;
   units.push_back(stem);
 
@@ -106,6 +111,8 @@ std::vector<UnitOptions> unit_table(const NetworkOptions& options) {
       depthwise.stride = block == 0 ? stage.stride : 1;
       depthwise.dilation = block == 0 ? previous_dilation : stage.dilation;
       depthwise.branches = stage.branches;
+      depthwise.scale = options.scale_branch;
+      depthwise.skip = options.skip_branch;
       depthwise.se = block >= stage.blocks - stage.se_blocks;
       depthwise.folded = options.folded;
 

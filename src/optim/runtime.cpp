@@ -32,13 +32,17 @@ void set_threads(int64_t threads) {
   at::set_num_threads(static_cast<int>(threads > 0 ? threads : cores));
 }
 
-void prepare_training(const RuntimeConfig& config) {
+void keep_freed_memory() {
 #ifdef __GLIBC__
-  // Every step frees what the next one allocates again. Given back to the system in between, as
-  // large blocks are, each page would cost a fault and be cleared each time.
+  // Given back to the system in between, as large blocks are, each page would cost a fault and be
+  // cleared each time.
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, -1);
 #endif
+}
+
+void prepare_training(const RuntimeConfig& config) {
+  keep_freed_memory();
   set_threads(config.threads);
   at::globalContext().setFlushDenormal(true);
   torch::manual_seed(static_cast<uint64_t>(config.seed));

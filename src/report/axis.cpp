@@ -111,8 +111,12 @@ std::vector<Tick> Scale::linear_ticks(int most) const {
   while (last() - first() >= most) step = round_step(1.5 * step);
   const double largest = step * std::max(std::abs(first()), std::abs(last()));
   std::vector<Tick> ticks;
+  double room = -1;  // where a label may stand: on a logarithmic axis they draw together
   for (double index = first(); index <= last(); ++index) {
+    const double place = position(index * step);
+    if (axis_.log && place < room) continue;
     ticks.push_back({index * step, label(index * step, step, largest)});
+    room = place + 0.75 / most;
   }
   return ticks;
 }

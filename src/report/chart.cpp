@@ -3,37 +3,22 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <limits>
 #include <set>
+#include <utility>
 
 #include "mobileone/report/text.h"
+#include "svg.h"
 
 namespace mobileone {
 namespace {
 
-constexpr double kFontSize = 12, kSmallFontSize = 11, kRow = 17;
+using namespace svg;
+
+constexpr double kRow = 17;
 constexpr double kSwatch = 26, kGap = 6;  // of a legend: the line, the space behind it
-
-/// A colour and a marker of radius 3.5 px around the origin.
-struct Look {
-  const char* color;
-  const char* marker;
-};
-
-// Blue, yellow and red near those of Tol's high-contrast scheme (SRON/EPS/TN/09-002, 2021), then
-// others of his that keep apart from these; neighbours differ in lightness, for printing in grey.
-constexpr std::array<Look, 6> kLooks = {{
-    {"#004488", "M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0z"},
-    {"#dd9e22", "M-3.3 -3.3h6.6v6.6h-6.6z"},
-    {"#b84a62", "M0 -4.5L4.2 2.9H-4.2z"},
-    {"#44aa99", "M0 -4.6L4.6 0L0 4.6L-4.6 0z"},
-    {"#882255", "M0 4.5L4.2 -2.9H-4.2z"},
-    {"#7788dd", "M-4 -1.3h2.7v-2.7h2.6v2.7h2.7v2.6h-2.7v2.7h-2.6v-2.7h-2.7z"},
-}};
+constexpr double kLabelFontSize = 10, kMarkerRadius = 5;
 constexpr const char* kReferenceColor = "#999999";
-constexpr const char* kTextColor = "#222222";
-
-const Look& look(int color) { return kLooks[color % kLooks.size()]; }
 
 const char* stroke(int color) {
   return color == Series::kReference ? kReferenceColor : look(color).color;
@@ -42,26 +27,6 @@ const char* stroke(int color) {
 std::string dash_attribute(Dash dash) {
   if (dash == Dash::kSolid) return "";
   return fmt::format(" stroke-dasharray=\"{}\"", dash == Dash::kDashed ? "6 3" : "1.5 2.5");
-}
-
-std::string line(double x1, double y1, double x2, double y2, const std::string& attributes) {
-  return fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" {}/>\n", x1, y1,
-                     x2, y2, attributes);
-}
-
-std::string text(double x, double y, const std::string& attributes, std::string_view content) {
-  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>\n", x, y, attributes,
-                     xml_escaped(content));
-}
-
-/// Hollow once the palette is used up.
-std::string marker(int color, double x, double y) {
-  const bool hollow = color / kLooks.size() % 2 == 1;
-  const auto [paint, shape] = look(color);
-  return fmt::format(
-      "<path class=\"marker\" transform=\"translate({:.1f} {:.1f})\" d=\"{}\" fill=\"{}\" "
-      "stroke=\"{}\" stroke-width=\"{}\"/>\n",
-      x, y, shape, hollow ? "white" : paint, hollow ? paint : "white", hollow ? 1.4 : 0.8);
 }
 
 /// A line of the legend: what its sample looks like, and what it stands for.
@@ -103,26 +68,31 @@ class Drawing {
   }
 
   std::string svg() {
-    svg_ = fmt::format(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
-        "height=\"{1}\" font-family=\"Helvetica, Arial, sans-serif\" font-size=\"{2}\" "
-        "fill=\"{3}\" role=\"img\">\n<title>{4}</title>\n",
-        chart_.width, chart_.height, kFontSize, kTextColor, xml_escaped(chart_.title));
+    svg_ = head(chart_.width, chart_.height, chart_.title);
     left_ = 34 + widest_label();
     right_ = chart_.width - 14;
-    svg_ += text(left_, 17, " font-size=\"14\" font-weight=\"bold\"",
-                 shortened(chart_.title, 14, right_ - left_));
+    svg_ += title(left_, right_ - left_, chart_.title);
     top_ = draw_legend(28) + 4;
     bottom_ = chart_.height - 40;
     draw_axes();
     for (const auto& s : chart_.series) draw_lines(s);
     for (const auto& s : chart_.series) draw_markers(s);
+    draw_labels();
     return svg_ + "</svg>\n";
   }
 
  private:
   struct Point {
     double x, y;
+  };
+
+  struct Box {
+    double left, top, right, bottom;
+
+    double overlap(const Box& other) const {
+      return std::max(0.0, std::min(right, other.right) - std::max(left, other.left)) *
+             std::max(0.0, std::min(bottom, other.bottom) - std::max(top, other.top));
+    }
   };
 
   std::vector<double> x_values() const {
@@ -174,9 +144,11 @@ class Drawing {
         x = left_;
         y += kRow;
       }
-      svg_ += line(x, y + 4, x + kSwatch, y + 4,
-                   fmt::format("stroke=\"{}\" stroke-width=\"1.8\"{}", entry.color,
-                               dash_attribute(entry.dash)));
+      if (entry.dash != Dash::kNone) {
+        svg_ += line(x, y + 4, x + kSwatch, y + 4,
+                     fmt::format("stroke=\"{}\" stroke-width=\"1.8\"{}", entry.color,
+                                 dash_attribute(entry.dash)));
+      }
       if (entry.marker != Series::kReference) {
         svg_ += marker(entry.marker, x + kSwatch / 2, y + 4);
       }
@@ -227,6 +199,7 @@ class Drawing {
   }
 
   void draw_lines(const Series& s) {
+    if (s.dash == Dash::kNone) return;
     const std::string name = s.name + (s.name.empty() || s.variant.empty() ? "" : ", ") + s.variant;
     for (const auto& piece : pieces(s)) {
       if (piece.size() < 2) continue;
@@ -248,9 +221,9 @@ class Drawing {
     const auto found = pieces(s);
     size_t count = 0, index = 0;
     for (const auto& piece : found) count += piece.size();
-    const size_t stride = count <= kFew ? 1 : (count + kSome - 1) / kSome;
+    const size_t stride = count <= kFew || s.dash == Dash::kNone ? 1 : (count + kSome - 1) / kSome;
     const size_t first = (2 * s.color + 1) * stride / (2 * kLooks.size()) % stride;
-    const bool sampled = count <= kFew || several_colors_;
+    const bool sampled = stride == 1 || several_colors_;
     for (const auto& piece : found) {
       for (const auto& point : piece) {
         const bool chosen = sampled && index % stride == first;
@@ -258,6 +231,61 @@ class Drawing {
         ++index;
       }
     }
+  }
+
+  /// What is shown of the points with labels: where, and which.
+  std::vector<std::pair<Point, std::string>> labelled_points() const {
+    std::vector<std::pair<Point, std::string>> found;
+    for (const auto& s : chart_.series) {
+      for (size_t i = 0; i < s.labels.size(); ++i) {
+        if (x_.shows(s.x[i]) && y_.shows(s.y[i]))
+          found.push_back({place(s.x[i], s.y[i]), s.labels[i]});
+      }
+    }
+    return found;
+  }
+
+  /// Each label beside its point, where it covers least of the points and the labels before it.
+  void draw_labels() {
+    const auto points = labelled_points();
+    std::vector<Box> taken;
+    for (const auto& [point, label] : points) {
+      taken.push_back({point.x - kMarkerRadius, point.y - kMarkerRadius, point.x + kMarkerRadius,
+                       point.y + kMarkerRadius});
+    }
+    for (const auto& [point, label] : points) {
+      const Box box = free_box(point, text_width(label, kLabelFontSize), taken);
+      taken.push_back(box);
+      svg_ += text(box.left, box.bottom - 2,
+                   fmt::format(" class=\"label\" font-size=\"{}\" stroke=\"white\" "
+                               "stroke-width=\"2.5\" paint-order=\"stroke\"",
+                               kLabelFontSize),
+                   label);
+    }
+  }
+
+  /// For a label of that width around a point, within the frame.
+  Box free_box(const Point& point, double width, const std::vector<Box>& taken) const {
+    constexpr double kHeight = kLabelFontSize + 1;
+    Box best{};
+    double least = std::numeric_limits<double>::infinity();
+    for (const double distance : {kMarkerRadius, 3 * kMarkerRadius}) {
+      for (const auto& [dx, dy] :
+           {std::pair{1, 0}, {-1, 0}, {0, -1}, {0, 1}, {1, -1}, {1, 1}, {-1, -1}, {-1, 1}}) {
+        const double x = point.x + dx * (distance + width / 2),
+                     y = point.y + dy * (distance + kHeight / 2);
+        const Box box{x - width / 2, y - kHeight / 2, x + width / 2, y + kHeight / 2};
+        double covered =
+            box.overlap({-1e4, -1e4, left_, 1e4}) + box.overlap({right_, -1e4, 1e4, 1e4}) +
+            box.overlap({-1e4, -1e4, 1e4, top_}) + box.overlap({-1e4, bottom_, 1e4, 1e4});
+        for (const auto& other : taken) covered += box.overlap(other);
+        if (covered < least) {
+          least = covered;
+          best = box;
+        }
+      }
+    }
+    return best;
   }
 
   const Chart& chart_;

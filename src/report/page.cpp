@@ -25,7 +25,8 @@ tr:nth-child(even) td { background: #f5f5f5; }
 td.number { white-space: nowrap; }
 td:first-child { min-width: 6em; }
 .table { overflow-x: auto; }
-.figures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1.4em 1.6em; }
+.figures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1.4em 1.6em;
+  margin: 1.4em 0; }
 .figures svg { width: 100%; height: auto; }
 .figures > :only-child { grid-column: span 2; width: auto; max-width: 100%; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); gap: 1em; }
@@ -54,7 +55,9 @@ footer { margin-top: 3em; color: #666; font-size: 0.85em; }
 )";
 
 bool is_number(const std::string& field) {
-  const size_t sign = field.starts_with("−") ? std::string_view("−").size() : 0;
+  const size_t sign = field.starts_with("−")   ? std::string_view("−").size()
+                      : field.starts_with("+") ? 1
+                                               : 0;
   return field == "–" || (sign < field.size() && field[sign] >= '0' && field[sign] <= '9');
 }
 

@@ -164,10 +164,13 @@ Table summary_table(const std::vector<TrainingRun>& runs) {
 
 }  // namespace
 
+std::string run_curves(const std::vector<TrainingRun>& runs) {
+  return html::table(summary_table(runs)) + html::heading("Curves") + html::figures(charts(runs));
+}
+
 std::string run_page(const std::vector<TrainingRun>& runs) {
   const bool alone = runs.size() == 1;
-  std::string body =
-      html::table(summary_table(runs)) + html::heading("Curves") + html::figures(charts(runs));
+  std::string body = run_curves(runs);
   if (alone && !runs[0].config.empty()) {
     body += html::heading("Configuration") +
             html::details("config.yaml", html::preformatted(runs[0].config));

@@ -3,36 +3,22 @@
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <c10/util/hash.h>
-#include <sys/utsname.h>
 #include <torch/version.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "mobileone/config/writer.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/machine.h"
 #include "mobileone/util/version.h"
 
 namespace mobileone {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// The value of the first line of a file under /proc that begins with `key`.
-std::string proc_entry(const char* file, const std::string& key) {
-  std::ifstream stream(file);
-  for (std::string line; std::getline(stream, line);) {
-    const size_t colon = line.find(':');
-    if (!line.starts_with(key) || colon == std::string::npos) continue;
-    const size_t begin = line.find_first_not_of(" \t", colon + 1);
-    return begin == std::string::npos ? "" : line.substr(begin);
-  }
-  return "unknown";
-}
 
 std::string utc_now() {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -42,13 +28,12 @@ std::string utc_now() {
 }
 
 Json describe_machine() {
-  utsname system{};
-  ::uname(&system);
-  return {{"host", system.nodename},
-          {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)},
-          {"processor", proc_entry("/proc/cpuinfo", "model name")},
-          {"cores", std::thread::hardware_concurrency()},
-          {"memory", proc_entry("/proc/meminfo", "MemTotal")}};
+  const Machine machine = this_machine();
+  return {{"host", machine.host},
+          {"system", machine.system},
+          {"processor", machine.processor},
+          {"cores", machine.cores},
+          {"memory", machine.memory}};
 }
 
 Json describe_data(const ImageList& list, const std::string& sha1) {

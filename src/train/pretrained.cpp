@@ -37,6 +37,8 @@ std::vector<Form> forms_of(const ModelConfig& config, bool folded) {
   if (folded) return forms;
   forms.push_back({"branches", fmt::format("{} branches", branches)});
   forms.push_back({"stem_branches", fmt::format("{} branches in the stem", network.stem_branches)});
+  forms.push_back({"scale_branch", network.scale_branch ? "scale branches" : "none"});
+  forms.push_back({"skip_branch", network.skip_branch ? "skip branches" : "none"});
   return forms;
 }
 

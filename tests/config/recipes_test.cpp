@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "mobileone/config/reader.h"
+#include "mobileone/config/study.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -14,11 +15,40 @@ const fs::path kConfigs = MOBILEONE_SOURCE_DIR "/configs";
 TEST(Recipes, EveryFileLoads) {
   int files = 0;
   for (const auto& entry : fs::recursive_directory_iterator(kConfigs)) {
-    if (entry.path().extension() != ".yaml") continue;
+    const bool study = entry.path().parent_path() == kConfigs / "studies";
+    if (entry.path().extension() != ".yaml" || study) continue;
     EXPECT_NO_THROW(load_config(entry.path())) << entry.path();
     ++files;
   }
   EXPECT_GE(files, 9);
+}
+
+TEST(Recipes, StudiesLoad) {
+  const fs::path studies = kConfigs / "studies";
+  EXPECT_EQ(load_study<ScatterStudy>(studies / "scatter.yaml").models.size(), 11);
+  EXPECT_EQ(load_study<ActivationsStudy>(studies / "activations.yaml").activations,
+            all_of_enum<Activation>());
+  EXPECT_EQ(load_study<BlocksStudy>(studies / "blocks.yaml").blocks, all_of_enum<Block>());
+  const auto grid = load_study<BranchesStudy>(studies / "branches.yaml");
+  for (const auto& cell : grid.cells) {
+    EXPECT_NO_THROW(load_config(kConfigs.parent_path() / grid.recipe, cell.set)) << cell.name;
+  }
+  EXPECT_EQ(grid.cells.size(), 12);
+}
+
+/// Errors of a study's file are those of a configuration.
+TEST(Recipes, StudiesRefuseWhatTheyDoNotKnow) {
+  const auto message = [](const std::string& change) -> std::string {
+    try {
+      load_study<BlocksStudy>(kConfigs / "studies/blocks.yaml", {change});
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(message("latency.thread=2").find("did you mean 'threads'"), std::string::npos);
+  EXPECT_NE(message("blocks=[plane]").find("did you mean 'plain'"), std::string::npos);
+  EXPECT_NE(message("latency.size=0").find("from 8 to 4096 px"), std::string::npos);
 }
 
 /// What the paper says of `variant`, and the usual defaults where it says nothing.

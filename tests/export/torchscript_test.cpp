@@ -1,11 +1,13 @@
 #include "mobileone/export/torchscript.h"
 
 #include <gtest/gtest.h>
+#include <torch/csrc/jit/serialization/import.h>
 #include <torch/utils.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 
 #include "mobileone/model/state_dict.h"
 #include "mobileone/util/error.h"
@@ -85,11 +87,82 @@ TEST(TorchScriptCode, NeedsOneDnnUnlessPortable) {
   auto options = network_options(Variant::kS0);
   options.folded = true;
   const MobileOne network(options);
-  for (const bool portable : {false, true}) {
-    const auto unit = to_torchscript(network, portable).attr("stage0").toModule();
+  for (const auto form :
+       {TorchScriptForm::kPortable, TorchScriptForm::kFused, TorchScriptForm::kPacked}) {
+    const auto unit = to_torchscript(network, form, 64).attr("stage0").toModule();
     EXPECT_EQ(unit.get_method("forward").graph()->toString().find("mkldnn") == std::string::npos,
-              portable);
+              form == TorchScriptForm::kPortable);
   }
+}
+
+/// A small folded network, saved in a form and loaded as anybody loads TorchScript.
+torch::jit::Module saved_and_loaded(const torch::jit::Module& module) {
+  std::stringstream file;
+  module.save(file);
+  return torch::jit::load(file);
+}
+
+class PackedTorchScript : public testing::Test {
+ protected:
+  PackedTorchScript() {
+    torch::manual_seed(3);
+    auto options = network_options(Variant::kS4);  // with squeeze-and-excitation
+    options.folded = true;
+    network = MobileOne(options);
+    network->eval();
+    packed = saved_and_loaded(to_torchscript(network, TorchScriptForm::kPacked, 64));
+  }
+
+  void expect_equal(torch::jit::Module& module, const MobileOne& expected, int64_t size) {
+    torch::NoGradGuard no_grad;
+    const auto x = seeded_input(network, 2, size);
+    MobileOne reference = expected;
+    const auto logits = module.forward({x}).toTensor();
+    EXPECT_LT(largest_difference(reference->forward(x), logits).relative, 1e-5);
+  }
+
+  MobileOne network{nullptr};
+  torch::jit::Module packed;
+};
+
+TEST_F(PackedTorchScript, HoldsWeightsOnceInItsFile) {
+  std::stringstream plain, with_packed;
+  to_torchscript(network, TorchScriptForm::kPortable, 64).save(plain);
+  to_torchscript(network, TorchScriptForm::kPacked, 64).save(with_packed);
+  EXPECT_LT(with_packed.str().size(), 1.05 * plain.str().size());
+  const auto packed_weight =
+      packed.attr("stage0").toModule().attr("packed").toModule().attr("weight");
+  EXPECT_TRUE(packed_weight.toTensor().is_mkldnn()) << "is laid out when it is loaded";
+}
+
+TEST_F(PackedTorchScript, ComputesAtAnySizeAndAfterBeingSavedAgain) {
+  expect_equal(packed, network, 64);
+  expect_equal(packed, network, 97);
+  auto again = saved_and_loaded(packed);
+  expect_equal(again, network, 64);
+}
+
+/// Weights that were changed after they were packed count, not the packed ones.
+TEST_F(PackedTorchScript, FollowsChangedWeights) {
+  torch::NoGradGuard no_grad;
+  for (auto parameter : packed.parameters()) parameter.mul_(1.1);
+  for (auto& parameter : network->parameters()) parameter.mul_(1.1);
+  expect_equal(packed, network, 64);
+}
+
+TEST_F(PackedTorchScript, RunsWhereItWasLoadedForInference) {
+  c10::InferenceMode inference;
+  auto module = saved_and_loaded(to_torchscript(network, TorchScriptForm::kPacked, 64));
+  expect_equal(module, network, 64);
+}
+
+/// The packed weights are float32 on the CPU; other types compute by the plain ones.
+TEST_F(PackedTorchScript, ComputesInOtherTypes) {
+  packed.to(torch::kFloat64);
+  const auto x = seeded_input(network, 2, 64);
+  torch::NoGradGuard no_grad;
+  const auto logits = packed.forward({x.to(torch::kFloat64)}).toTensor();
+  EXPECT_LT(largest_difference(network->forward(x), logits.to(torch::kFloat32)).relative, 1e-5);
 }
 
 /// A weight that asks for its gradient gets it, as in fine-tuning a loaded file.
@@ -97,7 +170,7 @@ TEST(TorchScriptCode, TrainsWhereWeightsAskForGradients) {
   auto options = network_options(Variant::kS0);
   options.folded = true;
   const MobileOne network(options);
-  auto module = to_torchscript(network, /*portable=*/false);
+  auto module = to_torchscript(network, TorchScriptForm::kPacked, 32);
   for (auto parameter : module.parameters()) parameter.requires_grad_();
   module.forward({torch::ones({1, 3, 32, 32})}).toTensor().square().sum().backward();
   for (const auto& parameter : module.named_parameters()) {

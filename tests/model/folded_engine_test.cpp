@@ -117,7 +117,7 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
   for (const auto& u : c.units) {
     out << (u.groups > 1 ? "depthwise " : "dense ") << u.in_channels << "->" << u.out_channels
         << " k" << u.kernel << " s" << u.stride << " d" << u.dilation << " x" << u.branches
-        << (u.se ? " SE, " : ", ");
+        << (u.scale ? "" : " no scale") << (u.skip ? "" : " no skip") << (u.se ? " SE, " : ", ");
   }
   return out << c.batch << "x" << c.height << "x" << c.width;
 }
@@ -174,6 +174,17 @@ std::vector<Case> cases() {
   all.push_back({{unit(7, 13, 1, 1, 1, false, true)}, 2, 6, 5});
   all.push_back({{unit(48, 48, 1, 1, 1, false, true)}, 2, 6, 5});
   all.push_back({{unit(48, 48, 1, 1, 2, false, true)}, 2, 6, 5});
+  for (const bool scale : {false, true}) {
+    for (const bool skip : {false, true}) {
+      std::vector<UnitOptions> units = {unit(16, 16, 3, 1, 3, true), unit(16, 16, 1, 1, 2, false),
+                                        unit(16, 16, 3, 1, 1, false)};
+      for (auto& o : units) {
+        o.scale = scale;
+        o.skip = skip;
+      }
+      all.push_back({units, 2, 9, 8});
+    }
+  }
   all.push_back({{unit(3, 8, 3, 2, 1, false), unit(8, 8, 3, 1, 2, true), unit(8, 8, 1, 1, 2, false),
                   unit(8, 8, 3, 2, 1, true), unit(8, 24, 1, 1, 1, false),
                   unit(24, 24, 3, 1, 1, true, true), unit(24, 24, 1, 1, 1, false, true)},

@@ -57,6 +57,11 @@ TEST(InferModel, KnowsThePublishedVariants) {
 
 TEST(InferModel, DescribesOthers) {
   EXPECT_EQ(infer_model(state_of(small(), false)), small());
+  for (const auto branch : {&ModelConfig::scale_branch, &ModelConfig::skip_branch}) {
+    ModelConfig without = small();
+    without.*branch = false;
+    EXPECT_EQ(infer_model(state_of(without, false)), without);
+  }
   ModelConfig folded = small();
   folded.branches = {1, 1, 1, 1};
   folded.stem_branches = 1;

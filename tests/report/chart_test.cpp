@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <regex>
 
 #include "report/xml.h"
 
@@ -102,6 +104,42 @@ TEST(Chart, AxesWithGivenEndsFitTheOtherToWhatIsShown) {
       to_svg({"", {.label = "", .from = 20}, {}, {{"", {1, 20, 40}, {1000, 1, 2}}}});
   EXPECT_EQ(svg.find(">1000</text>"), svg.npos);
   EXPECT_EQ(count(svg, "<polyline"), 1);
+}
+
+/// The boxes of the labels, as far as they can be told.
+std::vector<std::array<double, 4>> label_boxes(const std::string& svg) {
+  std::vector<std::array<double, 4>> boxes;
+  const std::regex label(R"re(<text x="([-\d.]+)" y="([-\d.]+)" class="label"[^>]*>([^<]*)<)re");
+  for (std::sregex_iterator match(svg.begin(), svg.end(), label), end; match != end; ++match) {
+    const double x = std::stod((*match)[1]), y = std::stod((*match)[2]);
+    boxes.push_back({x, y - 9, x + text_width((*match)[3].str(), 10), y});
+  }
+  return boxes;
+}
+
+TEST(Chart, LabelsOfPointsKeepApartAndInsideTheFrame) {
+  Series series = {"a", {}, {}, 0, Dash::kNone};
+  for (int i = 0; i < 12; ++i) {
+    series.x.push_back(10 + 0.4 * (i % 4));
+    series.y.push_back(10 + 0.4 * (i / 4));
+    series.labels.push_back("network " + std::to_string(i));
+  }
+  const Chart chart = {"title", {"x"}, {"y"}, {series}, 1000, 500};
+  const std::string svg = to_svg(chart);
+  EXPECT_EQ(xml_fault(svg), "");
+  EXPECT_EQ(count(svg, "<polyline"), 0) << "points without a line";
+  EXPECT_EQ(count(svg, "class=\"marker\""), 12);
+  const auto boxes = label_boxes(svg);
+  ASSERT_EQ(boxes.size(), 12);
+  for (size_t i = 0; i < boxes.size(); ++i) {
+    EXPECT_GE(boxes[i][0], 0);
+    EXPECT_LE(boxes[i][2], chart.width);
+    for (size_t j = 0; j < i; ++j) {
+      EXPECT_TRUE(boxes[i][0] >= boxes[j][2] || boxes[j][0] >= boxes[i][2] ||
+                  boxes[i][1] >= boxes[j][3] || boxes[j][1] >= boxes[i][3])
+          << i << " and " << j;
+    }
+  }
 }
 
 }  // namespace

@@ -13,9 +13,11 @@ void add_eval(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_summary(CLI::App& app);
 void add_plot(CLI::App& app);
+void add_compare(CLI::App& app);
 void add_data(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_bench_data(CLI::App& bench);  ///< one of its subcommands
+void add_study(CLI::App& app);
 void add_config(CLI::App& app);
 void add_find_lr(CLI::App& app);
 void add_completion(CLI::App& app);

@@ -125,6 +125,8 @@ struct ModelConfig {
   std::vector<int64_t> depths;
   std::vector<int64_t> branches;
   std::vector<int64_t> se_blocks;
+  bool scale_branch = true;
+  bool skip_branch = true;
   int64_t stem_branches = 1;
   int64_t stem_stride = 2;
   int64_t output_stride = 32;
@@ -160,6 +162,9 @@ struct ModelConfig {
        0,
        1000,
        {0, 4}});
+    v("scale_branch", scale_branch, {"Whether 3x3 units have a 1x1 branch while they train."});
+    v("skip_branch", skip_branch,
+      {"Whether units whose input and output have one shape have a batch norm alone as a branch."});
     v("stem_branches", stem_branches, {"Branches k of the stem.", "branches", 1, 64});
     v("stem_stride", stem_stride, {"Stride of the stem; 1 suits images of 32 to 64 px.", "", 1, 2});
     v("output_stride", output_stride,

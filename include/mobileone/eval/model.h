@@ -2,6 +2,7 @@
 
 #include <torch/types.h>
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -27,8 +28,21 @@ struct Model {
 /// `raw_weights`. Throws Error if the file is none of these or damaged.
 Model load_model(const std::filesystem::path& path, torch::Device device, bool raw_weights = false);
 
-/// A network to measure, on the CPU: a file as `load_model` takes it, or a variant with random
-/// weights: "s0", folded, or "s0:unfolded".
-Model measured_model(const std::string& what);
+/// A checkpoint as `load_model` takes it, on the CPU, its branches folded.
+Model load_folded_model(const std::filesystem::path& checkpoint);
+
+/// What runs networks.
+enum class InferenceRuntime { kLibTorch, kOnnxRuntime };
+inline constexpr auto enum_names(InferenceRuntime) {
+  return std::array<EnumName<InferenceRuntime>, 2>{
+      {{InferenceRuntime::kLibTorch, "libtorch"}, {InferenceRuntime::kOnnxRuntime, "onnxruntime"}}};
+}
+
+/// A network to measure, on the CPU: a file as `load_model` takes it, an ONNX file, which ONNX
+/// Runtime computes on as many threads as LibTorch now has, or a variant with random weights: "s0",
+/// folded and as `export` writes it, or "s0:unfolded". With `kOnnxRuntime` variants and checkpoints
+/// are folded and computed by it, too.
+Model measured_model(const std::string& what,
+                     InferenceRuntime runtime = InferenceRuntime::kLibTorch);
 
 }  // namespace mobileone

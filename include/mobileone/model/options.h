@@ -19,12 +19,14 @@ struct UnitOptions {
   int64_t dilation = 1;
   int64_t groups = 1;
   int64_t branches = 1;  ///< k, the replicated conv + BN branches
+  bool scale = true;     ///< a 1×1 branch beside kernels that are larger
+  bool skip = true;      ///< a BN branch where input and output have one shape
   bool se = false;
   bool folded = false;  ///< one convolution with bias instead of branches
 
   int64_t padding() const { return dilation * (kernel / 2); }
-  bool has_scale() const { return kernel > 1; }
-  bool has_skip() const { return in_channels == out_channels && stride == 1; }
+  bool has_scale() const { return scale && kernel > 1; }
+  bool has_skip() const { return skip && in_channels == out_channels && stride == 1; }
   /// Output height or width for an input of `size`.
   int64_t output_size(int64_t size) const { return (size - 1) / stride + 1; }
   /// [Cout, Cin/groups, K, K].
@@ -53,6 +55,7 @@ struct NetworkOptions {
   int64_t stem_channels = 64;
   int64_t stem_stride = 2;
   int64_t stem_branches = 1;
+  bool scale_branch = true, skip_branch = true;  ///< of every unit that can have them
   std::vector<StageOptions> stages;
   bool folded = false;
 };

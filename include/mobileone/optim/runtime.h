@@ -12,8 +12,12 @@ torch::Device choose_device(DeviceChoice choice);
 /// Sets the number of threads that LibTorch computes with; 0: one per core.
 void set_threads(int64_t threads);
 
+/// From now on (with glibc) the process keeps the memory that it frees, for a next step or call
+/// that allocates as much again.
+void keep_freed_memory();
+
 /// Readies the process for training: threads, seed, numbers too small to matter flushed to zero,
-/// and (with glibc) freed memory kept for the next step.
+/// and freed memory kept.
 void prepare_training(const RuntimeConfig& config);
 
 /// While it lives, convolutions and linear layers of this thread compute in `precision`; weights,

@@ -7,7 +7,7 @@
 
 namespace mobileone {
 
-enum class Dash { kSolid, kDashed, kDotted };
+enum class Dash { kSolid, kDashed, kDotted, kNone };  ///< kNone: points without a line
 
 /// A line through points. Where a value is missing (not finite, or nothing that the axes show) the
 /// line has a gap; a point without neighbours is drawn as its marker.
@@ -19,7 +19,8 @@ struct Series {
   std::vector<double> x, y;  /// as many of each
   int color = 0;             ///< index in the palette, which also chooses the marker's shape
   Dash dash = Dash::kSolid;
-  std::string variant = "";  ///< what the dash stands for; one more line in the legend
+  std::string variant = "";              ///< what the dash stands for; one more line in the legend
+  std::vector<std::string> labels = {};  ///< one beside each point; empty: none
 };
 
 struct Chart {

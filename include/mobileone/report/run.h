@@ -34,6 +34,9 @@ struct TrainingRun {
 /// naming the file.
 std::vector<TrainingRun> read_runs(const std::vector<std::filesystem::path>& paths);
 
+/// A table of the runs and their curves over the epochs, as parts of a page.
+std::string run_curves(const std::vector<TrainingRun>& runs);
+
 /// A page of curves over the epochs and a table of the runs, of which there is at least one; for
 /// one alone, its configuration.
 std::string run_page(const std::vector<TrainingRun>& runs);

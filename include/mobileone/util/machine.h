@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+namespace mobileone {
+
+/// What a machine is, where its system tells ("unknown" where not).
+struct Machine {
+  std::string host;
+  std::string system;     ///< "Linux 6.1.0 x86_64"
+  std::string processor;  ///< its model's name
+  std::string memory;     ///< "24689764 kB"
+  unsigned cores;         ///< that threads can run on at a time
+};
+
+Machine this_machine();
+
+}  // namespace mobileone

@@ -1,0 +1,45 @@
+#include "mobileone/study/compare.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mobileone/cli/commands.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/file.h"
+
+namespace mobileone::cli {
+
+void add_compare(CLI::App& app) {
+  struct Options {
+    std::vector<std::filesystem::path> runs;
+    std::string output;
+    CompareOptions compare;
+  };
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand(
+      "compare", "Runs side by side: curves, configuration, accuracy by class, latency");
+  command->add_option("runs", options->runs, "Folders of runs, two or more")->required();
+  command->add_option("-o,--output", options->output, "HTML page to write")->required();
+  command->add_option("--data", options->compare.data,
+                      "Labelled images to judge by [each run's data.val]");
+  command
+      ->add_option("--threads", options->compare.latency.threads,
+                   "Threads when latency is measured")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command
+      ->add_option("--rounds", options->compare.latency.rounds,
+                   "Times that all have their turn, five calls each")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
+  command->callback([options] {
+    if (options->runs.size() < 2) throw Error("compare: expected two or more runs, got one");
+    write_whole(options->output, comparison_page(options->runs, options->compare));
+    fmt::print("{}: {} runs\n", options->output, options->runs.size());
+  });
+}
+
+}  // namespace mobileone::cli
