@@ -1,6 +1,9 @@
-"""Times ONNX files in turn by ONNX Runtime, at batch 1 on one thread:
+"""Times ONNX files in turn by ONNX Runtime, at batch 1:
 
-onnx_latency.py model.onnx model.pt [--size 224]   model.pt is exported by torch.onnx first
+onnx_latency.py model.onnx portable.pt [--size 224] [--threads 1]
+
+TorchScript is exported by torch.onnx first, which knows plain operators only: it takes what
+`mobileone export --portable` writes.
 """
 
 import argparse
@@ -20,14 +23,20 @@ def torch_export(path: str, size: int, folder: str) -> str:
     written = str(Path(folder) / "torch.onnx")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(torch.jit.load(path), (torch.zeros(1, 3, size, size),), written,
-                          opset_version=17, dynamo=False, input_names=["images"])
+        model = torch.jit.load(path)
+        if "mkldnn::" in str(model.inlined_graph):
+            raise SystemExit(f"{path}: calls oneDNN's operators, which torch.onnx does not know; "
+                             "export it with --portable")
+        torch.onnx.export(model, (torch.zeros(1, 3, size, size),), written, opset_version=17,
+                          dynamo=False, input_names=["images"])
     return written
 
 
-def open_session(path: str) -> onnxruntime.InferenceSession:
+def open_session(path: str, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    # Threads of a session that waits would take processors from the one whose turn it is.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
@@ -35,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("models", nargs="+")
     parser.add_argument("--size", type=int, default=224)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=300)
     options = parser.parse_args()
     shape = (1, 3, options.size, options.size)
@@ -42,7 +52,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = [torch_export(path, options.size, folder) if path.endswith(".pt") else path
                  for path in options.models]
-        sessions = [open_session(path) for path in paths]
+        sessions = [open_session(path, options.threads) for path in paths]
     answers = [session.run(None, {"images": images})[0] for session in sessions]
     times = [[] for _ in sessions]
     for round in range(options.rounds + 10):
