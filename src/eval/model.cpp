@@ -102,7 +102,7 @@ Model variant_model(NamedVariant named) {
   }
   model.form = "folded";
   std::stringstream file;
-  to_torchscript(named.network, TorchScriptForm::kPacked, model.config.data.eval_crop).save(file);
+  to_torchscript(named.network, TorchScriptForm::kPacked).save(file);
   auto exported = std::make_shared<torch::jit::Module>(torch::jit::load(file));
   model.forward = [exported](const torch::Tensor& x) { return exported->forward({x}).toTensor(); };
   return model;

@@ -72,6 +72,13 @@ std::string is_inference(const std::string& x) {
       x, static_cast<int>(torch::kFloat32));
 }
 
+/// Whether a unit's weight is laid out when a file is loaded: only a depthwise one, whose layout
+/// follows from the instruction set. That of the others depends on image size, batch and threads
+/// too, and oneDNN turns one of its layouts into another many times slower than the plain weight.
+bool is_packed(const UnitOptions& o, TorchScriptForm form) {
+  return form == TorchScriptForm::kPacked && o.groups > 1;
+}
+
 /// The convolution of a unit and, without squeeze-and-excitation between them, its ReLU.
 std::string convolution_code(const UnitOptions& o, TorchScriptForm form) {
   const std::string weights = "self.reparam_conv.weight, self.reparam_conv.bias";
@@ -79,7 +86,7 @@ std::string convolution_code(const UnitOptions& o, TorchScriptForm form) {
                                   weights, o.stride, o.padding(), o.dilation, o.groups);
   if (!o.se) plain = fmt::format("torch.relu({})", plain);
   if (form == TorchScriptForm::kPortable) return fmt::format("    x = {}\n", plain);
-  const bool packed = form == TorchScriptForm::kPacked;
+  const bool packed = is_packed(o, form);
   std::string code = fmt::format("    if {}:\n", is_inference("x"));
   if (packed) {
     code +=
@@ -95,10 +102,11 @@ std::string convolution_code(const UnitOptions& o, TorchScriptForm form) {
   return code + fmt::format("    else:\n        x = {}\n", plain);
 }
 
-/// The weight of a unit in the layout that oneDNN computes with for images of `size`, made anew
-/// where a file is loaded: the file holds the plain weight, once, whose memory `plain` shares.
-jit::Module make_packed(const ModuleMaker& maker, const UnitOptions& o, const torch::Tensor& weight,
-                        int64_t size) {
+/// The weight of a unit in the layout that oneDNN computes with, made anew where a file is loaded:
+/// the file holds the plain weight, once, whose memory `plain` shares.
+jit::Module make_packed(const ModuleMaker& maker, const UnitOptions& o,
+                        const torch::Tensor& weight) {
+  constexpr int64_t kAnySize = 28;  // without one, oneDNN takes the plain layout
   jit::Module module = maker.make("PackedWeight");
   module.register_attribute("plain", c10::TensorType::get(), weight.detach());
   module.register_attribute("weight", c10::TensorType::get(), weight.detach());
@@ -112,18 +120,17 @@ jit::Module make_packed(const ModuleMaker& maker, const UnitOptions& o, const to
                   "    self.weight = mkldnn._reorder_convolution_weight(torch.contiguous(plain, "
                   "memory_format={}), {}, [1, {}, {}, {}])\n",
                   static_cast<int>(torch::MemoryFormat::ChannelsLast), geometry(o), o.in_channels,
-                  size, size),
+                  kAnySize, kAnySize),
       std::make_shared<OneDnnResolver>());
   return module;
 }
 
-jit::Module make_unit(const ModuleMaker& maker, const UnitImpl& unit, TorchScriptForm form,
-                      int64_t size) {
+jit::Module make_unit(const ModuleMaker& maker, const UnitImpl& unit, TorchScriptForm form) {
   const UnitOptions& o = unit.options;
   jit::Module module = maker.make_parameters("Unit", unit);
-  if (form == TorchScriptForm::kPacked) {
+  if (is_packed(o, form)) {
     const auto weight = module.attr("reparam_conv").toModule().attr("weight").toTensor();
-    module.register_module("packed", make_packed(maker, o, weight, size));
+    module.register_module("packed", make_packed(maker, o, weight));
   }
   std::string code = "def forward(self, x: Tensor) -> Tensor:\n" + convolution_code(o, form);
   if (o.se) {
@@ -162,7 +169,7 @@ std::string prepare_images(jit::Module& module, const LevelNorm& norm, torch::Sc
 
 }  // namespace
 
-jit::Module to_torchscript(const MobileOne& folded, TorchScriptForm form, int64_t size,
+jit::Module to_torchscript(const MobileOne& folded, TorchScriptForm form,
                            const std::optional<LevelNorm>& inside) {
   const bool half = folded->parameters().front().scalar_type() == torch::kHalf;
   if (form == TorchScriptForm::kPacked && half) form = TorchScriptForm::kFused;
@@ -173,11 +180,7 @@ jit::Module to_torchscript(const MobileOne& folded, TorchScriptForm form, int64_
     code += prepare_images(top, *inside, folded->parameters().front().scalar_type());
   }
   auto unit = folded->units().begin();
-  const auto next_unit = [&] {
-    const jit::Module module = make_unit(maker, **unit, form, size);
-    size = (*unit++)->options.output_size(size);
-    return module;
-  };
+  const auto next_unit = [&] { return make_unit(maker, **unit++, form); };
   const std::string stem = (*unit)->options.name;
   top.register_module(stem, next_unit());
   // Channels last: what oneDNN's kernels of both kinds of convolution take as it is.
@@ -258,7 +261,7 @@ Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpo
   const TorchScriptForm form = options.portable ? TorchScriptForm::kPortable
                                : options.frozen ? TorchScriptForm::kFused
                                                 : TorchScriptForm::kPacked;
-  jit::Module module = to_torchscript(folded, form, data.eval_crop, inside);
+  jit::Module module = to_torchscript(folded, form, inside);
   const auto attributes = add_attributes(module, checkpoint, options.preprocessing);
   if (options.frozen) module = jit::freeze(module, attributes);
   const bool half = folded->parameters().front().scalar_type() == torch::kHalf;

@@ -1,5 +1,7 @@
 #include "mobileone/export/torchscript.h"
 
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/serialization/import.h>
 #include <torch/utils.h>
@@ -89,7 +91,7 @@ TEST(TorchScriptCode, NeedsOneDnnUnlessPortable) {
   const MobileOne network(options);
   for (const auto form :
        {TorchScriptForm::kPortable, TorchScriptForm::kFused, TorchScriptForm::kPacked}) {
-    const auto unit = to_torchscript(network, form, 64).attr("stage0").toModule();
+    const auto unit = to_torchscript(network, form).attr("stage0").toModule();
     EXPECT_EQ(unit.get_method("forward").graph()->toString().find("mkldnn") == std::string::npos,
               form == TorchScriptForm::kPortable);
   }
@@ -110,7 +112,7 @@ class PackedTorchScript : public testing::Test {
     options.folded = true;
     network = MobileOne(options);
     network->eval();
-    packed = saved_and_loaded(to_torchscript(network, TorchScriptForm::kPacked, 64));
+    packed = saved_and_loaded(to_torchscript(network, TorchScriptForm::kPacked));
   }
 
   void expect_equal(torch::jit::Module& module, const MobileOne& expected, int64_t size) {
@@ -121,18 +123,43 @@ class PackedTorchScript : public testing::Test {
     EXPECT_LT(largest_difference(reference->forward(x), logits).relative, 1e-5);
   }
 
+  static torch::Tensor depthwise_weight(const torch::jit::Module& module) {
+    const auto unit = module.attr("stage1").toModule().attr("0").toModule();
+    return unit.attr("packed").toModule().attr("weight").toTensor();
+  }
+
   MobileOne network{nullptr};
   torch::jit::Module packed;
 };
 
 TEST_F(PackedTorchScript, HoldsWeightsOnceInItsFile) {
   std::stringstream plain, with_packed;
-  to_torchscript(network, TorchScriptForm::kPortable, 64).save(plain);
-  to_torchscript(network, TorchScriptForm::kPacked, 64).save(with_packed);
+  to_torchscript(network, TorchScriptForm::kPortable).save(plain);
+  to_torchscript(network, TorchScriptForm::kPacked).save(with_packed);
   EXPECT_LT(with_packed.str().size(), 1.05 * plain.str().size());
-  const auto packed_weight =
-      packed.attr("stage0").toModule().attr("packed").toModule().attr("weight");
-  EXPECT_TRUE(packed_weight.toTensor().is_mkldnn()) << "is laid out when it is loaded";
+  EXPECT_TRUE(depthwise_weight(packed).is_mkldnn()) << "is laid out when it is loaded";
+}
+
+/// A layout that fits only the threads, or the images, of a file's loading would make its weights
+/// be laid out again in each call, many times slower.
+TEST_F(PackedTorchScript, HasALayoutThatDependsOnNoThreads) {
+  const auto layout = [](const torch::Tensor& weight) {
+    static const auto op = c10::Dispatcher::singleton()
+                               .findSchemaOrThrow("mkldnn::_get_mkldnn_serialized_md", "")
+                               .typed<torch::Tensor(const torch::Tensor&)>();
+    return op.call(weight);
+  };
+  const int before = at::get_num_threads();
+  std::vector<torch::Tensor> layouts;
+  for (const int threads : {1, 2, 7}) {
+    at::set_num_threads(threads);
+    const auto module = saved_and_loaded(to_torchscript(network, TorchScriptForm::kPacked));
+    layouts.push_back(layout(depthwise_weight(module)));
+  }
+  at::set_num_threads(before);
+  for (const auto& other : layouts) EXPECT_TRUE(torch::equal(other, layouts[0]));
+  const auto pointwise = packed.attr("stage1").toModule().attr("1").toModule();
+  EXPECT_FALSE(pointwise.hasattr("packed"));
 }
 
 TEST_F(PackedTorchScript, ComputesAtAnySizeAndAfterBeingSavedAgain) {
@@ -152,7 +179,7 @@ TEST_F(PackedTorchScript, FollowsChangedWeights) {
 
 TEST_F(PackedTorchScript, RunsWhereItWasLoadedForInference) {
   c10::InferenceMode inference;
-  auto module = saved_and_loaded(to_torchscript(network, TorchScriptForm::kPacked, 64));
+  auto module = saved_and_loaded(to_torchscript(network, TorchScriptForm::kPacked));
   expect_equal(module, network, 64);
 }
 
@@ -170,7 +197,7 @@ TEST(TorchScriptCode, TrainsWhereWeightsAskForGradients) {
   auto options = network_options(Variant::kS0);
   options.folded = true;
   const MobileOne network(options);
-  auto module = to_torchscript(network, TorchScriptForm::kPacked, 32);
+  auto module = to_torchscript(network, TorchScriptForm::kPacked);
   for (auto parameter : module.parameters()) parameter.requires_grad_();
   module.forward({torch::ones({1, 3, 32, 32})}).toTensor().square().sum().backward();
   for (const auto& parameter : module.named_parameters()) {

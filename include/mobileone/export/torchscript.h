@@ -38,14 +38,14 @@ struct TorchScriptOptions {
 enum class TorchScriptForm {
   kPortable,  ///< operators that every build of LibTorch has
   kFused,     ///< oneDNN's operator of convolution, bias and ReLU
-  kPacked     ///< the same, with weights that are laid out for it when the file is loaded
+  kPacked     ///< the same, with depthwise weights that are laid out for it when a file is loaded
 };
 
 /// A folded network as branchless TorchScript: submodules under Apple's folded keys, forward code
-/// of a few readable lines per unit; any batch and image size, fastest at `size`, px. With `inside`
-/// it normalises uint8 [N,H,W,3] by that and gives probabilities. The weights are copied. A packed
-/// network is packed once it was saved and loaded; float16 is fused instead.
-torch::jit::Module to_torchscript(const MobileOne& folded, TorchScriptForm form, int64_t size,
+/// of a few readable lines per unit; any batch and image size. With `inside` it normalises uint8
+/// [N,H,W,3] by that and gives probabilities. The weights are copied. A packed network is packed
+/// once it was saved and loaded; float16 is fused instead.
+torch::jit::Module to_torchscript(const MobileOne& folded, TorchScriptForm form,
                                   const std::optional<LevelNorm>& inside = std::nullopt);
 
 /// Writes `folded`, of float32 or float16, which comes from `checkpoint` (the file `source`), with
