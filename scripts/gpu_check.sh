@@ -15,7 +15,7 @@ packages=$PWD/.deps/packages
 if [ "${1:-}" = --pack ]; then
   command -v apt-get >/dev/null || { say "--pack needs Debian or Ubuntu"; exit 2; }
   development=(libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev
-               libgtest-dev libhwy-dev libbenchmark-dev)
+               libgtest-dev libhwy-dev libbenchmark-dev libgloo-dev)
   mapfile -t runtime < <(apt-cache depends --no-recommends --no-suggests "${development[@]}" |
     sed -nE 's/.*Depends: (lib(fmt|spdlog|yaml-cpp|hwy|benchmark)[0-9][0-9a-z.]*)$/\1/p' | sort -u)
   rm -rf "$packages" && mkdir -p "$packages/deb"

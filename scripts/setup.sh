@@ -14,7 +14,7 @@ TORCH_VERSION=2.13.0
 PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
           libopencv-core-dev libopencv-imgcodecs-dev libopencv-imgproc-dev libjpeg-dev
           libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
-          libhwy-dev libbenchmark-dev libprotozero-dev
+          libhwy-dev libbenchmark-dev libprotozero-dev libgloo-dev
           clang libclang-rt-dev)  # these two: for the fuzzers
 # What tests and scripts/*.py use.
 PYTHON_PACKAGES=(numpy jsonschema tensorboard safetensors huggingface_hub onnx onnxruntime openvino)

@@ -30,4 +30,6 @@ void write_warning(const std::string& line) {
   logger().warn("warning: " + line);
 }
 
+void only_warnings() { logger().set_level(spdlog::level::warn); }
+
 }  // namespace mobileone::log

@@ -12,6 +12,9 @@ namespace mobileone::log {
 void write_info(const std::string& line);
 void write_warning(const std::string& line);
 
+/// From now on only warnings are written: for a process beside one that tells the same.
+void only_warnings();
+
 template <typename... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {
   write_info(fmt::format(format, std::forward<Args>(args)...));

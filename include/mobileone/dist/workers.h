@@ -1,0 +1,93 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mobileone/dist/place.h"
+#include "mobileone/util/error.h"
+
+namespace mobileone {
+
+/// Thrown where a run ends because of another of its processes, whose error the text is.
+class PeerError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// The processes of a run, of which this is one: what they compute together. Every process calls
+/// the same members in the same order. A process alone may call them all, too: they do nothing.
+///
+/// c10d does the work: its TCPStore for keys, its Gloo or NCCL for tensors. Where another process
+/// has ended, was stopped or cannot be reached, members throw PeerError that names it, at the
+/// latest after the time-out. Used by one thread at a time.
+class Workers {
+ public:
+  struct Options {
+    std::chrono::milliseconds timeout = std::chrono::seconds(300);
+    at::Device device = at::kCPU;  ///< of tensors: Gloo on CPUs, NCCL on CUDA devices
+  };
+
+  /// One process alone.
+  Workers();
+  /// Meets the others; at most 30 seconds may lie between the first and the last to come. Throws
+  /// Error where the address cannot be reached, the port is in use, processes are missing, or
+  /// differ in what they know of the run's size.
+  Workers(const Place& place, const Options& options);
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  /// A process alone, for as long as the program runs.
+  static const Workers& none();
+
+  /// As many as threads of one process shall be, each of which takes one; for tests and
+  /// measurements.
+  static std::vector<std::unique_ptr<Workers>> in_threads(int64_t size, const Options& options);
+
+  int64_t rank() const { return place_.rank; }
+  int64_t size() const { return place_.size; }
+  const Place& place() const { return place_; }
+  bool alone() const { return place_.size == 1; }
+  /// Whether this is the process that writes files and reports.
+  bool first() const { return place_.rank == 0; }
+
+  /// Replaces a tensor, of one shape everywhere, by its sum over all processes.
+  void sum(const at::Tensor& tensor) const;
+  /// Begins to; the tensor is the sum once what this returns was called. Sums may be begun while
+  /// others go on.
+  [[nodiscard]] std::function<void()> start_sum(const at::Tensor& tensor) const;
+  /// Replaces a tensor, of one shape everywhere, by rank 0's.
+  void broadcast(const at::Tensor& tensor) const;
+  /// Each number's sum over all processes.
+  std::vector<double> sums(std::vector<double> values) const;
+  /// The texts of all processes, by rank.
+  std::vector<std::string> gather(const std::string& text) const;
+  /// Waits for all.
+  void meet() const;
+
+  /// Runs `action` in every process. Where it throws Error in any, it throws in all.
+  void together(const std::function<void()>& action) const;
+
+  /// Tells the others why this process ends, so that their errors say so; rank 0, which may hold
+  /// the keys, gives them some seconds to read it.
+  void report_failure(const std::string& message) const noexcept;
+
+ private:
+  struct Group;
+
+  Workers(const Place& place, const Options& options, std::unique_ptr<Group> group);
+  void sum_on_host(const at::Tensor& tensor) const;
+  void call(const std::function<void()>& collective) const;
+  [[noreturn]] void blame(const std::string& what) const;
+
+  Place place_;
+  std::unique_ptr<Group> group_;  // null where alone
+};
+
+}  // namespace mobileone
