@@ -30,9 +30,11 @@ void append(const std::vector<Tensor>& from, std::vector<Tensor>& to) {
 /// The steps of a chain of units between its forward and its backward pass, shared by its nodes.
 class Chain : public torch::CustomClassHolder {
  public:
+  Chain(const Tensor& x, const Workers* workers) : batch_(x.size(0), x.device(), workers) {}
+
   Tensor forward(const Unit& unit, const Tensor& x) {
     if (steps_.empty()) first_input_ = x;
-    steps_.push_back(make_unit_step(unit, x));
+    steps_.push_back(make_unit_step(unit, x, batch_));
     return steps_.back()->forward(x);
   }
 
@@ -81,6 +83,7 @@ class Chain : public torch::CustomClassHolder {
     return inputs_[i] = before.output(before.output_needs_input() ? input(i - 1) : Tensor());
   }
 
+  const NormBatch batch_;
   std::vector<std::unique_ptr<UnitStep>> steps_;
   std::map<size_t, Tensor> inputs_;
   Tensor first_input_;
@@ -131,14 +134,14 @@ variable_list parameters_of(const Unit& unit) {
 }  // namespace
 
 std::vector<Tensor> train_folded(const std::vector<Unit>& units, const Tensor& x,
-                                 const std::vector<size_t>& outputs) {
+                                 const std::vector<size_t>& outputs, const Workers* workers) {
   const auto device = x.device().type();
   Tensor y = x;
   if (at::autocast::is_autocast_enabled(device)) {
     y = y.to(at::autocast::get_autocast_dtype(device));
   }
   y = y.contiguous(torch::MemoryFormat::ChannelsLast);
-  const auto chain = c10::make_intrusive<Chain>();
+  const auto chain = c10::make_intrusive<Chain>(y, workers);
   std::vector<Tensor> results;
   for (size_t i = 0; i < units.size(); ++i) {
     const bool exposed = std::find(outputs.begin(), outputs.end(), i) != outputs.end();

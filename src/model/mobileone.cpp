@@ -189,7 +189,8 @@ std::vector<Tensor> MobileOneImpl::run(const Tensor& x, const std::vector<size_t
       y = units_[begin]->forward_folded(y);
     } else {
       while (end <= next_output && units_[end]->is_training()) ++end;
-      y = train_folded({units_.begin() + begin, units_.begin() + end}, y, {end - begin - 1})
+      y = train_folded({units_.begin() + begin, units_.begin() + end}, y, {end - begin - 1},
+                       norm_workers)
               .front();
     }
     if (end == next_output + 1) results.push_back(y);

@@ -19,10 +19,11 @@ std::vector<Tensor> by_branch(const Tensor& stacked, const std::vector<Tensor>& 
 /// Statistics of every branch from the input's moments, then one convolution.
 class CovarianceStep : public UnitStep {
  public:
-  explicit CovarianceStep(const Unit& unit) : UnitStep(unit), unit_(unit->options) {}
+  CovarianceStep(const Unit& unit, const NormBatch& batch)
+      : UnitStep(unit, batch), unit_(unit->options) {}
 
   Tensor forward(const Tensor& x) override {
-    moments_ = backend_of(x).moments(x, shape);
+    moments_ = batch_.moments(backend_of(x).moments(x, shape));
     // Small patches, as a depthwise unit's, cost nothing in double; a large covariance times all
     // branches' weights would.
     constexpr int64_t kSmallPatch = 64;
@@ -49,7 +50,8 @@ class CovarianceStep : public UnitStep {
     gradients.gammas = by_branch(d.gamma, tensors.gammas);
     gradients.betas = by_branch(d.beta, tensors.betas);
     if (!wanted) return {};
-    return backend_of(x).input_gradient(x, g, fold_.conv.weight, moments_, d.moments, shape);
+    return backend_of(x).input_gradient(x, g, fold_.conv.weight, moments_,
+                                        batch_.moment_gradients(d.moments), shape);
   }
 
  private:
@@ -64,14 +66,14 @@ class CovarianceStep : public UnitStep {
 /// the convolution's output instead of its own, which costs a pass to make again.
 class DirectStep : public UnitStep {
  public:
-  explicit DirectStep(const Unit& unit) : UnitStep(unit) {
+  DirectStep(const Unit& unit, const NormBatch& batch) : UnitStep(unit, batch) {
     unit_ = {tensors.weights.front().detach().flatten(1), torch::stack(tensors.gammas),
              torch::stack(tensors.betas), tensors.eps};
   }
 
   Tensor forward(const Tensor& x) override {
     kept_ = backend_of(x).convolve(x, {unit_.weight, {}}, /*relu=*/false, shape);
-    statistics = backend_of(x).direct_statistics(x, kept_, unit_);
+    statistics = batch_.statistics(backend_of(x).direct_statistics(x, kept_, unit_));
     const auto z = backend_of(x).direct_output(x, kept_, unit_, statistics, /*relu=*/!se_);
     return se_ ? se_->forward(z) : z;
   }
@@ -87,8 +89,8 @@ class DirectStep : public UnitStep {
       const auto z = backend_of(x).direct_output(x, kept_, unit_, statistics, /*relu=*/false);
       g = se_->backward(z, g, gradients.squeeze_excite);
     }
-    const auto d =
-        backend_of(x).direct_gradients(x, kept_, g, unit_, statistics, /*relu=*/!se_, wanted);
+    const auto d = backend_of(x).direct_gradients(x, kept_, g, unit_, statistics, batch_,
+                                                  /*relu=*/!se_, wanted);
     const auto& weight = tensors.weights.front();
     gradients.weights = {d.weight.to(weight.scalar_type()).view_as(weight)};
     gradients.gammas = by_branch(d.gamma, tensors.gammas);
@@ -103,12 +105,13 @@ class DirectStep : public UnitStep {
 
 }  // namespace
 
-UnitStep::UnitStep(const Unit& unit)
-    : tensors(unit->branch_tensors()), shape(conv_shape(unit->options)) {
+UnitStep::UnitStep(const Unit& unit, const NormBatch& batch)
+    : tensors(unit->branch_tensors()), shape(conv_shape(unit->options)), batch_(batch) {
   if (const auto module = unit->squeeze_excite()) se_.emplace(module);
 }
 
-std::unique_ptr<UnitStep> make_unit_step(const Unit& unit, const Tensor& x) {
+std::unique_ptr<UnitStep> make_unit_step(const Unit& unit, const Tensor& x,
+                                         const NormBatch& batch) {
   const UnitOptions& o = unit->options;
   constexpr int64_t kLargestKernel = 7;
   const bool depthwise = o.groups == o.in_channels && o.groups == o.out_channels;
@@ -118,20 +121,20 @@ std::unique_ptr<UnitStep> make_unit_step(const Unit& unit, const Tensor& x) {
         "not {} groups of {} channels and a kernel of {}; set runtime.engine=branches",
         o.name, kLargestKernel, o.groups, o.in_channels, o.kernel);
   }
-  const int64_t positions = x.size(0) * o.output_size(x.size(2)) * o.output_size(x.size(3));
-  if (positions < 2) {
+  const int64_t pixels = o.output_size(x.size(2)) * o.output_size(x.size(3));
+  if (batch.images() * pixels < 2) {
     throw Error(
         "{}: expected more than one value per channel in training, got {} image(s) with an output "
         "of {}x{}; use a larger batch or larger images",
         o.name, x.size(0), o.output_size(x.size(2)), o.output_size(x.size(3)));
   }
   std::unique_ptr<UnitStep> step;
-  if (choose_method(o, positions) == Method::kDirect) {
-    step = std::make_unique<DirectStep>(unit);
+  if (choose_method(o, batch.images_each() * pixels) == Method::kDirect) {
+    step = std::make_unique<DirectStep>(unit, batch);
   } else {
-    step = std::make_unique<CovarianceStep>(unit);
+    step = std::make_unique<CovarianceStep>(unit, batch);
   }
-  step->positions = positions;
+  step->positions = batch.images() * pixels;
   return step;
 }
 

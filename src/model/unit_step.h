@@ -19,7 +19,7 @@ struct UnitGradients {
 /// its output's size in between, from which `output` makes the output again.
 class UnitStep {
  public:
-  explicit UnitStep(const Unit& unit);
+  UnitStep(const Unit& unit, const NormBatch& batch);
   virtual ~UnitStep() = default;
 
   /// x and what it returns are [N,C,H,W], channels-last.
@@ -38,10 +38,13 @@ class UnitStep {
   int64_t positions = 0;  ///< values per channel that they are over
 
  protected:
+  const NormBatch& batch_;
   std::optional<SqueezeExciteStep> se_;
 };
 
-/// Throws Error where the engine does not know the unit's convolution or the batch is too small.
-std::unique_ptr<UnitStep> make_unit_step(const Unit& unit, const torch::Tensor& x);
+/// `batch`, whose images x is of, must outlive the step. Throws Error where the engine does not
+/// know the unit's convolution or the batch is too small.
+std::unique_ptr<UnitStep> make_unit_step(const Unit& unit, const torch::Tensor& x,
+                                         const NormBatch& batch);
 
 }  // namespace mobileone

@@ -17,19 +17,23 @@
 
 namespace mobileone {
 
-torch::Device choose_device(DeviceChoice choice) {
+torch::Device choose_device(DeviceChoice choice, const Place& place) {
   const bool cuda = torch::cuda::is_available();
   if (choice == DeviceChoice::kCuda && !cuda) {
     throw Error(
         "runtime.device: cuda was asked for, but no CUDA device is available to this "
         "LibTorch; use cpu or auto");
   }
-  return cuda && choice != DeviceChoice::kCpu ? torch::kCUDA : torch::kCPU;
+  if (!cuda || choice == DeviceChoice::kCpu) return torch::kCPU;
+  if (place.size == 1) return torch::kCUDA;
+  const auto devices = static_cast<int64_t>(torch::cuda::device_count());
+  return {torch::kCUDA, static_cast<torch::DeviceIndex>(place.local_rank % devices)};
 }
 
-void set_threads(int64_t threads) {
-  const auto cores = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
-  at::set_num_threads(static_cast<int>(threads > 0 ? threads : cores));
+void set_threads(int64_t threads, int64_t processes) {
+  const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
+  const int64_t share = std::max<int64_t>(1, cores / processes);
+  at::set_num_threads(static_cast<int>(threads > 0 ? threads : share));
 }
 
 void keep_freed_memory() {
@@ -41,9 +45,9 @@ void keep_freed_memory() {
 #endif
 }
 
-void prepare_training(const RuntimeConfig& config) {
+void prepare_training(const RuntimeConfig& config, const Place& place) {
   keep_freed_memory();
-  set_threads(config.threads);
+  set_threads(config.threads, place.local_size);
   at::globalContext().setFlushDenormal(true);
   torch::manual_seed(static_cast<uint64_t>(config.seed));
 }

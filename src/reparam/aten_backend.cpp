@@ -232,7 +232,8 @@ Tensor AtenBackend::direct_output(const Tensor& x, const Tensor& y, const Direct
 
 DirectGradients AtenBackend::direct_gradients(const Tensor& x, const Tensor& y, const Tensor& g,
                                               const DirectUnit& unit,
-                                              const BranchStatistics& statistics, bool relu,
+                                              const BranchStatistics& statistics,
+                                              const NormBatch& batch, bool relu,
                                               bool wanted) const {
   const Span span("norm backward");
   if (relu) mask(g, direct_output(x, y, unit, statistics, /*relu=*/false));
@@ -242,8 +243,8 @@ DirectGradients AtenBackend::direct_gradients(const Tensor& x, const Tensor& y, 
   std::vector<Tensor> inputs{y.to(dtype) - over_pixels(shift[0])}, products;
   if (unit.skip()) inputs.push_back(x.to(dtype) - over_pixels(shift[1]));
   for (const auto& input : inputs) products.push_back((gradient * input).sum({0, 2, 3}));
-  const NormGradients norms =
-      norm_gradients(unit, statistics, shift, g_sum, at::stack(products), y.numel() / y.size(1));
+  const NormGradients norms = norm_gradients(unit, statistics, shift, g_sum, at::stack(products),
+                                             batch, y.numel() / y.size(1));
   const auto terms = norms.terms.to(dtype);
   const auto of_input = [&](int64_t branch) {
     const auto of = terms.select(1, branch);

@@ -57,14 +57,15 @@ NormFactors norm_factors(const DirectUnit& unit, const BranchStatistics& statist
 
 NormGradients norm_gradients(const DirectUnit& unit, const BranchStatistics& statistics,
                              const Tensor& shift, const Tensor& g_sum, const Tensor& products,
-                             int64_t count) {
-  const double n = static_cast<double>(count);
+                             const NormBatch& batch, int64_t own_positions) {
+  const double n = static_cast<double>(batch.positions(own_positions));
   const auto rstd = (statistics.var + unit.eps).rsqrt(), a = unit.gamma * rstd;
   NormGradients d;
   d.gamma = rstd * (products + (shift - statistics.mean) * g_sum);
   d.beta = g_sum.expand_as(d.gamma).clone();
-  const auto b = -a * rstd * d.gamma / n;
-  d.terms = at::stack({a, b, -a * g_sum / n - b * (statistics.mean - shift)});
+  const auto of_all = batch.sum(at::stack({d.gamma, d.beta}));
+  const auto b = -a * rstd * of_all[0] / n;
+  d.terms = at::stack({a, b, -a * of_all[1] / n - b * (statistics.mean - shift)});
   return d;
 }
 
@@ -99,8 +100,8 @@ Tensor CpuBackend::direct_output(const Tensor& x, const Tensor& y, const DirectU
 
 DirectGradients CpuBackend::direct_gradients(const Tensor& x, const Tensor& y, const Tensor& g,
                                              const DirectUnit& unit,
-                                             const BranchStatistics& statistics, bool relu,
-                                             bool wanted) const {
+                                             const BranchStatistics& statistics,
+                                             const NormBatch& batch, bool relu, bool wanted) const {
   const int64_t in = x.size(1), out = y.size(1), rows = x.numel() / in;
   return with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
@@ -124,7 +125,7 @@ DirectGradients CpuBackend::direct_gradients(const Tensor& x, const Tensor& y, c
     }();
     const auto all = sums.view({3, out});
     const auto norms = norm_gradients(unit, statistics, shift, all[0],
-                                      all.slice(0, 1, 1 + unit.gamma.size(0)), rows);
+                                      all.slice(0, 1, 1 + unit.gamma.size(0)), batch, rows);
     const auto terms = norms.terms.to(kType).contiguous();
     const auto norm = [&](int64_t branch) {
       const T* row = data_of<const T>(terms) + branch * out;

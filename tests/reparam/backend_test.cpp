@@ -114,9 +114,10 @@ TEST_P(Backends, TrainDirectUnitsAlike) {
       expect_equal("output", own.direct_output(x, y, unit, statistics, relu),
                    portable.direct_output(x, y, unit, statistics, relu));
       const auto g = image(y.sizes(), GetParam());
-      const auto d = own.direct_gradients(x, y, g.clone(), unit, statistics, relu, true);
+      const NormBatch batch(x.size(0), x.device());
+      const auto d = own.direct_gradients(x, y, g.clone(), unit, statistics, batch, relu, true);
       const auto expected_d =
-          portable.direct_gradients(x, y, g.clone(), unit, statistics, relu, true);
+          portable.direct_gradients(x, y, g.clone(), unit, statistics, batch, relu, true);
       expect_equal("weight gradient", d.weight, expected_d.weight);
       expect_equal("gamma gradient", d.gamma, expected_d.gamma);
       expect_equal("beta gradient", d.beta, expected_d.beta);

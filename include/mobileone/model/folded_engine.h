@@ -19,7 +19,12 @@ namespace mobileone {
 /// makes outputs that are not. Throws Error where the engine does not know a unit's convolution
 /// (groups other than 1 or the channels, even kernels, kernels above 7) and where a batch norm
 /// would see a single value per channel.
+///
+/// With `workers` batch norms see the batches of all processes, each of which gives its own x:
+/// every output, running statistic and, summed over the processes, gradient is as if one process
+/// had all.
 std::vector<torch::Tensor> train_folded(const std::vector<Unit>& units, const torch::Tensor& x,
-                                        const std::vector<size_t>& outputs);
+                                        const std::vector<size_t>& outputs,
+                                        const Workers* workers = nullptr);
 
 }  // namespace mobileone

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mobileone/dist/workers.h"
 #include "mobileone/model/options.h"
 #include "mobileone/reparam/fold.h"
 
@@ -101,6 +102,8 @@ class MobileOneImpl : public torch::nn::Module {
   /// How an unfolded network trains; may change at any time. Evaluation computes each branch:
   /// `fold` once where it shall be fast. Folded networks take no notice.
   Engine engine = Engine::kFolded;
+  /// The processes whose batches the folded engine's batch norms see together; null: this one's.
+  const Workers* norm_workers = nullptr;
 
  private:
   void initialise();

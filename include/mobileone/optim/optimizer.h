@@ -50,6 +50,9 @@ class Ema {
   /// Exchanges the average and the network's own values, to evaluate the average and back.
   void swap();
 
+  /// The average, laid out as FlatState::parameters and FlatState::buffers.
+  const torch::Tensor& parameters() const { return parameters_; }
+  const torch::Tensor& buffers() const { return buffers_; }
   StateDict named_state() const { return state_.named_state(parameters_, buffers_); }
   void load(const StateDict& average, const std::string& origin);
 

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "mobileone/reparam/fold.h"
+#include "mobileone/reparam/norm_batch.h"
 
 namespace mobileone {
 
@@ -100,10 +101,11 @@ class Backend {
   /// The sum of the normalised branches, then ReLU if asked; x may be undefined without a skip.
   virtual at::Tensor direct_output(const at::Tensor& x, const at::Tensor& y, const DirectUnit& unit,
                                    const BranchStatistics& statistics, bool relu) const = 0;
-  /// From g = ∂L/∂output, which may be overwritten.
+  /// From g = ∂L/∂output, which may be overwritten; `statistics` are over `batch`.
   virtual DirectGradients direct_gradients(const at::Tensor& x, const at::Tensor& y,
                                            const at::Tensor& g, const DirectUnit& unit,
-                                           const BranchStatistics& statistics, bool relu,
+                                           const BranchStatistics& statistics,
+                                           const NormBatch& batch, bool relu,
                                            bool wanted) const = 0;
 
   // Squeeze-and-excitation's factors on an image and the ReLU after them; gates and their gradients
