@@ -12,6 +12,7 @@
 #include "mobileone/bench/training.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/cli/options.h"
+#include "mobileone/dist/workers.h"
 #include "mobileone/eval/model.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/util/error.h"
@@ -107,7 +108,10 @@ void print_entry(const Profile::Entry& entry, double steps, double step_seconds)
 
 void bench_train(const TrainOptions& options) {
   const Config& config = options.config;
-  const TrainingCost cost = measure_training(config, options.size, options.steps);
+  const Place place = place_in_environment();
+  const Workers workers(place, {.device = choose_device(config.runtime.device, place)});
+  const TrainingCost cost = measure_training(config, options.size, options.steps, workers);
+  if (!workers.first()) return;
   std::vector<double> seconds = cost.seconds;
   std::sort(seconds.begin(), seconds.end());
   const double best = seconds.front(), median = seconds[seconds.size() / 2],
@@ -121,10 +125,11 @@ void bench_train(const TrainOptions& options) {
     fmt::print("{}\n", json.dump());
     return;
   }
-  fmt::print("{} with the engine '{}' in {}, batch {}, {}x{} px, {} thread(s)\n",
+  fmt::print("{} with the engine '{}' in {}, batch {}, {}x{} px, {} thread(s){}\n",
              to_string(config.model.variant), to_string(config.runtime.engine),
              to_string(config.runtime.precision), config.schedule.batch_size, options.size,
-             options.size, at::get_num_threads());
+             options.size, at::get_num_threads(),
+             workers.alone() ? "" : fmt::format(" of each of {} processes", workers.size()));
   fmt::print("step: {:.1f} ms at best, {:.1f} ms median of {}; {:.1f} img/s\n", 1e3 * best,
              1e3 * median, seconds.size(), batch / best);
   fmt::print("memory: {:.0f} MiB at its peak, {:.0f} MiB before the first step\n\n",
@@ -153,15 +158,18 @@ void add_bench_train(CLI::App& bench) {
   Config& config = options->config;
   config.schedule.batch_size = 16;
   config.ema.decay = 0;
-  auto* command = bench.add_subcommand("train", "Time training steps on random images");
+  auto* command = bench.add_subcommand(
+      "train", "Time training steps on random images; of several processes by `launch`");
   add_enum_option(*command, "--variant", config.model.variant, "Network");
   add_enum_option(*command, "--engine", config.runtime.engine, "How branches are computed");
   add_enum_option(*command, "--precision", config.runtime.precision, "Arithmetic");
   add_enum_option(*command, "--device", config.runtime.device, "Where to compute");
   command->add_option("--branches", config.model.branches, "k, of each stage [the variant's]");
-  command->add_option("--batch", config.schedule.batch_size, "Images per step")
+  command->add_option("--batch", config.schedule.batch_size, "Images per step, of all processes")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
+  command->add_flag("--sync-bn", config.runtime.sync_bn,
+                    "Batch norms see the images of all processes");
   command->add_option("--size", options->size, "Image size, px")
       ->check(CLI::Range(8, 4096))
       ->capture_default_str();
@@ -210,6 +218,7 @@ void add_bench(CLI::App& app) {
   command->callback([options] { bench_latency(*options); });
   add_bench_train(*bench);
   add_bench_data(*bench);
+  add_bench_scale(*bench);
 }
 
 }  // namespace mobileone::cli

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "mobileone/config/config.h"
+#include "mobileone/dist/workers.h"
 #include "mobileone/util/profile.h"
 
 namespace mobileone {
@@ -17,7 +18,9 @@ struct TrainingCost {
 
 /// Runs 1 + `steps` steps: forward, loss, backward, SGD and, if `config.ema.decay` is not 0, the
 /// moving average. Model, optimizer, loss, engine, precision and schedule.batch_size are
-/// `config`'s; images are [batch_size,3,size,size].
-TrainingCost measure_training(const Config& config, int64_t size, int64_t steps);
+/// `config`'s; images are [batch_size,3,size,size], divided between `workers`. The costs are those
+/// of this process.
+TrainingCost measure_training(const Config& config, int64_t size, int64_t steps,
+                              const Workers& workers = Workers::none());
 
 }  // namespace mobileone

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <memory>
+
+#include "mobileone/config/config.h"
+#include "mobileone/dist/place.h"
+#include "mobileone/model/mobileone.h"
+#include "mobileone/optim/flat_state.h"
+#include "mobileone/optim/gradient_sum.h"
+#include "mobileone/optim/optimizer.h"
+
+namespace mobileone {
+
+/// Training steps on random images and labels.
+class RandomTraining {
+ public:
+  /// Readies the process for training. `images` are those of a step, [images,3,size,size].
+  RandomTraining(const Config& config, int64_t images, int64_t size, const Place& place = {});
+
+  MobileOne& network() { return network_; }
+  const FlatState& state() const { return *state_; }
+  /// Forward, loss, backward, with `sum` of the gradients if there is one, SGD and average.
+  void step(GradientSum* sum);
+
+ private:
+  Config config_;
+  torch::Device device_;
+  MobileOne network_{nullptr};
+  std::unique_ptr<FlatState> state_;
+  std::unique_ptr<Sgd> optimizer_;
+  std::unique_ptr<Ema> ema_;
+  torch::Tensor images_, labels_;
+};
+
+}  // namespace mobileone
