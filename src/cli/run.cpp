@@ -14,6 +14,8 @@
 
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/nearest.h"
+#include "mobileone/dist/launch.h"
+#include "mobileone/dist/workers.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/progress.h"
 #include "mobileone/util/version.h"
@@ -51,6 +53,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", fmt::format("mobileone {} ({})", version(), revision()));
   app.require_subcommand(1);
   add_train(app);
+  add_launch(app);
   add_reparam(app);
   add_export(app);
   add_convert(app);
@@ -77,6 +80,8 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     return report(first_line(error.what()) + "; see --help", 2);
+  } catch (const PeerError& error) {
+    return report(error.what(), kPeerStatus);
   } catch (const Error& error) {
     return report(error.what(), 2);
   } catch (const std::filesystem::filesystem_error& error) {

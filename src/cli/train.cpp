@@ -1,9 +1,12 @@
+#include <cmath>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/reader.h"
+#include "mobileone/dist/workers.h"
+#include "mobileone/optim/runtime.h"
 #include "mobileone/train/trainer.h"
 #include "mobileone/util/error.h"
 
@@ -26,7 +29,12 @@ void add_train(CLI::App& app) {
     if (command->count("--resume-from") > 0 && options->start.from.empty()) {
       throw Error("--resume-from: expected a checkpoint, got nothing");
     }
-    const int signal = train(load_config(options->config, options->overrides), options->start);
+    const Config config = load_config(options->config, options->overrides);
+    const Place place = place_in_environment();
+    const Workers workers(
+        place, {.timeout = std::chrono::milliseconds(std::llround(1e3 * config.runtime.timeout)),
+                .device = choose_device(config.runtime.device, place)});
+    const int signal = train(config, options->start, workers);
     if (signal != 0) throw CLI::RuntimeError(128 + signal);
   });
 }

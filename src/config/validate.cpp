@@ -152,6 +152,8 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   check_augment(config.augment, found);
   check_training(config.optimizer, config.schedule, found);
   check_curriculum(config.curriculum.stages, found);
+  found.expect(!config.runtime.sync_bn || config.runtime.engine == Engine::kFolded,
+               {"runtime.sync_bn", "runtime.engine"}, "needs runtime.engine folded");
   return found.take();
 }
 

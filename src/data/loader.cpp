@@ -29,12 +29,26 @@ void stay_single_threaded() {
   if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
 }
 
+/// From one batch of a share to its next.
+int64_t stride_of(const LoaderShare& share) { return share.whole_batches ? share.size : 1; }
+
 StoredImage read(const ImageList& list, int64_t index) {
   const Span span("read");
   return list.read(index);
 }
 
 }  // namespace
+
+std::vector<int64_t> places_in_batch(const LoaderShare& share, int64_t count) {
+  const bool all = share.whole_batches;
+  const int64_t pairs = count / 2, begin = all ? 0 : pairs * share.rank / share.size,
+                end = all ? pairs : pairs * (share.rank + 1) / share.size;
+  std::vector<int64_t> places;
+  for (int64_t i = begin; i < end; ++i) places.push_back(i);
+  if (count % 2 == 1 && (all || share.rank + 1 == share.size)) places.push_back(pairs);
+  for (int64_t i = end; i-- > begin;) places.push_back(count - 1 - i);
+  return places;
+}
 
 LoaderOptions loader_options(const DataConfig& data) {
   LoaderOptions options;
@@ -78,7 +92,7 @@ void Loader::start_epoch(int64_t epoch, Transform transform, int64_t first_batch
     const std::lock_guard lock(mutex_);
     if (epoch_) epoch_->abandoned.request_stop();
     epoch_ = std::move(next_epoch);
-    to_start_ = to_return_ = first_batch;
+    to_start_ = to_return_ = first_batch + (options_.share.whole_batches ? options_.share.rank : 0);
     results_.clear();
   }
   work_to_do_.notify_all();
@@ -91,7 +105,8 @@ std::optional<Batch> Loader::next() {
       std::unique_lock lock(mutex_);
       if (!epoch_ || to_return_ >= batches_per_epoch()) return std::nullopt;
       result_ready_.wait(lock, [&] { return results_.contains(to_return_); });
-      result = std::move(results_.extract(to_return_++).mapped());
+      result = std::move(results_.extract(to_return_).mapped());
+      to_return_ += stride_of(options_.share);
     }
     work_to_do_.notify_one();
     if (result.error) std::rethrow_exception(result.error);
@@ -104,12 +119,14 @@ void Loader::work(std::stop_token stop) {
   stay_single_threaded();
   ImagePipeline pipeline(options_.images);
   const auto has_work = [this] {
-    return epoch_ && to_start_ < batches_per_epoch() && to_start_ - to_return_ < options_.prefetch;
+    return epoch_ && to_start_ < batches_per_epoch() &&
+           to_start_ - to_return_ < options_.prefetch * stride_of(options_.share);
   };
   std::unique_lock lock(mutex_);
   while (work_to_do_.wait(lock, stop, has_work) && !stop.stop_requested()) {
     const std::shared_ptr<Epoch> epoch = epoch_;
-    const int64_t batch_number = to_start_++;
+    const int64_t batch_number = to_start_;
+    to_start_ += stride_of(options_.share);
     lock.unlock();
     Result result = make_result(*epoch, batch_number, pipeline);
     lock.lock();
@@ -138,12 +155,14 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
   const int64_t begin = batch_number * options_.batch_size;
   const int64_t end =
       std::min(begin + options_.batch_size, static_cast<int64_t>(epoch.order.size()));
+  const std::vector<int64_t> places = places_in_batch(options_.share, end - begin);
   Result result;
   Batch& batch = result.batch;
   batch.number = batch_number;
   std::vector<int64_t> labels;
-  for (int64_t i = begin; i < end && !epoch.abandoned.stop_requested(); ++i) {
-    const int64_t index = epoch.order[i];
+  for (const int64_t place : places) {
+    if (epoch.abandoned.stop_requested()) break;
+    const int64_t index = epoch.order[begin + place];
     Random random(options_.seed,
                   {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(index)});
     try {
@@ -155,7 +174,7 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
     const int64_t height = pipeline.height(), width = pipeline.width();
     if (!batch.images.defined()) {
       const Span span("collate");
-      batch.images = memory_.take(options_.batch_size, height, width);
+      batch.images = memory_.take(std::ssize(places), height, width);
     }
     TORCH_CHECK(batch.images.size(2) == height && batch.images.size(3) == width,
                 "images of a batch differ in size");

@@ -19,6 +19,15 @@ void ClassificationMeter::add(const torch::Tensor& logits, const torch::Tensor& 
   loss_ += classification_loss(logits, labels, 0).item<double>() * labels.size(0);
 }
 
+void ClassificationMeter::sum_over(const Workers& workers) {
+  const auto sums = workers.sums({static_cast<double>(images_), static_cast<double>(top1_),
+                                  static_cast<double>(top5_), loss_});
+  images_ = static_cast<int64_t>(sums[0]);
+  top1_ = static_cast<int64_t>(sums[1]);
+  top5_ = static_cast<int64_t>(sums[2]);
+  loss_ = sums[3];
+}
+
 ClassificationMeter evaluate_classification(
     const std::function<torch::Tensor(const torch::Tensor&)>& forward, Loader& loader,
     const torch::Device& device,

@@ -60,7 +60,7 @@ TrainingData read_training_data(Config& config) {
   return data;
 }
 
-LoaderOptions training_loader_options(const Config& config) {
+LoaderOptions training_loader_options(const Config& config, const Workers& workers) {
   LoaderOptions options = loader_options(config.data);
   options.batch_size = config.schedule.batch_size;
   options.seed = static_cast<uint64_t>(config.runtime.seed);
@@ -68,7 +68,9 @@ LoaderOptions training_loader_options(const Config& config) {
   options.images.decoding = config.data.fast_decode ? Decoding::kScaled : Decoding::kCropped;
   options.erase = config.augment.erase;
   options.mix = config.augment.mix;
-  options.fewest = std::min<int64_t>(2, options.batch_size);  // batch norm needs a variance
+  options.share = {.rank = workers.rank(), .size = workers.size()};
+  // Batch norm needs a variance. Several processes leave a batch out together.
+  options.fewest = workers.alone() ? std::min<int64_t>(2, options.batch_size) : 0;
   return options;
 }
 

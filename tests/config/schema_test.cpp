@@ -177,8 +177,9 @@ bool is_contradiction(const std::string& line) {
           "more than model.depths", "is larger than data.eval_resize", "the smaller number first",
           "expected a hue", "needs an optimizer.momentum", "does not divide schedule.batch_size",
           "leaves nothing of schedule.epochs", "is above optimizer.lr", "starts at epoch",
-          "needs model.pretrained", "but model.freeze names", "names every part", "is set, but",
-          "in timm's space", "in torchvision's space", "needs timm's space", "needs both mixup"},
+          "needs model.pretrained", "needs runtime.engine", "but model.freeze names",
+          "names every part", "is set, but", "in timm's space", "in torchvision's space",
+          "needs timm's space", "needs both mixup"},
       [&](const char* phrase) { return line.find(phrase) != std::string::npos; });
 }
 

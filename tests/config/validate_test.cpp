@@ -96,6 +96,11 @@ const Case kCases[] = {
        c.optimizer.momentum = 0;
      },
      "optimizer.nesterov: needs an optimizer.momentum above 0"},
+    {[](Config& c) {
+       c.runtime.sync_bn = true;
+       c.runtime.engine = Engine::kBranches;
+     },
+     "runtime.sync_bn: needs runtime.engine folded"},
     {[](Config& c) { c.model.freeze = {Part::kStem}; },
      "model.freeze: needs model.pretrained: random weights are not worth keeping"},
     {[](Config& c) {

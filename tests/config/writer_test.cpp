@@ -128,6 +128,7 @@ Config random_config(uint64_t seed) {
     std::swap(config.data.eval_crop, config.data.eval_resize);
   }
   config.optimizer.nesterov = config.optimizer.nesterov && config.optimizer.momentum > 0;
+  config.runtime.sync_bn = config.runtime.sync_bn && config.runtime.engine == Engine::kFolded;
   config.schedule.accumulate = 1;
   config.schedule.epochs = 1000;
   config.schedule.warmup_epochs = std::min(config.schedule.warmup_epochs, 999.0);

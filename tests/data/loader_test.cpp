@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <fstream>
@@ -147,6 +148,74 @@ TEST(Loader, MixesWhatItWouldHaveGivenUnmixed) {
 }
 
 /// Data sets of any size from a few small files, up to one of them unreadable.
+TEST(LoaderShare, PlacesAreDividedWithTheirMirrorImages) {
+  for (const int64_t count : {4, 7, 16, 33}) {
+    for (int64_t size = 1; 2 * size <= count; ++size) {
+      std::vector<int> taken(static_cast<size_t>(count));
+      for (int64_t rank = 0; rank < size; ++rank) {
+        const auto places = places_in_batch({.rank = rank, .size = size}, count);
+        EXPECT_GE(places.size(), 2u);
+        EXPECT_LE(places.size(), static_cast<size_t>(count / size + 3));
+        EXPECT_TRUE(std::is_sorted(places.begin(), places.end()));
+        for (size_t i = 0; i < places.size(); ++i) {
+          EXPECT_EQ(places[i] + places[places.size() - 1 - i], count - 1);
+          ++taken[static_cast<size_t>(places[i])];
+        }
+      }
+      EXPECT_EQ(taken, std::vector<int>(static_cast<size_t>(count), 1));
+    }
+  }
+}
+
+/// What several processes load of a mixed batch is what one loads.
+TEST(LoaderShare, PartsOfABatchMakeTheWholeBatch) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 22);
+  LoaderOptions options = erasing_and_mixing(2);
+  options.batch_size = 9;
+  options.drop_last = true;
+  Loader whole(list, options);
+  const auto expected = read_epoch(whole, 3);
+  for (const int64_t size : {2, 3, 4}) {
+    for (int64_t rank = 0; rank < size; ++rank) {
+      options.share = {.rank = rank, .size = size};
+      Loader part(list, options);
+      const auto batches = read_epoch(part, 3);
+      ASSERT_EQ(batches.size(), expected.size());
+      const auto places = at::tensor(places_in_batch(options.share, 9));
+      for (size_t b = 0; b < batches.size(); ++b) {
+        EXPECT_TRUE(batches[b].images.equal(expected[b].images.index_select(0, places)));
+        EXPECT_TRUE(batches[b].labels.equal(expected[b].labels.index_select(0, places)));
+        EXPECT_EQ(batches[b].share, expected[b].share);
+        EXPECT_EQ(batches[b].number, expected[b].number);
+      }
+    }
+  }
+}
+
+TEST(LoaderShare, WholeBatchesGoRoundAndNoneTwice) {
+  const TestFolder folder;
+  const ImageList list = write_images(folder, 21);
+  LoaderOptions options = {.batch_size = 4, .workers = 2, .prefetch = 2};
+  Loader whole(list, options);
+  whole.start_epoch(0, evaluation());
+  const auto expected = read_all(whole);
+  for (const int64_t size : {2, 4, 7}) {
+    std::vector<Batch> together(expected.size());
+    for (int64_t rank = 0; rank < size; ++rank) {
+      options.share = {.rank = rank, .size = size, .whole_batches = true};
+      Loader part(list, options);
+      part.start_epoch(0, evaluation());
+      for (auto& batch : read_all(part)) {
+        Batch& place = together[static_cast<size_t>(batch.number)];
+        EXPECT_FALSE(place.images.defined()) << "twice";
+        place = std::move(batch);
+      }
+    }
+    expect_equal(expected, together);
+  }
+}
+
 TEST(Loader, BatchesDependOnNothingButSeedAndEpoch) {
   const TestFolder folder;
   const ImageList files = write_images(folder, 7);

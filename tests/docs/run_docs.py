@@ -78,6 +78,11 @@ class Docs(unittest.TestCase):
         write_script(copy / "build/mobileone", f"""
 case "$1 $2" in
   "bench train") exec {program} "$@" --size 32 ;;
+  "launch "*)
+    case "$*" in
+      *"bench train "*) exec {program} "$@" --size 32 ;;
+      *) exec {program} "$@" {shlex.join(TINY_RUN)} ;;
+    esac ;;
   "study branches") ;;
   "study "*) exec {program} "$@" latency.rounds=1 ;;
   "find-lr "*) exec {program} "$@" {shlex.join(TINY_RUN)} --from 0.001 --to 1 --steps 150 ;;

@@ -6,6 +6,7 @@ namespace mobileone::cli {
 
 /// Each adds one subcommand of the program; its callback parses, calls the library and prints.
 void add_train(CLI::App& app);
+void add_launch(CLI::App& app);
 void add_reparam(CLI::App& app);
 void add_export(CLI::App& app);
 void add_convert(CLI::App& app);
@@ -16,7 +17,8 @@ void add_plot(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_data(CLI::App& app);
 void add_bench(CLI::App& app);
-void add_bench_data(CLI::App& bench);  ///< one of its subcommands
+void add_bench_data(CLI::App& bench);   ///< one of its subcommands
+void add_bench_scale(CLI::App& bench);  ///< another
 void add_study(CLI::App& app);
 void add_config(CLI::App& app);
 void add_find_lr(CLI::App& app);

@@ -461,6 +461,8 @@ struct RuntimeConfig {
   int64_t threads = 0;
   int64_t seed = 0;
   OnNonfinite on_nonfinite = OnNonfinite::kStop;
+  bool sync_bn = false;
+  double timeout = 300;
 
   bool operator==(const RuntimeConfig&) const = default;
 
@@ -472,12 +474,20 @@ struct RuntimeConfig {
        "with the same results; branches: each by itself, several times slower."});
     v("precision", precision, {"Arithmetic of convolutions; weights and statistics stay float32."});
     v("channels_last", channels_last, {"Memory layout of images and activations."});
-    v("threads", threads, {"Threads of computation; 0: one per core.", "threads", 0, 1024});
+    v("threads", threads,
+      {"Threads of computation of a process; 0: as many as its share of the machine's cores.",
+       "threads", 0, 1024});
     v("seed", seed, {"Seed of initialisation, order and augmentation.", "", 0, 9007199254740992.0});
     v("on_nonfinite", on_nonfinite,
       {"A batch whose loss or gradient is not finite ends the run, or is left out; more than 20 in "
        "a "
        "row always end it."});
+    v("sync_bn", sync_bn,
+      {"Whether batch norms see the batches of all processes of a run together, as if one process "
+       "had them; otherwise each sees its own, and running statistics are averaged."});
+    v("timeout", timeout,
+      {"After so long without an answer from another process of the run all others end.", "seconds",
+       1, 86400});
   }
 };
 

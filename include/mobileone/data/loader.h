@@ -36,14 +36,26 @@ struct Batch {
   double share = 1;
 };
 
+/// What a process of a run takes of each epoch, of which all have the same batches.
+struct LoaderShare {
+  int64_t rank = 0, size = 1;
+  /// Every `size`th batch, whole, instead of a part of every batch. A part holds images that lie
+  /// alike from the batch's beginning and from its end, since mixing pairs them.
+  bool whole_batches = false;
+};
+
+/// The places, increasing, that a share has in a batch of `count` images.
+std::vector<int64_t> places_in_batch(const LoaderShare& share, int64_t count);
+
 struct LoaderOptions {
-  int64_t batch_size = 1;
-  int64_t workers = 1;   ///< threads
-  int64_t prefetch = 1;  ///< batches finished or in work, beyond the one last handed out
+  int64_t batch_size = 1;  ///< images, of all processes together
+  int64_t workers = 1;     ///< threads
+  int64_t prefetch = 1;    ///< batches finished or in work, beyond the one last handed out
   uint64_t seed = 0;
   bool shuffle = false;
   int64_t shuffle_buffer = 1;          ///< images; where the order of reading matters
   bool drop_last = false;              ///< leave out an epoch's last batch where it is smaller
+  LoaderShare share = {};              ///< of batches
   int64_t fewest = 1;                  ///< readable images without which a batch is left out
   ImagePipeline::Options images = {};  ///< how they are decoded and normalised
   EraseConfig erase = {};              ///< what is done to normalised images
@@ -72,6 +84,7 @@ class Loader {
   Loader& operator=(const Loader&) = delete;
 
   const ImageList& list() const { return list_; }
+  /// Of all processes.
   int64_t batches_per_epoch() const;
   /// Positions in the list of the images found unreadable in the batches so far.
   const std::set<int64_t>& damaged() const { return damaged_; }

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "mobileone/data/loader.h"
+#include "mobileone/dist/workers.h"
 
 namespace mobileone {
 
@@ -14,6 +15,8 @@ class ClassificationMeter {
  public:
   /// `logits` [N,classes], `labels` int64 [N], on any device.
   void add(const torch::Tensor& logits, const torch::Tensor& labels);
+  /// Adds what the meters of all processes have seen.
+  void sum_over(const Workers& workers);
 
   int64_t images() const { return images_; }
   double top1() const { return percent(top1_); }  ///< percent

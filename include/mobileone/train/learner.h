@@ -6,8 +6,10 @@
 
 #include "mobileone/config/config.h"
 #include "mobileone/data/loader.h"
+#include "mobileone/dist/workers.h"
 #include "mobileone/model/mobileone.h"
 #include "mobileone/optim/flat_state.h"
+#include "mobileone/optim/gradient_sum.h"
 #include "mobileone/optim/optimizer.h"
 
 namespace mobileone {
@@ -19,12 +21,13 @@ struct StepResult {
       true;  ///< loss, gradient and statistics; if not, the step changed none of the state
 };
 
-/// A network and what an optimizer step touches: gradients, momentum, moving average.
+/// A network and what an optimizer step touches: gradients, momentum, moving average. With
+/// `workers`, which must outlive it, those of all processes change alike.
 class Learner {
  public:
   /// `config` is resolved: model.num_classes is the real number. Throws Error for a device that is
   /// not there.
-  explicit Learner(const Config& config);
+  explicit Learner(const Config& config, const Workers& workers = Workers::none());
   Learner(const Learner&) = delete;
   Learner& operator=(const Learner&) = delete;
 
@@ -34,21 +37,29 @@ class Learner {
   Sgd& optimizer() { return *optimizer_; }
   Ema* ema() { return ema_.get(); }  ///< null where ema.decay is 0
 
-  /// Forward, backward (in schedule.accumulate parts) and update.
-  StepResult step(const Batch& batch, double lr, double weight_decay);
+  /// Forward, backward (in schedule.accumulate parts) and update. `share` is the part of the
+  /// step's images, those of all processes, that lies in `batch`; the loss is over all of them.
+  StepResult step(const Batch& batch, double lr, double weight_decay, double share = 1);
 
   /// Logits [N,classes] of images [N,3,S,S] by `network`, in runtime.precision.
   torch::Tensor forward(MobileOne& network, const torch::Tensor& images) const;
 
+  /// Makes the state of all processes rank 0's.
+  void share_state();
+  /// Makes running statistics the mean of those of all processes, where each has its own.
+  void average_statistics();
+
  private:
-  double forward_backward(const Batch& batch);
+  double forward_backward(const Batch& batch, double share);
 
   Config config_;
+  const Workers& workers_;
   torch::Device device_;
   MobileOne network_{nullptr};
   std::unique_ptr<FlatState> state_;
   std::unique_ptr<Sgd> optimizer_;
   std::unique_ptr<Ema> ema_;
+  std::unique_ptr<GradientSum> gradient_sum_;  // null alone
 };
 
 }  // namespace mobileone

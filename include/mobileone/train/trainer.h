@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "mobileone/config/config.h"
+#include "mobileone/dist/workers.h"
 
 namespace mobileone {
 
@@ -24,6 +25,12 @@ struct TrainingStart {
 /// Returns 0 at the end of the schedule, or the signal that stopped it before. Throws Error for
 /// what the user can mend: data, configuration, a folder that already holds a run or is in use,
 /// files that cannot be written, losses that are not finite.
-int train(Config config, const TrainingStart& start);
+///
+/// With `workers` all processes train one network: schedule.batch_size images a step are those of
+/// all together, rank 0 reads and writes the run's folder, and any number of processes goes on
+/// from a checkpoint. Throws Error, too, where processes differ in configuration, images or
+/// program, and PeerError where another one ends.
+int train(const Config& config, const TrainingStart& start,
+          const Workers& workers = Workers::none());
 
 }  // namespace mobileone

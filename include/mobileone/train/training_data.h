@@ -5,6 +5,7 @@
 #include "mobileone/config/config.h"
 #include "mobileone/data/image_list.h"
 #include "mobileone/data/loader.h"
+#include "mobileone/dist/workers.h"
 
 namespace mobileone {
 
@@ -20,7 +21,8 @@ struct TrainingData {
 TrainingData read_training_data(Config& config);
 
 /// How a run loads its training images.
-LoaderOptions training_loader_options(const Config& config);
+LoaderOptions training_loader_options(const Config& config,
+                                      const Workers& workers = Workers::none());
 
 /// What training does to images in `epoch` (from 0): the curriculum's size and strength.
 Transform training_transform(const Config& config, int64_t epoch);

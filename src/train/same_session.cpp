@@ -1,0 +1,72 @@
+#include "mobileone/train/same_session.h"
+
+#include <fmt/format.h>
+#include <torch/version.h>
+
+#include <set>
+#include <string_view>
+
+#include "mobileone/config/difference.h"
+#include "mobileone/config/reader.h"
+#include "mobileone/config/writer.h"
+#include "mobileone/util/crc32.h"
+#include "mobileone/util/file.h"
+#include "mobileone/util/version.h"
+
+namespace mobileone {
+namespace {
+
+/// What machines may see differently, or only rank 0 heeds.
+bool may_differ(const std::string& key) {
+  static const std::set<std::string, std::less<>> kKeys = {"data.train",       "data.val",
+                                                           "data.workers",     "data.prefetch",
+                                                           "model.pretrained", "runtime.threads"};
+  return kKeys.contains(key) || key.starts_with("output.") || key.starts_with("checkpoints.");
+}
+
+std::string describe_program() {
+  const std::string bytes = read_file("/proc/self/exe");
+  return fmt::format("mobileone {} ({}, {} bytes with check sum {:08x}), LibTorch {}", version(),
+                     revision(), bytes.size(), crc32(bytes), TORCH_VERSION);
+}
+
+std::string describe(const ImageList& list) {
+  return fmt::format("{} images ({})", list.size(), fingerprint(list));
+}
+
+/// Throws Error where a text of a process is not rank 0's.
+void require_same(const std::string& what, const std::string& own, const Workers& workers) {
+  const auto texts = workers.gather(own);
+  for (size_t rank = 1; rank < texts.size(); ++rank) {
+    if (texts[rank] == texts[0]) continue;
+    throw Error("rank {} has another {} than rank 0: {} and {}; give all processes the same", rank,
+                what, texts[rank], texts[0]);
+  }
+}
+
+void require_same_config(const Config& config, const Workers& workers) {
+  const auto texts = workers.gather(to_yaml(config));
+  const Config first = parse_config(texts[0], "rank 0");
+  for (size_t rank = 1; rank < texts.size(); ++rank) {
+    const Config other = parse_config(texts[rank], fmt::format("rank {}", rank));
+    for (const auto& [key, of_first, of_other] : differences(first, other)) {
+      if (may_differ(key)) continue;
+      throw Error(
+          "rank {} has another configuration than rank 0: {}: {}, rank 0 has {}; give all "
+          "processes the same",
+          rank, key, of_other, of_first);
+    }
+  }
+}
+
+}  // namespace
+
+void require_same_session(const Config& config, const TrainingData& data, const Workers& workers) {
+  if (workers.alone()) return;
+  require_same("program", describe_program(), workers);
+  require_same_config(config, workers);
+  require_same("set of training images", describe(data.train), workers);
+  require_same("set of validation images", data.val ? describe(*data.val) : "none", workers);
+}
+
+}  // namespace mobileone

@@ -1,0 +1,313 @@
+// One run by several processes: launched, killed, stopped, and given what does not fit.
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <thread>
+
+#include "cli/process.h"
+#include "cli/program.h"
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/util/csv.h"
+#include "mobileone/util/file.h"
+#include "mobileone/util/random.h"
+#include "python.h"
+
+namespace mobileone {
+namespace {
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+const Workshop& shop() { return Workshop::get(); }
+
+/// A run that depends on nothing but its configuration: batch norms see all images of a batch.
+std::vector<std::string> busy_run(const std::string& dir, std::vector<std::string> more = {}) {
+  std::vector<std::string> arguments = {"schedule.epochs=6", "runtime.sync_bn=true",
+                                        "checkpoints.every_minutes=0.0005", "runtime.timeout=20"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return shop().training(dir, arguments);
+}
+
+std::vector<std::string> launched(std::vector<std::string> options,
+                                  const std::vector<std::string>& command) {
+  options.insert(options.begin(), "launch");
+  options.insert(options.end(), command.begin(), command.end());
+  return options;
+}
+
+std::vector<pid_t> children_of(pid_t process) {
+  std::ifstream file(fmt::format("/proc/{0}/task/{0}/children", process));
+  return {std::istream_iterator<pid_t>(file), {}};
+}
+
+void expect_close(const StateDict& first, const StateDict& second, double tolerance) {
+  ASSERT_EQ(first.size(), second.size());
+  for (const auto& item : first) {
+    const torch::Tensor a = item.value().to(torch::kFloat64),
+                        b = second[item.key()].to(torch::kFloat64);
+    EXPECT_LE((a - b).abs().max().item<double>(), tolerance * (1 + a.abs().max().item<double>()))
+        << item.key();
+  }
+}
+
+void expect_same_end(const std::string& first_dir, const std::string& second_dir,
+                     double tolerance) {
+  const Checkpoint first = load_checkpoint(shop().path(first_dir + "/last.pth")),
+                   second = load_checkpoint(shop().path(second_dir + "/last.pth"));
+  expect_close(first.weights, second.weights, tolerance);
+  expect_close(first.ema, second.ema, tolerance);
+  EXPECT_EQ(first.training->step, second.training->step);
+  EXPECT_EQ(first.training->epoch, second.training->epoch);
+}
+
+TEST(Launched, TrainsAsOneProcessDoes) {
+  // A rate at which rounding does not grow from step to step.
+  const std::vector<std::string> calm = {"optimizer.lr=0.001", "schedule.warmup_epochs=0"};
+  Process one(busy_run("one", calm));
+  ASSERT_EQ(one.wait(), 0) << one.errors();
+  for (const char* processes : {"2", "3"}) {
+    const std::string dir = std::string("launched") + processes;
+    Process several(launched({"-n", processes}, busy_run(dir, calm)));
+    ASSERT_EQ(several.wait(), 0) << several.errors();
+    expect_same_end("one", dir, 1e-4);
+    EXPECT_NE(several.errors().find("epoch 6/6"), std::string::npos) << several.errors();
+    EXPECT_EQ(several.errors().find("rank 1"), std::string::npos) << several.errors();
+    EXPECT_EQ(parse_csv(read_file(shop().path(dir + "/metrics.csv")), dir).size(), 7);
+  }
+}
+
+TEST(Launched, WithLocalStatisticsAveragesThem) {
+  Process run(launched({"-n", "2"}, busy_run("local", {"runtime.sync_bn=false"})));
+  EXPECT_EQ(run.wait(), 0) << run.errors();
+  Process goes_on_alone(busy_run("local", {"runtime.sync_bn=false", "--resume"}));
+  EXPECT_EQ(goes_on_alone.wait(), 0) << goes_on_alone.errors();
+}
+
+/// scripts/kill_campaign.sh asks for more.
+int kills_wanted() {
+  const char* wanted = std::getenv("MOBILEONE_KILLS");
+  return wanted != nullptr ? std::atoi(wanted) : 6;
+}
+
+TEST(Launched, KilledProcessesAtAnyMomentChangeNothing) {
+  const auto start = Clock::now();
+  Process whole(launched({"-n", "2"}, busy_run("whole2")));
+  ASSERT_EQ(whole.wait(), 0) << whole.errors();
+  const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  Random random(5);
+  int kills = 0, finished = 0;
+  while (kills < kills_wanted()) {
+    const std::string dir = fmt::format("killed2-{}", finished++);
+    Process run(launched({"-n", "2", "--restarts", "100000"}, busy_run(dir)));
+    while (run.runs()) {
+      const auto patience = std::chrono::duration<double>(random.uniform(0, 1.1 * seconds));
+      for (const auto end = Clock::now() + patience; run.runs() && Clock::now() < end;) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+      const auto ranks = children_of(run.id());
+      if (kills >= kills_wanted() || ranks.empty()) continue;
+      ::kill(ranks[static_cast<size_t>(random.integer(std::ssize(ranks)))], SIGKILL);
+      ++kills;
+    }
+    ASSERT_EQ(run.wait(), 0) << run.errors();
+    expect_same_end("whole2", dir, 0);
+  }
+  fmt::print("{} kills of {} runs\n", kills, finished);
+}
+
+TEST(Launched, GoesOnWithTheProcessesThatAreLeft) {
+  Process run(launched({"--elastic", "1:2", "--restarts", "1"},
+                       busy_run("elastic", {"schedule.epochs=30"})));
+  ASSERT_TRUE(wait_for(shop().path("elastic/last.pth"))) << run.errors();
+  ASSERT_EQ(children_of(run.id()).size(), 2);
+  ::kill(children_of(run.id())[1], SIGKILL);
+  EXPECT_EQ(run.wait(), 0) << run.errors();
+  EXPECT_NE(run.errors().find("mobileone: rank 1 of 2: was killed by signal 9"), std::string::npos)
+      << run.errors();
+  EXPECT_NE(run.errors().find("starting again with 1 process(es)"), std::string::npos);
+  EXPECT_EQ(load_checkpoint(shop().path("elastic/last.pth")).training->epoch, 30);
+}
+
+TEST(Launched, AStoppedProcessEndsTheOthersAndIsNamed) {
+  for (const size_t rank : {1, 0}) {
+    const std::string dir = fmt::format("stopped-rank{}", rank);
+    Process run(
+        launched({"-n", "2"}, busy_run(dir, {"schedule.epochs=1000", "runtime.timeout=6"})));
+    ASSERT_TRUE(wait_for(shop().path(dir + "/last.pth"))) << run.errors();
+    const auto ranks = children_of(run.id());
+    const auto start = Clock::now();
+    ::kill(ranks[rank], SIGSTOP);
+    EXPECT_EQ(run.wait(), 3) << run.errors();
+    EXPECT_LT(std::chrono::duration<double>(Clock::now() - start).count(), 60);
+    EXPECT_NE(run.errors().find(fmt::format("rank {} of 2: rank {}", 1 - rank, rank)),
+              std::string::npos)
+        << run.errors();
+    EXPECT_NE(run.errors().find("no sign of life"), std::string::npos) << run.errors();
+    load_checkpoint(shop().path(dir + "/last.pth"));  // whole
+  }
+}
+
+class LaunchedSignal : public testing::TestWithParam<int> {};
+
+TEST_P(LaunchedSignal, SavesAndGoesOnToTheSameEnd) {
+  Process whole(busy_run(fmt::format("signal-whole{}", GetParam()), {"schedule.epochs=12"}));
+  ASSERT_EQ(whole.wait(), 0);
+  const std::string dir = fmt::format("signal{}", GetParam());
+  const auto command = busy_run(dir, {"schedule.epochs=12", "optimizer.lr=0.001"});
+  Process run(launched({"-n", "2"}, command));
+  ASSERT_TRUE(wait_for(shop().path(dir + "/last.pth"))) << run.errors();
+  run.send(GetParam());
+  EXPECT_EQ(run.wait(), 128 + GetParam()) << run.errors();
+  EXPECT_NE(run.errors().find("go on with --resume"), std::string::npos) << run.errors();
+  // With another number of processes, and no image twice or never.
+  auto more = command;
+  more.push_back("--resume");
+  Process resumed(launched({"-n", "3"}, more));
+  EXPECT_EQ(resumed.wait(), 0) << resumed.errors();
+  const Checkpoint end = load_checkpoint(shop().path(dir + "/last.pth"));
+  EXPECT_EQ(end.training->epoch, 12);
+  EXPECT_EQ(end.training->step,
+            load_checkpoint(shop().path(fmt::format("signal-whole{}/last.pth", GetParam())))
+                .training->step);
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, LaunchedSignal, testing::Values(SIGINT, SIGTERM));
+
+TEST(Launched, RefusesWhatItCannotDo) {
+  const auto message = [](const std::vector<std::string>& arguments) {
+    const auto outcome = run_program(launched({}, arguments));
+    EXPECT_EQ(outcome.status, 2) << outcome.errors;
+    return outcome.errors;
+  };
+  EXPECT_NE(message({"-n", "2"}).find("expected `train`"), std::string::npos);
+  EXPECT_NE(message({"-n", "2", "bench", "latency"}).find("expected `train`"), std::string::npos);
+  EXPECT_NE(message({"-n", "2", "eval", "x"}).find("expected `train`"), std::string::npos);
+  EXPECT_NE(message({"train", "x.yaml"}).find("-n or --elastic"), std::string::npos);
+  EXPECT_NE(message({"--elastic", "2", "train", "x.yaml"}).find("FEWEST:MOST"), std::string::npos);
+  EXPECT_NE(message({"--elastic", "2:1", "train", "x.yaml"}).find("FEWEST:MOST"),
+            std::string::npos);
+  EXPECT_NE(message({"-n", "3", "--elastic", "1:2", "train", "x.yaml"}).find("1 to 2"),
+            std::string::npos);
+  EXPECT_NE(message({"-n", "2", "train", "no-such.yaml"}).find("no-such.yaml"), std::string::npos);
+}
+
+TEST(Launched, ABatchTooSmallForItsProcessesIsAnError) {
+  Process run(launched({"-n", "6"}, busy_run("small")));
+  EXPECT_EQ(run.wait(), 2) << run.errors();
+  EXPECT_NE(run.errors().find("need at least 12, got 10"), std::string::npos) << run.errors();
+}
+
+/// A process of a run that nobody launched: its place is given by variables, as torchrun would.
+std::unique_ptr<Process> placed(int rank, int size, int port,
+                                const std::vector<std::string>& command,
+                                const char* address = "127.0.0.1") {
+  return std::make_unique<Process>(command, [=] {
+    ::setenv("RANK", std::to_string(rank).c_str(), 1);
+    ::setenv("WORLD_SIZE", std::to_string(size).c_str(), 1);
+    ::setenv("MASTER_ADDR", address, 1);
+    ::setenv("MASTER_PORT", std::to_string(port).c_str(), 1);
+  });
+}
+
+/// A listening socket on a port of its own.
+class Listener {
+ public:
+  Listener() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in any{};
+    any.sin_family = AF_INET;
+    any.sin_addr.s_addr = htonl(INADDR_ANY);
+    socklen_t size = sizeof any;
+    ::bind(socket_, reinterpret_cast<sockaddr*>(&any), size);
+    ::listen(socket_, 1);
+    ::getsockname(socket_, reinterpret_cast<sockaddr*>(&any), &size);
+    port = ntohs(any.sin_port);
+  }
+  ~Listener() { ::close(socket_); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  int port;
+
+ private:
+  int socket_;
+};
+
+int free_port() { return Listener().port; }
+
+/// What two processes say that do not fit; each must end by itself, with an error.
+std::string complaints(const std::vector<std::string>& first,
+                       const std::vector<std::string>& second) {
+  const int port = free_port();
+  const auto a = placed(0, 2, port, first), b = placed(1, 2, port, second);
+  EXPECT_NE(a->wait(), 0);
+  EXPECT_NE(b->wait(), 0);
+  EXPECT_NE(a->errors(), "");
+  EXPECT_NE(b->errors(), "");
+  return a->errors() + b->errors();
+}
+
+TEST(Places, ProcessesThatDoNotFitSayInWhat) {
+  const auto right = busy_run("unfit");
+  const auto other_lr = busy_run("unfit", {"optimizer.lr=0.05"});
+  EXPECT_NE(complaints(right, other_lr).find("optimizer.lr: 0.05, rank 0 has 0.1"),
+            std::string::npos);
+  const auto other_data = busy_run("unfit", {"data.train=" + shop().shapes("val")});
+  EXPECT_NE(complaints(right, other_data).find("rank 1 has another set of training images"),
+            std::string::npos);
+  const std::string lacking = complaints(right, busy_run("unfit", {"data.train=no-such"}));
+  EXPECT_NE(lacking.find("mobileone: rank 1: no-such"), std::string::npos) << lacking;
+  EXPECT_FALSE(fs::exists(shop().path("unfit/last.pth")));
+}
+
+TEST(Places, SizesThatDiffer) {
+  const int port = free_port();
+  const auto a = placed(0, 2, port, busy_run("sizes")), b = placed(1, 3, port, busy_run("sizes"));
+  EXPECT_EQ(b->wait(), 2);
+  EXPECT_NE(b->errors().find("one of 3 processes, rank 0 one of 2"), std::string::npos)
+      << b->errors();
+  EXPECT_NE(a->wait(), 0);
+  EXPECT_NE(a->errors().find("one of 2 processes, rank 1 one of 3"), std::string::npos)
+      << a->errors();
+}
+
+TEST(Places, APortInUseAndAnAddressThatCannotBeReached) {
+  const Listener taken;
+  const auto a = placed(0, 2, taken.port, busy_run("port"));
+  EXPECT_EQ(a->wait(), 2);
+  EXPECT_NE(a->errors().find("is in use; choose another by MASTER_PORT"), std::string::npos)
+      << a->errors();
+  const auto b = placed(1, 2, 29500, busy_run("port"), "no-such-host.invalid");
+  EXPECT_EQ(b->wait(), 2);
+  EXPECT_TRUE(b->errors().starts_with("mobileone: MASTER_ADDR: no-such-host.invalid: "))
+      << b->errors();
+}
+
+TEST(Places, AreTorchruns) {
+  if (!python_has("torch")) GTEST_SKIP() << "needs Python with torch: scripts/setup.sh";
+  std::string command = fmt::format(
+      "{} -m torch.distributed.run --no-python --nproc-per-node 2 --rdzv-backend c10d "
+      "--rdzv-endpoint localhost:0 {}",
+      kPython, MOBILEONE_PROGRAM);
+  for (const auto& argument : busy_run("torchrun")) command += " '" + argument + "'";
+  EXPECT_EQ(std::system((command + " 2>" + shop().path("torchrun.err")).c_str()), 0)
+      << read_file(shop().path("torchrun.err"));
+  EXPECT_EQ(load_checkpoint(shop().path("torchrun/last.pth")).training->epoch, 6);
+}
+
+TEST(Places, AreMpiruns) {
+  if (std::system("command -v mpirun >/dev/null") != 0) GTEST_SKIP() << "needs mpirun";
+  std::string command =
+      fmt::format("mpirun --allow-run-as-root --oversubscribe -n 2 {}", MOBILEONE_PROGRAM);
+  for (const auto& argument : busy_run("mpirun")) command += " '" + argument + "'";
+  EXPECT_EQ(std::system((command + " 2>" + shop().path("mpirun.err")).c_str()), 0)
+      << read_file(shop().path("mpirun.err"));
+  EXPECT_EQ(load_checkpoint(shop().path("mpirun/last.pth")).training->epoch, 6);
+}
+
+}  // namespace
+}  // namespace mobileone
