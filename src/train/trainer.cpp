@@ -415,7 +415,6 @@ void Trainer::save_if_due() {
 }
 
 void Trainer::save(bool is_best) {
-  saved_ = Clock::now();
   learner_.average_statistics();
   const std::set<int64_t> damaged = damaged_anywhere();
   if (folder_ == nullptr) return;
