@@ -21,6 +21,7 @@
 
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/progress.h"
 #include "network.h"
 
 namespace mobileone {
@@ -36,7 +37,7 @@ constexpr std::string_view kErrorMark = "mobileone: ";  // how the program begin
 /// A process of the run, while it runs and after.
 struct Process {
   pid_t pid = -1;
-  int errors = -1;                 ///< a pipe of its standard error; -1: it shares ours
+  int errors = -1;                 ///< a pipe of its standard error; -1: closed
   std::string text;                ///< of an unfinished line
   std::string last_error;          ///< its own error line, held back
   std::optional<int> status = {};  ///< as of waitpid
@@ -56,11 +57,21 @@ std::string how_it_ended(const Process& process) {
   return fmt::format("ended with status {}", WEXITSTATUS(status));
 }
 
-/// The environment of a process, beside ours.
-std::map<std::string, std::string> place_variables(int64_t rank, int64_t size, int64_t port) {
-  return {{"RANK", std::to_string(rank)},       {"WORLD_SIZE", std::to_string(size)},
-          {"LOCAL_RANK", std::to_string(rank)}, {"LOCAL_WORLD_SIZE", std::to_string(size)},
-          {"MASTER_ADDR", "127.0.0.1"},         {"MASTER_PORT", std::to_string(port)}};
+/// The environment of a process, beside ours. Rank 0 draws its progress on our terminal.
+std::map<std::string, std::string> variables(int64_t rank, int64_t size, int64_t port) {
+  return {{"RANK", std::to_string(rank)},
+          {"WORLD_SIZE", std::to_string(size)},
+          {"LOCAL_RANK", std::to_string(rank)},
+          {"LOCAL_WORLD_SIZE", std::to_string(size)},
+          {"MASTER_ADDR", "127.0.0.1"},
+          {"MASTER_PORT", std::to_string(port)},
+          {kColumnsVariable, std::to_string(rank == 0 ? terminal_columns() : 0)}};
+}
+
+/// What stands on a line of output when it is complete.
+std::string without_progress(const std::string& line) {
+  const size_t wipe = line.rfind(kWipeLine);
+  return wipe == std::string::npos ? line : line.substr(wipe + kWipeLine.size());
 }
 
 /// In a forked process: becomes the program, or ends.
@@ -69,7 +80,7 @@ std::map<std::string, std::string> place_variables(int64_t rank, int64_t size, i
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::setpgid(0, 0);  // Ctrl-C reaches it once, by way of us
   ::sigprocmask(SIG_SETMASK, &signals, nullptr);
-  if (errors >= 0) ::dup2(errors, STDERR_FILENO);
+  ::dup2(errors, STDERR_FILENO);
   std::vector<char*> arguments;
   for (const auto& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
@@ -86,7 +97,7 @@ class Attempt {
       : signals_(signals) {
     const int64_t port = free_port();
     for (int64_t rank = 0; rank < size; ++rank) {
-      start(command, place_variables(rank, size, port), mask_of_processes);
+      start(command, variables(rank, size, port), mask_of_processes);
     }
   }
   ~Attempt() {
@@ -121,10 +132,8 @@ class Attempt {
  private:
   void start(const std::vector<std::string>& command,
              const std::map<std::string, std::string>& variables, const sigset_t& mask) {
-    int pipe[2] = {-1, -1};
-    // Rank 0 draws its progress on our terminal.
-    const bool shares = processes_.empty() && ::isatty(STDERR_FILENO) != 0;
-    if (!shares && ::pipe2(pipe, O_CLOEXEC) != 0) {
+    int pipe[2];
+    if (::pipe2(pipe, O_CLOEXEC) != 0) {
       throw Error("a pipe cannot be made: {}", std::strerror(errno));
     }
     const pid_t pid = ::fork();
@@ -133,10 +142,8 @@ class Attempt {
       for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
       become(command, pipe[1], mask);
     }
-    if (!shares) {
-      ::close(pipe[1]);
-      ::fcntl(pipe[0], F_SETFL, O_NONBLOCK);
-    }
+    ::close(pipe[1]);
+    ::fcntl(pipe[0], F_SETFL, O_NONBLOCK);
     processes_.push_back({.pid = pid, .errors = pipe[0], .text = {}, .last_error = {}});
   }
 
@@ -174,13 +181,18 @@ class Attempt {
       }
       process.text.append(buffer, static_cast<size_t>(size));
       for (size_t end; (end = process.text.find('\n')) != std::string::npos;) {
-        const std::string line = process.text.substr(0, end);
+        const std::string line = without_progress(process.text.substr(0, end));
         process.text.erase(0, end + 1);
         if (line.starts_with(kErrorMark)) {
           process.last_error = line.substr(kErrorMark.size());
         } else {
           log::write_info(rank == 0 ? line : fmt::format("[rank {}] {}", rank, line));
         }
+      }
+      // What is left may be rank 0's progress line.
+      if (process.text.find(kWipeLine) != std::string::npos) {
+        draw_progress_line(without_progress(process.text));
+        process.text.clear();
       }
     }
   }

@@ -8,17 +8,13 @@
 #include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 namespace mobileone {
 namespace {
 
 std::atomic<bool> line_is_drawn = false;
-
-int terminal_columns() {
-  winsize size{};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
 
 }  // namespace
 
@@ -36,8 +32,22 @@ std::string format_bar(double share, int columns) {
   return "[" + std::string(full, '#') + std::string(columns - full, '.') + "]";
 }
 
+void draw_progress_line(const std::string& line) {
+  fmt::print(stderr, "{}{}", kWipeLine, line);
+  std::fflush(stderr);
+  line_is_drawn = true;
+}
+
 void clear_progress_line() {
-  if (line_is_drawn.exchange(false)) std::fputs("\r\x1b[K", stderr);
+  if (line_is_drawn.exchange(false)) fmt::print(stderr, "{}", kWipeLine);
+}
+
+int terminal_columns() {
+  if (const char* columns = std::getenv(kColumnsVariable)) return std::atoi(columns);
+  constexpr int kUsual = 80;
+  winsize size{};
+  if (::isatty(STDERR_FILENO) == 0) return 0;
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
 }
 
 Progress::Progress(std::string label, int64_t total, std::string unit, int64_t done,
@@ -46,7 +56,7 @@ Progress::Progress(std::string label, int64_t total, std::string unit, int64_t d
       total_(std::max<int64_t>(1, total)),
       unit_(std::move(unit)),
       plain_interval_(plain_interval),
-      terminal_(::isatty(STDERR_FILENO) != 0),
+      terminal_(terminal_columns() > 0),
       before_(done),
       done_(done),
       drawn_(terminal_ ? Clock::time_point{} : start_) {}
@@ -82,9 +92,7 @@ void Progress::draw(const std::string& note) const {
   std::string line = fmt::format("{} {} {}", label_, format_bar(share, 20), numbers);
   if (static_cast<int>(line.size()) > columns) line = fmt::format("{} {}", label_, numbers);
   line.resize(std::min<size_t>(line.size(), columns));
-  std::fputs(("\r\x1b[K" + line).c_str(), stderr);
-  std::fflush(stderr);
-  line_is_drawn = true;
+  draw_progress_line(line);
 }
 
 }  // namespace mobileone

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace mobileone {
 
@@ -45,7 +46,17 @@ std::string format_duration(double seconds);
 /// `columns` of a bar that is `share` (0 to 1) full.
 std::string format_bar(double share, int columns);
 
+/// Draws a progress line on the terminal, in place of the one before.
+void draw_progress_line(const std::string& line);
 /// Wipes the progress line, if one is on the terminal, so that a log line can take its place.
 void clear_progress_line();
+
+/// What wipes a line of a terminal; progress lines begin with it.
+inline constexpr std::string_view kWipeLine = "\r\x1b[K";
+
+/// The columns of the terminal that shows what this process writes to standard error: its own, or
+/// that of a process that passes it on and says so by this variable. 0 where there is none.
+int terminal_columns();
+inline constexpr const char* kColumnsVariable = "MOBILEONE_COLUMNS";
 
 }  // namespace mobileone
