@@ -6,6 +6,8 @@
 #include <chrono>
 #include <limits>
 
+#include "mobileone/util/seconds.h"
+
 namespace mobileone {
 namespace {
 
@@ -17,7 +19,7 @@ double shortest(const F& f) {
   for (int i = 0; i < 6; ++i) {
     const auto start = Clock::now();
     f();
-    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+    best = std::min(best, seconds_since(start));
   }
   return best;
 }

@@ -10,16 +10,13 @@
 
 #include "mobileone/bench/statistics.h"
 #include "mobileone/dist/workers.h"
+#include "mobileone/util/seconds.h"
 #include "random_training.h"
 
 namespace mobileone {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// The shortest of several sums of so many bytes over two processes, as each of them.
 double shortest_sum(const Workers& workers, int64_t bytes) {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "mobileone/util/process.h"
+#include "mobileone/util/seconds.h"
 #include "random_training.h"
 
 namespace mobileone {
@@ -28,11 +29,10 @@ TrainingCost measure_training(const Config& config, int64_t size, int64_t steps,
   for (int64_t i = 0; i < steps; ++i) {
     const auto start = Clock::now();
     training.step(sum.get());
-    cost.seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    cost.seconds.push_back(seconds_since(start));
   }
   cost.profile = profile.entries();
   cost.peak_rss_mib = peak_rss_mib();
-  workers.meet();
   return cost;
 }
 

@@ -110,7 +110,8 @@ void bench_train(const TrainOptions& options) {
   const Config& config = options.config;
   const Place place = place_in_environment();
   const Workers workers(place, {.device = choose_device(config.runtime.device, place)});
-  const TrainingCost cost = measure_training(config, options.size, options.steps, workers);
+  TrainingCost cost;
+  workers.run([&] { cost = measure_training(config, options.size, options.steps, workers); });
   if (!workers.first()) return;
   std::vector<double> seconds = cost.seconds;
   std::sort(seconds.begin(), seconds.end());

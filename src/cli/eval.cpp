@@ -7,12 +7,16 @@
 
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/validate.h"
+#include "mobileone/dist/workers.h"
 #include "mobileone/eval/calibration.h"
 #include "mobileone/eval/confusion.h"
 #include "mobileone/eval/report.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/report/text.h"
+#include "mobileone/train/same_session.h"
+#include "mobileone/util/crc32.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
 
 namespace mobileone::cli {
@@ -56,16 +60,38 @@ void print(const EvalOptions& options, const Model& model, const Evaluation& res
       result.images_per_second());
 }
 
+/// Throws Error unless all processes are to do the same.
+void require_same_task(const EvalOptions& options, const ImageList& list, const Workers& workers) {
+  if (workers.alone()) return;
+  require_same_program(workers);
+  require_same("model file", fmt::format("check sum {:08x}", crc32(read_file(options.model))),
+               workers);
+  require_same_images("set of images", &list, workers);
+  require_same("set of options",
+               fmt::format("--resize {} --crop {} --batch {}{}", options.resize, options.crop,
+                           options.evaluation.batch_size, options.raw_weights ? " --raw" : ""),
+               workers);
+}
+
 void eval(const EvalOptions& options) {
-  set_threads(options.threads);
-  const auto device = choose_device(options.cpu ? DeviceChoice::kCpu : DeviceChoice::kAuto);
-  Model model = load_model(options.model, device, options.raw_weights);
-  DataConfig& data = model.config.data;
-  if (options.crop > 0) data.eval_crop = options.crop;
-  if (options.resize > 0) data.eval_resize = options.resize;
-  validate(model.config);
-  const ImageList list = read_image_list(options.data);
-  const Evaluation result = evaluate(model, list, options.evaluation);
+  const Place place = place_in_environment();
+  set_threads(options.threads, place.local_size);
+  const auto device = choose_device(options.cpu ? DeviceChoice::kCpu : DeviceChoice::kAuto, place);
+  const Workers workers(place, {.device = device});
+  Model model;
+  ImageList list;
+  Evaluation result;
+  workers.run([&] {
+    model = load_model(options.model, device, options.raw_weights);
+    DataConfig& data = model.config.data;
+    if (options.crop > 0) data.eval_crop = options.crop;
+    if (options.resize > 0) data.eval_resize = options.resize;
+    validate(model.config);
+    list = read_image_list(options.data);
+    require_same_task(options, list, workers);
+    result = evaluate(model, list, options.evaluation, workers);
+  });
+  if (!workers.first()) return;
   if (result.meter.images() == 0) throw Error("{}: no readable image in it", options.data);
   if (result.damaged > 0) log::warning("{} unreadable images left out", result.damaged);
   if (!options.report.empty()) {
@@ -78,8 +104,9 @@ void eval(const EvalOptions& options) {
 
 void add_eval(CLI::App& app) {
   auto options = std::make_shared<EvalOptions>();
-  auto* command =
-      app.add_subcommand("eval", "Measure top-1 and top-5 accuracy of any network file");
+  auto* command = app.add_subcommand(
+      "eval",
+      "Measure top-1 and top-5 accuracy of any network file; by several processes with `launch`");
   command->add_option("model", options->model, "Checkpoint, published weights or TorchScript")
       ->required();
   command

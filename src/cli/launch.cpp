@@ -58,9 +58,10 @@ std::string run_folder(const std::vector<std::string>& arguments) {
 int launch_command(const Options& options) {
   const auto& words = options.command;
   const bool train = !words.empty() && words[0] == "train";
+  const bool eval = !words.empty() && words[0] == "eval";
   const bool bench = words.size() > 1 && words[0] == "bench" && words[1] == "train";
-  if (!train && !bench) {
-    throw Error("launch: expected `train` or `bench train` and its arguments, got '{}'",
+  if (!train && !eval && !bench) {
+    throw Error("launch: expected `train`, `eval` or `bench train` and its arguments, got '{}'",
                 words.empty() ? "" : words.front());
   }
   LaunchOptions launching = {.processes = options.processes, .restarts = options.restarts};
@@ -91,7 +92,7 @@ int launch_command(const Options& options) {
 void add_launch(CLI::App& app) {
   auto options = std::make_shared<Options>();
   auto* command = app.add_subcommand(
-      "launch", "Run `train` or `bench train` by several processes of this machine");
+      "launch", "Run `train`, `eval` or `bench train` by several processes of this machine");
   command->add_option("-n,--processes", options->processes, "Processes")
       ->check(CLI::Range(1, 1024));
   command

@@ -50,6 +50,12 @@ std::string fingerprint(const ImageList& list) {
   return c10::sha1(text).str();
 }
 
+void require_few_damaged(const ImageList& list, int64_t damaged, const std::string& last) {
+  if (damaged <= std::max<int64_t>(1, list.size() / 100)) return;
+  throw Error("{}: {} of {} images cannot be read, more than 1 %{}", list.origin, damaged,
+              list.size(), last.empty() ? "" : "; the last: " + last);
+}
+
 void require_labels_below(const ImageList& list, int64_t num_classes) {
   for (int64_t i = 0; i < list.size(); ++i) {
     if (list.labels[i] >= num_classes) {

@@ -208,11 +208,7 @@ void Loader::finish_batch(const Epoch& epoch, Batch& batch) const {
 
 void Loader::note_damage(const Damage& damage) {
   if (!damaged_.insert(damage.index).second) return;
-  const int64_t images = list_.size();
-  if (std::ssize(damaged_) > std::max<int64_t>(1, images / 100)) {
-    throw Error("{}: {} of {} images cannot be read, more than 1 %; the last: {}", list_.origin,
-                damaged_.size(), images, damage.message);
-  }
+  require_few_damaged(list_, std::ssize(damaged_), damage.message);
   log::warning("left out: {}", damage.message);
 }
 

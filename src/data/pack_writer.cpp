@@ -190,10 +190,7 @@ class PartialPack {
 
   void note_unreadable(const std::string& error) {
     log::warning("an empty record: {}", error);
-    if (++unreadable_ > std::max<int64_t>(1, list_.size() / 100)) {
-      throw Error("{}: {} of {} images cannot be read, more than 1 %; the last: {}", list_.origin,
-                  unreadable_, list_.size(), error);
-    }
+    require_few_damaged(list_, ++unreadable_, error);
   }
 
   const fs::path folder_;

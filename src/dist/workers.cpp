@@ -12,13 +12,14 @@
 #include <cstdlib>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
-#ifdef USE_C10D_NCCL
+#ifdef MOBILEONE_NCCL
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 #include <utility>
@@ -73,12 +74,16 @@ c10::intrusive_ptr<c10d::Backend> make_backend(const StorePointer& store, const 
                                                const std::string& own_address) {
   const auto rank = static_cast<int>(place.rank), size = static_cast<int>(place.size);
   if (options.device.is_cuda()) {
-#ifdef USE_C10D_NCCL
+#ifdef MOBILEONE_NCCL
+    // Waiting throws where another process is gone, instead of ending this one without a word.
+    ::setenv("TORCH_NCCL_BLOCKING_WAIT", "1", /*overwrite=*/0);
     auto nccl = c10d::ProcessGroupNCCL::Options::create();
     nccl->timeout = options.timeout;
     return c10::make_intrusive<c10d::ProcessGroupNCCL>(store, rank, size, nccl);
 #else
-    throw Error("runtime.device: cuda: several processes need a LibTorch with NCCL for it");
+    throw Error(
+        "runtime.device: cuda: this program was built without NCCL, by which several processes "
+        "share CUDA devices; use cpu, or build it with a CUDA LibTorch and NCCL's headers");
 #endif
   }
   auto gloo = c10d::ProcessGroupGloo::Options::create(options.timeout);
@@ -86,11 +91,11 @@ c10::intrusive_ptr<c10d::Backend> make_backend(const StorePointer& store, const 
   return c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, gloo);
 }
 
-/// Keeps c10d from telling of names it cannot look up, and of tries that fail before one succeeds:
-/// what is an error, Error says. TORCH_CPP_LOG_LEVEL wins.
+/// Keeps c10d from telling of names it cannot look up, of tries that fail before one succeeds, and
+/// with its stack of what Error says in a line. TORCH_CPP_LOG_LEVEL wins.
 void silence_c10d() {
-  constexpr int kErrors = 2;
-  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = kErrors;
+  constexpr int kFatal = 3;
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = kFatal;
 }
 
 /// The keys' server, or a connection to it, and this machine's address towards it.
@@ -153,8 +158,6 @@ void meet_at(c10d::Store& store, const Place& place) {
               fmt::join(missing, ", "), place.address, place.port,
               std::chrono::duration_cast<std::chrono::seconds>(kJoinTime).count());
 }
-
-constexpr const char* kKeysAreGone = "keys are gone";
 
 /// Which process ended a run, by what the keys tell; nothing if they tell of none.
 std::string judge(c10d::Store& store, const Place& place) {
@@ -328,6 +331,18 @@ void Workers::together(const std::function<void()>& action) const {
   }
 }
 
+void Workers::run(const std::function<void()>& part) const {
+  try {
+    part();
+    meet();
+  } catch (const PeerError&) {
+    throw;
+  } catch (const std::exception& error) {
+    report_failure(error.what());
+    throw;
+  }
+}
+
 void Workers::report_failure(const std::string& message) const noexcept {
   if (alone()) return;
   try {
@@ -360,27 +375,26 @@ void Workers::call(const std::function<void()>& collective) const {
 /// Throws PeerError that says which process is to blame for the fault `what` of a collective.
 void Workers::blame(const std::string& what) const {
   // By a thread that is left alone if need be: a stopped server's answers are waited for forever.
-  std::promise<std::string> promise;
+  std::promise<std::optional<std::string>> promise;
   auto verdict = promise.get_future();
   std::thread([store = group_->store, place = place_, promise = std::move(promise)]() mutable {
     try {
       promise.set_value(judge(*store, place));
     } catch (const std::exception&) {
-      promise.set_value(kKeysAreGone);
+      promise.set_value(std::nullopt);
     }
   }).detach();
-  std::string blamed = kKeysAreGone;
+  std::optional<std::string> blamed;  // nothing: the keys are gone
   if (verdict.wait_for(2 * kSilence) == std::future_status::ready) blamed = verdict.get();
-  if (blamed.empty()) blamed = "no other process is known to have failed: " + what;
-  if (blamed == kKeysAreGone) {
-    blamed = place_.served
-                 ? "the keys that torchrun serves cannot be reached"
-                 : fmt::format(
-                       "rank 0, at {}:{}, gives no sign of life: it was killed or stopped, "
-                       "or its machine cannot be reached",
-                       place_.address, place_.port);
+  if (blamed) {
+    throw PeerError(
+        "{}", blamed->empty() ? "no other process is known to have failed: " + what : *blamed);
   }
-  throw PeerError("{}", blamed);
+  if (place_.served) throw PeerError("the keys that torchrun serves cannot be reached");
+  throw PeerError(
+      "rank 0, at {}:{}, gives no sign of life: it was killed or stopped, or its machine cannot be "
+      "reached",
+      place_.address, place_.port);
 }
 
 }  // namespace mobileone

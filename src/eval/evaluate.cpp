@@ -3,12 +3,14 @@
 #include <fmt/ranges.h>
 #include <torch/utils.h>
 
-#include <chrono>
+#include <algorithm>
+#include <optional>
 
 #include "mobileone/data/image.h"
 #include "mobileone/data/image_pipeline.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/progress.h"
+#include "mobileone/util/seconds.h"
 
 namespace mobileone {
 namespace {
@@ -36,9 +38,38 @@ int64_t count_outputs(const Model& model) {
   return logits_of(model, torch::zeros({1, 3, crop, crop}, model.device)).size(1);
 }
 
+/// What the processes of a run have seen of a list's images, each of other ones.
+class ImageResults {
+ public:
+  explicit ImageResults(int64_t images) : rows_(static_cast<size_t>(images) * kColumns) {}
+
+  void add(int64_t index, int64_t prediction, double probability) {
+    double* row = rows_.data() + static_cast<size_t>(index) * kColumns;
+    row[0] = 1, row[1] = static_cast<double>(prediction), row[2] = probability;
+  }
+
+  /// Of all processes, in the list's order.
+  std::vector<ImageResult> gather(const ImageList& list, const Workers& workers) const {
+    const std::vector<double> all = workers.sums(rows_);
+    std::vector<ImageResult> results;
+    for (int64_t index = 0; index < list.size(); ++index) {
+      const double* row = all.data() + static_cast<size_t>(index) * kColumns;
+      if (row[0] == 0) continue;  // it could not be read
+      results.push_back(
+          {index, list.labels[static_cast<size_t>(index)], static_cast<int64_t>(row[1]), row[2]});
+    }
+    return results;
+  }
+
+ private:
+  static constexpr size_t kColumns = 3;
+  std::vector<double> rows_;  // zeros where another process knows
+};
+
 }  // namespace
 
-Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationOptions& options) {
+Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationOptions& options,
+                    const Workers& workers) {
   const int64_t classes = count_outputs(model);
   require_labels_below(list, classes);
   require_same_classes(model.class_names, model.origin, list);
@@ -46,34 +77,39 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
   LoaderOptions loading = loader_options(data);
   loading.batch_size = options.batch_size;
   loading.workers = options.workers;
+  loading.share = {.rank = workers.rank(), .size = workers.size(), .whole_batches = true};
   Loader loader(list, loading);
 
   Evaluation result;
-  result.confusion = torch::zeros({classes, classes}, torch::kLong);
   for (int64_t i = 0; i < classes; ++i) result.class_names.push_back(class_name(model, i));
-  auto counts = result.confusion.accessor<int64_t, 2>();
-  Progress progress("evaluating", list.size(), "img");
+  ImageResults images(list.size());
+  std::optional<Progress> progress;
+  if (workers.first()) progress.emplace("evaluating", list.size(), "img");
   int64_t done = 0;
   const auto start = Progress::Clock::now();
   loader.start_epoch(0, eval_transform(data));
+  const auto note = [&](const torch::Tensor& logits, const Batch& batch) {
+    const auto predicted = logits.argmax(1, /*keepdim=*/true);
+    const auto probabilities = logits.to(torch::kFloat64).softmax(1).gather(1, predicted);
+    const auto prediction = predicted.accessor<int64_t, 2>();
+    const auto probability = probabilities.accessor<double, 2>();
+    for (int64_t i = 0; i < batch.labels.size(0); ++i) {
+      images.add(batch.indices[i], prediction[i][0], probability[i][0]);
+    }
+    done += batch.labels.size(0) * workers.size();  // the others have done about as many
+    if (progress) progress->update(std::min(done, list.size()), "");
+  };
   result.meter = evaluate_classification(
-      [&](const torch::Tensor& images) { return logits_of(model, images, classes); }, loader,
-      model.device,
-      [&](const torch::Tensor& logits, const Batch& batch) {
-        const auto predicted = logits.argmax(1, /*keepdim=*/true);
-        const auto probabilities = logits.to(torch::kFloat64).softmax(1).gather(1, predicted);
-        const auto label = batch.labels.accessor<int64_t, 1>();
-        const auto prediction = predicted.accessor<int64_t, 2>();
-        const auto probability = probabilities.accessor<double, 2>();
-        for (int64_t i = 0; i < batch.labels.size(0); ++i) {
-          ++counts[label[i]][prediction[i][0]];
-          result.images.push_back(
-              {batch.indices[i], label[i], prediction[i][0], probability[i][0]});
-        }
-        progress.update(done += batch.labels.size(0), "");
-      });
-  result.seconds = std::chrono::duration<double>(Progress::Clock::now() - start).count();
-  result.damaged = std::ssize(loader.damaged());
+      [&](const torch::Tensor& input) { return logits_of(model, input, classes); }, loader,
+      model.device, workers, {.after = note});
+  result.seconds = seconds_since(start);
+
+  result.images = images.gather(list, workers);
+  result.damaged = list.size() - std::ssize(result.images);
+  require_few_damaged(list, result.damaged);
+  result.confusion = torch::zeros({classes, classes}, torch::kLong);
+  auto counts = result.confusion.accessor<int64_t, 2>();
+  for (const auto& image : result.images) ++counts[image.label][image.prediction];
   return result;
 }
 

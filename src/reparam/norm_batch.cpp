@@ -9,11 +9,7 @@ namespace {
 
 using at::Tensor;
 
-/// Tensors end to end in one, and back.
-Tensor flat(const Tensor& a, const Tensor& b) { return at::cat({a.flatten(), b.flatten()}); }
-std::pair<Tensor, Tensor> unflat(const Tensor& flat, const Tensor& a, const Tensor& b) {
-  return {flat.slice(0, 0, a.numel()).view(a.sizes()), flat.slice(0, a.numel()).view(b.sizes())};
-}
+Tensor squares(const Tensor& mean) { return mean.unsqueeze(2) * mean.unsqueeze(1); }
 
 }  // namespace
 
@@ -37,33 +33,33 @@ Tensor NormBatch::sum(const Tensor& own) const {
   return total;
 }
 
+std::pair<Tensor, Tensor> NormBatch::sum(const Tensor& a, const Tensor& b) const {
+  const Tensor total = sum(at::cat({a.flatten(), b.flatten()}));
+  return {total.slice(0, 0, a.numel()).view(a.sizes()), total.slice(0, a.numel()).view(b.sizes())};
+}
+
 PatchMoments NormBatch::moments(const PatchMoments& own) const {
   if (workers_ == nullptr) return own;
   // Raw second moments add up. In float64 what they lose where means are large is far below
   // float32's rounding of the images.
-  const double share = static_cast<double>(own_images_) / static_cast<double>(images_);
-  const auto squares = [](const Tensor& mean) { return mean.unsqueeze(2) * mean.unsqueeze(1); };
-  const Tensor mean = own.mean.to(at::kDouble);
-  const Tensor second = own.covariance.to(at::kDouble) + squares(mean);
-  const auto [all_mean, all_second] = unflat(sum(flat(mean, second) * share), mean, second);
-  return {all_mean, all_second - squares(all_mean)};
+  const Tensor own_mean = own.mean.to(at::kDouble);
+  const Tensor own_second = own.covariance.to(at::kDouble) + squares(own_mean);
+  const auto [mean, second] = sum(share() * own_mean, share() * own_second);
+  return {mean, second - squares(mean)};
 }
 
 PatchMoments NormBatch::moment_gradients(const PatchMoments& own) const {
   if (workers_ == nullptr) return own;
-  const double share = static_cast<double>(own_images_) / static_cast<double>(images_);
-  const auto [mean, covariance] =
-      unflat(sum(flat(own.mean, own.covariance)) * share, own.mean, own.covariance);
-  return {mean, covariance};
+  const auto [mean, covariance] = sum(own.mean, own.covariance);
+  return {share() * mean, share() * covariance};
 }
 
 BranchStatistics NormBatch::statistics(const BranchStatistics& own) const {
   if (workers_ == nullptr) return own;
-  const double share = static_cast<double>(own_images_) / static_cast<double>(images_);
-  const Tensor mean = own.mean.to(at::kDouble);
-  const Tensor second = own.var.to(at::kDouble) + mean.square();
-  const auto [all_mean, all_second] = unflat(sum(flat(mean, second) * share), mean, second);
-  return {all_mean, (all_second - all_mean.square()).clamp_min_(0)};
+  const Tensor own_mean = own.mean.to(at::kDouble);
+  const Tensor own_second = own.var.to(at::kDouble) + own_mean.square();
+  const auto [mean, second] = sum(share() * own_mean, share() * own_second);
+  return {mean, (second - mean.square()).clamp_min_(0)};
 }
 
 }  // namespace mobileone

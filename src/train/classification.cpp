@@ -30,15 +30,20 @@ void ClassificationMeter::sum_over(const Workers& workers) {
 
 ClassificationMeter evaluate_classification(
     const std::function<torch::Tensor(const torch::Tensor&)>& forward, Loader& loader,
-    const torch::Device& device,
-    const std::function<void(const torch::Tensor& logits, const Batch&)>& observe) {
+    const torch::Device& device, const Workers& workers, const EvaluationObserver& observer) {
   torch::NoGradGuard no_grad;
   ClassificationMeter meter;
-  while (const auto batch = loader.next()) {
+  while (true) {
+    const auto batch = loader.next();
+    // One process may be done before the others, and waits for them here, so that none waits long.
+    if (workers.sums({batch ? 1.0 : 0.0})[0] == 0) break;
+    if (observer.before) observer.before();
+    if (!batch) continue;
     const auto logits = forward(batch->images.to(device)).to(torch::kCPU);
     meter.add(logits, batch->labels);
-    if (observe) observe(logits, *batch);
+    if (observer.after) observer.after(logits, *batch);
   }
+  meter.sum_over(workers);
   return meter;
 }
 

@@ -1,16 +1,19 @@
 #include "mobileone/train/same_session.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/version.h>
 
 #include <set>
 #include <string_view>
+#include <vector>
 
 #include "mobileone/config/difference.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/config/writer.h"
 #include "mobileone/util/crc32.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/log.h"
 #include "mobileone/util/version.h"
 
 namespace mobileone {
@@ -30,20 +33,6 @@ std::string describe_program() {
                      revision(), bytes.size(), crc32(bytes), TORCH_VERSION);
 }
 
-std::string describe(const ImageList& list) {
-  return fmt::format("{} images ({})", list.size(), fingerprint(list));
-}
-
-/// Throws Error where a text of a process is not rank 0's.
-void require_same(const std::string& what, const std::string& own, const Workers& workers) {
-  const auto texts = workers.gather(own);
-  for (size_t rank = 1; rank < texts.size(); ++rank) {
-    if (texts[rank] == texts[0]) continue;
-    throw Error("rank {} has another {} than rank 0: {} and {}; give all processes the same", rank,
-                what, texts[rank], texts[0]);
-  }
-}
-
 void require_same_config(const Config& config, const Workers& workers) {
   const auto texts = workers.gather(to_yaml(config));
   const Config first = parse_config(texts[0], "rank 0");
@@ -59,14 +48,69 @@ void require_same_config(const Config& config, const Workers& workers) {
   }
 }
 
+/// Of the keys that differ: a run cannot go on with some, and would be another one with most.
+enum class Change { kNone, kOfRecipe, kOfRun };
+
+Change kind_of(const ConfigDifference& difference) {
+  static const std::set<std::string, std::less<>> kOfRun = {
+      "schedule.epochs", "schedule.batch_size", "runtime.seed", "ema.decay", "data.val"};
+  static const std::set<std::string, std::less<>> kFree = {
+      "data.train", "data.workers", "data.prefetch", "runtime.device", "runtime.on_nonfinite"};
+  const std::string& key = difference.key;
+  // A file may move. A validation set may not come or go: metrics.csv has its columns.
+  const bool present_in_both = difference.first != "\"\"" && difference.second != "\"\"";
+  if (key.starts_with("checkpoints.") || key.starts_with("output.") || kFree.contains(key) ||
+      ((key == "data.val" || key == "model.pretrained") && present_in_both)) {
+    return Change::kNone;
+  }
+  return key.starts_with("model.") || kOfRun.contains(key) ? Change::kOfRun : Change::kOfRecipe;
+}
+
 }  // namespace
+
+void require_same(const std::string& what, const std::string& own, const Workers& workers) {
+  const auto texts = workers.gather(own);
+  for (size_t rank = 1; rank < texts.size(); ++rank) {
+    if (texts[rank] == texts[0]) continue;
+    throw Error("rank {} has another {} than rank 0: {} and {}; give all processes the same", rank,
+                what, texts[rank], texts[0]);
+  }
+}
+
+void require_same_program(const Workers& workers) {
+  if (!workers.alone()) require_same("program", describe_program(), workers);
+}
+
+void require_same_images(const std::string& what, const ImageList* list, const Workers& workers) {
+  if (workers.alone()) return;
+  const std::string own =
+      list == nullptr ? "none" : fmt::format("{} images ({})", list->size(), fingerprint(*list));
+  require_same(what, own, workers);
+}
 
 void require_same_session(const Config& config, const TrainingData& data, const Workers& workers) {
   if (workers.alone()) return;
-  require_same("program", describe_program(), workers);
+  require_same_program(workers);
   require_same_config(config, workers);
-  require_same("set of training images", describe(data.train), workers);
-  require_same("set of validation images", data.val ? describe(*data.val) : "none", workers);
+  require_same_images("set of training images", &data.train, workers);
+  require_same_images("set of validation images", data.val ? &*data.val : nullptr, workers);
+}
+
+void require_same_run(const Checkpoint& checkpoint, const Config& config,
+                      const std::string& origin) {
+  std::vector<std::string> of_run, of_recipe;
+  for (const auto& difference : differences(checkpoint.config, config)) {
+    const Change kind = kind_of(difference);
+    if (kind == Change::kNone) continue;
+    (kind == Change::kOfRun ? of_run : of_recipe)
+        .push_back(
+            fmt::format("{} {} (was {})", difference.key, difference.second, difference.first));
+  }
+  if (!of_run.empty()) {
+    throw Error("{}: is of a run with another configuration: {}; resume with the same", origin,
+                fmt::join(of_run, ", "));
+  }
+  if (!of_recipe.empty()) log::warning("going on with {}", fmt::join(of_recipe, ", "));
 }
 
 }  // namespace mobileone

@@ -12,7 +12,6 @@
 #include <sstream>
 #include <utility>
 
-#include "mobileone/config/difference.h"
 #include "mobileone/config/writer.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/train/classification.h"
@@ -27,6 +26,7 @@
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
 #include "mobileone/util/progress.h"
+#include "mobileone/util/seconds.h"
 #include "mobileone/util/signals.h"
 
 namespace mobileone {
@@ -37,10 +37,6 @@ using Clock = Progress::Clock;
 
 /// More batches in a row that are not finite end a run whatever runtime.on_nonfinite says.
 constexpr int64_t kMostLeftOut = 20;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 /// The moving average in the network's place, for as long as this lives.
 class AverageInPlace {
@@ -121,43 +117,6 @@ Trainer::Trainer(const Config& config, TrainingData data, RunFolder* folder, con
 }
 
 // Going on from a checkpoint.
-
-/// Of the keys that differ: a run cannot go on with some, and would be another one with most.
-enum class Change { kNone, kOfRecipe, kOfRun };
-
-Change kind_of(const ConfigDifference& difference) {
-  static const std::set<std::string, std::less<>> kOfRun = {
-      "schedule.epochs", "schedule.batch_size", "runtime.seed", "ema.decay", "data.val"};
-  static const std::set<std::string, std::less<>> kFree = {
-      "data.train", "data.workers", "data.prefetch", "runtime.device", "runtime.on_nonfinite"};
-  const std::string& key = difference.key;
-  // A file may move. A validation set may not come or go: metrics.csv has its columns.
-  const bool present_in_both = difference.first != "\"\"" && difference.second != "\"\"";
-  if (key.starts_with("checkpoints.") || key.starts_with("output.") || kFree.contains(key) ||
-      ((key == "data.val" || key == "model.pretrained") && present_in_both)) {
-    return Change::kNone;
-  }
-  return key.starts_with("model.") || kOfRun.contains(key) ? Change::kOfRun : Change::kOfRecipe;
-}
-
-/// Throws Error unless `config` goes on with the run that `checkpoint` is of; names what it
-/// changes.
-void require_same_run(const Checkpoint& checkpoint, const Config& config,
-                      const std::string& origin) {
-  std::vector<std::string> of_run, of_recipe;
-  for (const auto& difference : differences(checkpoint.config, config)) {
-    const Change kind = kind_of(difference);
-    if (kind == Change::kNone) continue;
-    (kind == Change::kOfRun ? of_run : of_recipe)
-        .push_back(
-            fmt::format("{} {} (was {})", difference.key, difference.second, difference.first));
-  }
-  if (!of_run.empty()) {
-    throw Error("{}: is of a run with another configuration: {}; resume with the same", origin,
-                fmt::join(of_run, ", "));
-  }
-  if (!of_recipe.empty()) log::warning("going on with {}", fmt::join(of_recipe, ", "));
-}
 
 void Trainer::resume(const Checkpoint& checkpoint, const std::string& origin) {
   require_same_run(checkpoint, config_, origin);
@@ -346,16 +305,14 @@ void Trainer::measure(const std::string& prefix, Metrics& metrics) {
   val_data_->start_epoch(0, eval_transform(config_.data));
   auto folded = fold(learner_.network());
   const auto forward = [&](const torch::Tensor& images) {
-    // Processes do not wait for each other here, so that each finishes its part before it heeds a
-    // signal of another.
-    if (workers_.alone()) listen();
-    if (stop_signal_ != 0) throw Interrupted();
     return learner_.forward(folded, images);
   };
-  auto meter = evaluate_classification(forward, *val_data_, learner_.device());
-  meter.sum_over(workers_);
-  listen();
-  if (stop_signal_ != 0) throw Interrupted();
+  const auto heed_signals = [&] {
+    listen();
+    if (stop_signal_ != 0) throw Interrupted();
+  };
+  const auto meter = evaluate_classification(forward, *val_data_, learner_.device(), workers_,
+                                             {.before = heed_signals});
   metrics.emplace_back(prefix + "_loss", meter.loss());
   metrics.emplace_back(prefix + "_top1", meter.top1());
   metrics.emplace_back(prefix + "_top5", meter.top5());
@@ -441,6 +398,7 @@ std::set<int64_t> Trainer::damaged_anywhere() const {
     std::istringstream positions(text);
     all.insert(std::istream_iterator<int64_t>(positions), {});
   }
+  require_few_damaged(train_data_.list(), std::ssize(all));
   return all;
 }
 
@@ -508,9 +466,7 @@ int train_together(Config config, const TrainingStart& start, const Workers& wor
     }
   });
   trainer.share_state();
-  const int signal = trainer.run();
-  workers.meet();  // rank 0 may serve the others until here
-  return signal;
+  return trainer.run();
 }
 
 }  // namespace
@@ -518,14 +474,9 @@ int train_together(Config config, const TrainingStart& start, const Workers& wor
 int train(const Config& config, const TrainingStart& start, const Workers& workers) {
   std::signal(SIGUSR1, SIG_IGN);  // while there is nothing to save yet
   if (!workers.first()) log::only_warnings();
-  try {
-    return train_together(config, start, workers);
-  } catch (const PeerError&) {
-    throw;
-  } catch (const std::exception& error) {
-    workers.report_failure(error.what());
-    throw;
-  }
+  int signal = 0;
+  workers.run([&] { signal = train_together(config, start, workers); });
+  return signal;
 }
 
 }  // namespace mobileone

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "cli/process.h"
@@ -152,6 +153,46 @@ TEST(Launched, AStoppedProcessEndsTheOthersAndIsNamed) {
   }
 }
 
+/// What `eval` prints and reports of a set with a damaged image.
+struct EvaluationOutput {
+  nlohmann::json summary;
+  std::string tables;
+};
+
+EvaluationOutput evaluation(int processes, int batch) {
+  const fs::path set = shop().path("damaged-set");
+  if (!fs::exists(set)) {
+    fs::copy(shop().shapes("train"), set, fs::copy_options::recursive);
+    fs::resize_file(fs::recursive_directory_iterator(set)->path() / "0003.jpg", 100);
+  }
+  const std::string dir = shop().path(fmt::format("evaluation-{}-{}", processes, batch));
+  const std::string command = fmt::format(
+      "{0} launch -n {1} eval {2} --threads 1 --data {3} --batch {4} --report {5} --json >{5}.json",
+      MOBILEONE_PROGRAM, processes, shop().path("run/last.pth"), set.string(), batch, dir);
+  EXPECT_EQ(std::system((command + " 2>" + dir + ".err").c_str()), 0) << read_file(dir + ".err");
+  EvaluationOutput output{nlohmann::json::parse(read_file(dir + ".json")), {}};
+  for (const char* file : {"per_class.csv", "confusion.csv", "calibration.csv", "mistakes.csv"}) {
+    output.tables += read_file(fs::path(dir) / file);
+  }
+  return output;
+}
+
+TEST(Launched, EvaluatesExactlyAsOneProcessDoes) {
+  for (const int batch : {9, 20}) {  // of the last, the third process has none
+    const auto alone = evaluation(1, batch);
+    EXPECT_EQ(alone.summary["images"], 39);
+    for (const int processes : {2, 3}) {
+      const auto several = evaluation(processes, batch);
+      for (const char* name : {"top1", "top5", "ece", "images"}) {
+        EXPECT_EQ(several.summary[name], alone.summary[name]) << name;
+      }
+      // A sum of numbers that are not whole, in another order.
+      EXPECT_NEAR(several.summary["loss"], alone.summary["loss"], 1e-12);
+      EXPECT_EQ(several.tables, alone.tables);
+    }
+  }
+}
+
 class LaunchedSignal : public testing::TestWithParam<int> {};
 
 TEST_P(LaunchedSignal, SavesAndGoesOnToTheSameEnd) {
@@ -186,7 +227,6 @@ TEST(Launched, RefusesWhatItCannotDo) {
   };
   EXPECT_NE(message({"-n", "2"}).find("expected `train`"), std::string::npos);
   EXPECT_NE(message({"-n", "2", "bench", "latency"}).find("expected `train`"), std::string::npos);
-  EXPECT_NE(message({"-n", "2", "eval", "x"}).find("expected `train`"), std::string::npos);
   EXPECT_NE(message({"train", "x.yaml"}).find("-n or --elastic"), std::string::npos);
   EXPECT_NE(message({"--elastic", "2", "train", "x.yaml"}).find("FEWEST:MOST"), std::string::npos);
   EXPECT_NE(message({"--elastic", "2:1", "train", "x.yaml"}).find("FEWEST:MOST"),
@@ -194,6 +234,27 @@ TEST(Launched, RefusesWhatItCannotDo) {
   EXPECT_NE(message({"-n", "3", "--elastic", "1:2", "train", "x.yaml"}).find("1 to 2"),
             std::string::npos);
   EXPECT_NE(message({"-n", "2", "train", "no-such.yaml"}).find("no-such.yaml"), std::string::npos);
+}
+
+/// What a terminal is sent when the program runs on it.
+std::string shown_on_terminal(const std::vector<std::string>& arguments) {
+  std::string command = MOBILEONE_PROGRAM;
+  for (const auto& argument : arguments) command += " " + argument;
+  const std::string file = shop().path("terminal");
+  (void)std::system(
+      fmt::format("script -qec \"{}\" {} </dev/null >/dev/null", command, file).c_str());
+  return read_file(file);
+}
+
+TEST(Launched, OnATerminalShowsOneProgressLineAndOneError) {
+  if (std::system("command -v script >/dev/null") != 0) GTEST_SKIP() << "needs script";
+  const std::string run = shown_on_terminal(launched({"-n", "2"}, busy_run("terminal-run")));
+  EXPECT_NE(run.find("\r\x1b[Kepoch 1/6 [####"), std::string::npos) << run;
+  EXPECT_EQ(run.find("rank 1"), std::string::npos) << run;
+  const std::string failed =
+      shown_on_terminal(launched({"-n", "2"}, busy_run("no-run", {"data.train=no-such"})));
+  EXPECT_NE(failed.find("of 2: no-such"), std::string::npos) << failed;
+  EXPECT_EQ(failed.find("mobileone: "), failed.rfind("mobileone: ")) << failed;
 }
 
 TEST(Launched, ABatchTooSmallForItsProcessesIsAnError) {
@@ -285,6 +346,36 @@ TEST(Places, APortInUseAndAnAddressThatCannotBeReached) {
   EXPECT_EQ(b->wait(), 2);
   EXPECT_TRUE(b->errors().starts_with("mobileone: MASTER_ADDR: no-such-host.invalid: "))
       << b->errors();
+}
+
+TEST(Places, EvaluateOneModelOnOneSet) {
+  const std::vector<std::string> right = {"eval", shop().path("run/last.pth"), "--data",
+                                          shop().shapes("val")};
+  auto other_batch = right, other_set = right;
+  other_batch.insert(other_batch.end(), {"--batch", "7"});
+  other_set[3] = shop().shapes("train");
+  EXPECT_NE(complaints(right, other_batch).find("rank 1 has another set of options than rank 0"),
+            std::string::npos);
+  EXPECT_NE(complaints(right, other_set).find("rank 1 has another set of images"),
+            std::string::npos);
+}
+
+TEST(Places, AMachineThatCannotBeReachedEndsTheOthersAndIsNamed) {
+  const std::string errors = shop().path("cut.err");
+  std::string command =
+      fmt::format("{}/scripts/two_machines.sh --cut 6 {}", MOBILEONE_SOURCE_DIR, MOBILEONE_PROGRAM);
+  for (const auto& argument : busy_run("cut", {"schedule.epochs=100000", "runtime.timeout=4"})) {
+    command += " '" + argument + "'";
+  }
+  const int status = std::system((command + " 2>" + errors).c_str());
+  const std::string said = read_file(errors);
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << said;
+  EXPECT_EQ(WEXITSTATUS(status), 3) << said;
+  EXPECT_NE(said.find("mobileone: rank 1 ("), std::string::npos) << said;
+  EXPECT_NE(said.find("mobileone: rank 0, at 10.9.0.1:29500, gives no sign of life"),
+            std::string::npos)
+      << said;
+  load_checkpoint(shop().path("cut/last.pth"));  // whole
 }
 
 TEST(Places, AreTorchruns) {

@@ -72,11 +72,11 @@ TEST(Workers, ThrowTogether) {
 TEST(Workers, TellWhyTheyEnd) {
   auto workers = Workers::in_threads(2, {.timeout = std::chrono::seconds(20)});
   std::jthread other([&] {
-    workers[1]->report_failure("the disk is full");
+    EXPECT_THROW(workers[1]->run([] { throw Error("the disk is full"); }), Error);
     workers[1].reset();
   });
   try {
-    workers[0]->meet();
+    workers[0]->run([] {});
     ADD_FAILURE() << "expected an error";
   } catch (const PeerError& error) {
     EXPECT_STREQ(error.what(), "rank 1: the disk is full");

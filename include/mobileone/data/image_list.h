@@ -42,6 +42,10 @@ at::Tensor read_pixels(const ImageList& list, int64_t index, bool upright = fals
 /// equal for a copy of the set elsewhere and for a pack of it. Pixels are not looked at.
 std::string fingerprint(const ImageList& list);
 
+/// Throws Error if so many of the list's images that cannot be read are more than 1 % of them, and
+/// more than one. `last` is what is wrong with the last of them, if that is known.
+void require_few_damaged(const ImageList& list, int64_t damaged, const std::string& last = "");
+
 /// Throws Error naming the first image whose label a network of `num_classes` outputs lacks.
 void require_labels_below(const ImageList& list, int64_t num_classes);
 

@@ -74,15 +74,16 @@ class Workers {
   /// Runs `action` in every process. Where it throws Error in any, it throws in all.
   void together(const std::function<void()>& action) const;
 
-  /// Tells the others why this process ends, so that their errors say so; rank 0, which may hold
-  /// the keys, gives them some seconds to read it.
-  void report_failure(const std::string& message) const noexcept;
+  /// Runs all that this process does as one of them. Where it throws, the others' errors say why;
+  /// rank 0, which may hold the keys, stays until they have come to their ends, too.
+  void run(const std::function<void()>& part) const;
 
  private:
   struct Group;
 
   Workers(const Place& place, const Options& options, std::unique_ptr<Group> group);
   void sum_on_host(const at::Tensor& tensor) const;
+  void report_failure(const std::string& message) const noexcept;
   void call(const std::function<void()>& collective) const;
   [[noreturn]] void blame(const std::string& what) const;
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mobileone/data/image_list.h"
+#include "mobileone/dist/workers.h"
 #include "mobileone/eval/model.h"
 #include "mobileone/train/classification.h"
 
@@ -36,9 +37,12 @@ struct Evaluation {
   double images_per_second() const { return seconds > 0 ? meter.images() / seconds : 0; }
 };
 
-/// Evaluates with the model's own preprocessing. Throws Error if the class names of the set are not
-/// the model's, or a label is out of range.
-Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationOptions& options);
+/// Evaluates with the model's own preprocessing. With `workers` each process takes every n-th
+/// batch, and the result, which all get, is the one that one process would have. Throws Error if
+/// the class names of the set are not the model's, a label is out of range, or more than 1 % of the
+/// images cannot be read.
+Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationOptions& options,
+                    const Workers& workers = Workers::none());
 
 struct Prediction {
   int64_t index;

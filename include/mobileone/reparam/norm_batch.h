@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <utility>
+
 #include "mobileone/dist/workers.h"
 #include "mobileone/reparam/fold.h"
 
@@ -33,6 +35,11 @@ class NormBatch {
   at::Tensor sum(const at::Tensor& own) const;
 
  private:
+  /// Both in one exchange.
+  std::pair<at::Tensor, at::Tensor> sum(const at::Tensor& a, const at::Tensor& b) const;
+  /// This process's part of all images.
+  double share() const { return static_cast<double>(own_images_) / static_cast<double>(images_); }
+
   const Workers* workers_;
   int64_t own_images_, images_;
 };

@@ -15,7 +15,7 @@ class ClassificationMeter {
  public:
   /// `logits` [N,classes], `labels` int64 [N], on any device.
   void add(const torch::Tensor& logits, const torch::Tensor& labels);
-  /// Adds what the meters of all processes have seen.
+  /// Adds what the meters of the other processes have seen.
   void sum_over(const Workers& workers);
 
   int64_t images() const { return images_; }
@@ -30,11 +30,20 @@ class ClassificationMeter {
   double loss_ = 0;
 };
 
-/// Runs `forward` over one pass of `loader` (an epoch that has been started) without gradients;
-/// `observe`, if given, sees the logits and labels of each batch on the CPU.
+/// What looks on as a set is evaluated; each may be left out.
+struct EvaluationObserver {
+  /// Called by all processes before each batch; ends the evaluation where it throws.
+  std::function<void()> before = {};
+  /// Sees the logits of each of this process's batches, on the CPU.
+  std::function<void(const torch::Tensor& logits, const Batch&)> after = {};
+};
+
+/// Runs `forward` over one pass of `loader` (an epoch that has been started) without gradients.
+/// With `workers` each process has its share of the batches, and they keep in step; the result is
+/// of all.
 ClassificationMeter evaluate_classification(
     const std::function<torch::Tensor(const torch::Tensor&)>& forward, Loader& loader,
-    const torch::Device& device,
-    const std::function<void(const torch::Tensor& logits, const Batch&)>& observe = {});
+    const torch::Device& device, const Workers& workers = Workers::none(),
+    const EvaluationObserver& observer = {});
 
 }  // namespace mobileone

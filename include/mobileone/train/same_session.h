@@ -1,14 +1,27 @@
 #pragma once
 
+#include <string>
+
+#include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/config/config.h"
+#include "mobileone/data/image_list.h"
 #include "mobileone/dist/workers.h"
 #include "mobileone/train/training_data.h"
 
 namespace mobileone {
 
-/// Throws Error, in every process, where processes run other programs than rank 0, train by another
-/// configuration (paths and what suits a machine aside) or on other images, and says which and in
-/// what.
+/// What processes of one run must have alike. Each throws Error, in every process, where one has
+/// another than rank 0, and says which and in what. `what` is named by the error: "model".
+void require_same(const std::string& what, const std::string& own, const Workers& workers);
+void require_same_program(const Workers& workers);
+void require_same_images(const std::string& what, const ImageList* list, const Workers& workers);
+
+/// The program, the configuration (paths and what suits a machine aside) and the images.
 void require_same_session(const Config& config, const TrainingData& data, const Workers& workers);
+
+/// Throws Error unless `config` goes on with the run that `checkpoint`, read from `origin`, is of.
+/// Warns of what it changes of the recipe.
+void require_same_run(const Checkpoint& checkpoint, const Config& config,
+                      const std::string& origin);
 
 }  // namespace mobileone
