@@ -20,8 +20,9 @@ class GradientSum {
   /// called (Workers::start_sum).
   using StartSum = std::function<std::function<void()>(const torch::Tensor&)>;
 
-  /// As DDP's first bucket: small enough that several are under way in a small network's backward.
-  static constexpr int64_t kBucketBytes = 1 << 20;
+  /// Small enough that a small network's backward hides most of their sums, and large enough that
+  /// what each costs by itself does not show (docs/results.md).
+  static constexpr int64_t kBucketBytes = 2 << 20;
 
   /// `state`, of `module`, must outlive it. Buckets hold at least `bucket_bytes`, but for the last
   /// ones of weights and of norms.
