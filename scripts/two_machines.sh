@@ -14,14 +14,17 @@ set -euo pipefail
 
 say() { printf 'two_machines: %s\n' "$*" >&2; }
 rate='' cut=''
+usage() { say "$1; usage: two_machines.sh [--rate 1gbit] [--cut SECONDS] PROGRAM [ARGUMENT...]"; exit 2; }
 while true; do
   case ${1:-} in
-    --rate) rate=$2 && shift 2 ;;
-    --cut) cut=$2 && shift 2 ;;
+    --rate) rate=${2:-} && [[ $rate =~ ^[0-9]+[kmg]?bit$ ]] || usage "--rate: expected as 200mbit" ;;
+    --cut) cut=${2:-} && [[ $cut =~ ^[0-9.]+$ ]] || usage "--cut: expected seconds" ;;
+    -*) usage "$1: no such option" ;;
     *) break ;;
   esac
+  shift 2
 done
-[ $# -gt 0 ] || { say "expected a program, as in: two_machines.sh --rate 1gbit PROGRAM ARGUMENT..."; exit 2; }
+command -v "${1:-}" >/dev/null || usage "expected a program, got '${1:-}'"
 
 spaces=("two-machines-$$-0" "two-machines-$$-1")
 clean_up() {

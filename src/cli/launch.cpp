@@ -52,6 +52,7 @@ std::string run_folder(const std::vector<std::string>& arguments) {
   std::vector<std::string> plain = without_start(arguments);
   plain.erase(plain.begin());
   if (plain.empty()) throw Error("launch: train: expected a YAML configuration, got none");
+  if (plain.front().starts_with("-")) return "";  // such as --help
   return load_config(plain.front(), {plain.begin() + 1, plain.end()}).output.dir;
 }
 
@@ -76,9 +77,11 @@ int launch_command(const Options& options) {
   }
   if (launching.processes == 0) throw Error("launch: expected -n or --elastic, got neither");
   const std::string folder = train ? run_folder(words) : "";
+  // A run that is there already is not the one that a restart would go on with.
+  const bool may_go_on = train && (without_start(words) != words || !has_run(folder));
   launching.command = [&](int64_t attempt) {
     std::vector<std::string> command{std::filesystem::read_symlink("/proc/self/exe").string()};
-    const bool goes_on = train && attempt > 0 && has_run(folder);
+    const bool goes_on = may_go_on && attempt > 0 && has_run(folder);
     const auto arguments = goes_on ? without_start(options.command) : options.command;
     command.insert(command.end(), arguments.begin(), arguments.end());
     if (goes_on) command.push_back("--resume");

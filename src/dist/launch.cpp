@@ -30,7 +30,8 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kOrderlyEnd = 1s;  // once a process failed: nothing that is whole is lost after it
+constexpr auto kOrderlyEnd = 1s;   // once a process failed: nothing that is whole is lost after it
+constexpr auto kCulpritsEnd = 5s;  // once one ended because of another, which tells all why it ends
 constexpr int kUserStatus = 2;
 constexpr std::string_view kErrorMark = "mobileone: ";  // how the program begins its error line
 
@@ -45,6 +46,12 @@ struct Process {
 
 int exit_status(int status) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/// Whether it saved and ended since a signal asked it to.
+bool stopped_orderly(int status) {
+  return WIFEXITED(status) &&
+         (WEXITSTATUS(status) == 128 + SIGINT || WEXITSTATUS(status) == 128 + SIGTERM);
 }
 
 std::string how_it_ended(const Process& process) {
@@ -124,7 +131,7 @@ class Attempt {
   /// The rank that failed first, if any did. Those that ended because of another come last.
   std::optional<size_t> failed() const { return failed_; }
   const Process& process(size_t rank) const { return processes_[rank]; }
-  /// Whether we were asked to end.
+  /// Whether we, or one of them, were asked to end.
   bool stopped() const { return stopped_; }
   /// Processes that died by themselves.
   int64_t died() const { return died_; }
@@ -205,6 +212,7 @@ class Attempt {
     forward(rank);
     const int code = exit_status(status);
     if (code == 0) return;
+    stopped_ = stopped_ || stopped_orderly(status);
     const bool by_itself = code != kPeerStatus && !ending_;
     died_ += by_itself ? 1 : 0;
     // One that ended because of another may have been faster than that one.
@@ -215,7 +223,7 @@ class Attempt {
       ending_ = true;
       signal_all(SIGTERM);
     }
-    end_ = std::min(end_, Clock::now() + kOrderlyEnd);
+    end_ = std::min(end_, Clock::now() + (code == kPeerStatus ? kCulpritsEnd : kOrderlyEnd));
   }
 
   void signal_all(int signal) const {

@@ -35,11 +35,12 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 using StorePointer = c10::intrusive_ptr<c10d::Store>;
 
-constexpr milliseconds kJoinTime = 30s;  // between the first process and the last
-constexpr milliseconds kBeat = 500ms;    // between two signs of life
-constexpr milliseconds kSilence = 3s;    // without any: that process does not live, or not run
-constexpr milliseconds kFarewell = 1s;   // between rank 0's error as processes meet and its end
-constexpr milliseconds kLastWords = 4s;  // for others to read why rank 0 ends
+constexpr milliseconds kJoinTime = 30s;    // between the first process and the last
+constexpr milliseconds kAnswerTime = 10s;  // of whoever accepted a connection
+constexpr milliseconds kBeat = 500ms;      // between two signs of life
+constexpr milliseconds kSilence = 3s;      // without any: that process does not live, or not run
+constexpr milliseconds kFarewell = 1s;     // between rank 0's error as processes meet and its end
+constexpr milliseconds kLastWords = 4s;    // for others to read why rank 0 ends
 
 std::string key(const char* kind, int64_t rank) { return fmt::format("{}/{}", kind, rank); }
 
@@ -98,6 +99,25 @@ void silence_c10d() {
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = kFatal;
 }
 
+/// A connection to the keys, or their server. By a thread that is left alone if need be: what else
+/// may answer there is waited for forever.
+StorePointer connect(const Place& place, const c10d::TCPStoreOptions& options) {
+  std::promise<StorePointer> promise;
+  auto store = promise.get_future();
+  const std::string address = options.isServer ? "localhost" : place.address;
+  std::thread([address, options, promise = std::move(promise)]() mutable {
+    try {
+      promise.set_value(c10::make_intrusive<c10d::TCPStore>(address, options));
+    } catch (const std::exception&) {
+      promise.set_exception(std::current_exception());
+    }
+  }).detach();
+  if (store.wait_for(kAnswerTime) == std::future_status::ready) return store.get();
+  throw Error(
+      "{}:{}: what answers there is not rank 0 of this run; check MASTER_ADDR and MASTER_PORT",
+      place.address, place.port);
+}
+
 /// The keys' server, or a connection to it, and this machine's address towards it.
 std::pair<StorePointer, std::string> open_store(const Place& place) {
   c10d::TCPStoreOptions options;
@@ -110,8 +130,7 @@ std::pair<StorePointer, std::string> open_store(const Place& place) {
   try {
     // The server listens before anybody waits for it, and the others wait before they connect.
     if (!options.isServer) own_address = wait_for_server(place.address, place.port, kJoinTime);
-    store = c10::make_intrusive<c10d::TCPStore>(options.isServer ? "localhost" : place.address,
-                                                options);
+    store = connect(place, options);
     if (options.isServer) own_address = wait_for_server(place.address, place.port, kJoinTime);
   } catch (const std::exception& error) {
     if (dynamic_cast<const Error*>(&error) != nullptr) throw;
@@ -327,7 +346,18 @@ void Workers::together(const std::function<void()>& action) const {
   if (own) std::rethrow_exception(own);
   for (int64_t other = 0; other < size(); ++other) {
     const std::string& message = failures[static_cast<size_t>(other)];
-    if (!message.empty()) throw PeerError("rank {}: {}", other, message);
+    if (message.empty()) continue;
+    note_leaving();
+    throw PeerError("rank {}: {}", other, message);
+  }
+}
+
+/// Rank 0, where it is the one that failed, waits for this.
+void Workers::note_leaving() const noexcept {
+  try {
+    group_->store->set(key("left", rank()), "yes");
+  } catch (const std::exception&) {
+    // It does not wait any more.
   }
 }
 

@@ -257,6 +257,36 @@ TEST(Launched, OnATerminalShowsOneProgressLineAndOneError) {
   EXPECT_EQ(failed.find("mobileone: "), failed.rfind("mobileone: ")) << failed;
 }
 
+/// Whose fault it is, with its status; a restart would not mend it, and is not another run.
+TEST(Launched, AFolderThatHoldsARunIsRankZerosErrorAndNotGoneOnWith) {
+  const auto bytes = read_file(shop().path("run/last.pth"));
+  Process run(launched({"-n", "2", "--restarts", "2"}, busy_run("run", {"schedule.epochs=3"})));
+  EXPECT_EQ(run.wait(), 2) << run.errors();
+  EXPECT_TRUE(run.errors().starts_with("mobileone: rank 0 of 2: ")) << run.errors();
+  EXPECT_NE(run.errors().find("already holds a run"), std::string::npos) << run.errors();
+  EXPECT_EQ(read_file(shop().path("run/last.pth")), bytes);
+}
+
+TEST(Launched, ASignalToOneProcessStopsAllInOrder) {
+  Process run(
+      launched({"-n", "2", "--restarts", "2"}, busy_run("one-signal", {"schedule.epochs=1000"})));
+  ASSERT_TRUE(wait_for(shop().path("one-signal/last.pth"))) << run.errors();
+  ::kill(children_of(run.id())[1], SIGTERM);
+  EXPECT_EQ(run.wait(), 128 + SIGTERM) << run.errors();
+  EXPECT_NE(run.errors().find("go on with --resume"), std::string::npos) << run.errors();
+  EXPECT_EQ(run.errors().find("mobileone: "), std::string::npos) << run.errors();
+}
+
+TEST(Launched, ImagesThatCannotBeReadAreCountedOverAllProcesses) {
+  const fs::path set = shop().path("unreadable-set");
+  fs::copy(shop().shapes("val"), set, fs::copy_options::recursive);
+  for (const char* image : {"circle/0000.jpg", "star/0001.jpg"}) fs::resize_file(set / image, 50);
+  Process run(launched({"-n", "2"}, busy_run("unreadable", {"data.val=" + set.string()})));
+  EXPECT_EQ(run.wait(), 2) << run.errors();
+  EXPECT_NE(run.errors().find("2 of 20 images cannot be read, more than 1 %"), std::string::npos)
+      << run.errors();
+}
+
 TEST(Launched, ABatchTooSmallForItsProcessesIsAnError) {
   Process run(launched({"-n", "6"}, busy_run("small")));
   EXPECT_EQ(run.wait(), 2) << run.errors();
@@ -342,6 +372,10 @@ TEST(Places, APortInUseAndAnAddressThatCannotBeReached) {
   EXPECT_EQ(a->wait(), 2);
   EXPECT_NE(a->errors().find("is in use; choose another by MASTER_PORT"), std::string::npos)
       << a->errors();
+  const auto answered = placed(1, 2, taken.port, busy_run("port"));  // by nobody who says a word
+  EXPECT_EQ(answered->wait(), 2);
+  EXPECT_NE(answered->errors().find("what answers there is not rank 0"), std::string::npos)
+      << answered->errors();
   const auto b = placed(1, 2, 29500, busy_run("port"), "no-such-host.invalid");
   EXPECT_EQ(b->wait(), 2);
   EXPECT_TRUE(b->errors().starts_with("mobileone: MASTER_ADDR: no-such-host.invalid: "))

@@ -84,6 +84,7 @@ class Workers {
   Workers(const Place& place, const Options& options, std::unique_ptr<Group> group);
   void sum_on_host(const at::Tensor& tensor) const;
   void report_failure(const std::string& message) const noexcept;
+  void note_leaving() const noexcept;
   void call(const std::function<void()>& collective) const;
   [[noreturn]] void blame(const std::string& what) const;
 
