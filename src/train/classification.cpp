@@ -44,6 +44,7 @@ ClassificationMeter evaluate_classification(
     if (observer.after) observer.after(logits, *batch);
   }
   meter.sum_over(workers);
+  require_few_damaged(loader.list(), loader.list().size() - meter.images());
   return meter;
 }
 

@@ -78,11 +78,10 @@ void require_same(const std::string& what, const std::string& own, const Workers
 }
 
 void require_same_program(const Workers& workers) {
-  if (!workers.alone()) require_same("program", describe_program(), workers);
+  require_same("program", describe_program(), workers);
 }
 
 void require_same_images(const std::string& what, const ImageList* list, const Workers& workers) {
-  if (workers.alone()) return;
   const std::string own =
       list == nullptr ? "none" : fmt::format("{} images ({})", list->size(), fingerprint(*list));
   require_same(what, own, workers);

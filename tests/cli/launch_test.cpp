@@ -236,13 +236,26 @@ TEST(Launched, RefusesWhatItCannotDo) {
   EXPECT_NE(message({"-n", "2", "train", "no-such.yaml"}).find("no-such.yaml"), std::string::npos);
 }
 
+/// The program and its arguments, for a shell.
+std::string in_shell(const std::vector<std::string>& arguments) {
+  std::string command = MOBILEONE_PROGRAM;
+  for (const auto& argument : arguments) command += " '" + argument + "'";
+  return command;
+}
+
+/// Has the program run by another.
+Outcome started_by(const std::string& starter, const std::vector<std::string>& arguments) {
+  const std::string file = shop().path("started.err");
+  const int status = std::system((starter + " " + in_shell(arguments) + " 2>" + file).c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, "", read_file(file)};
+}
+
 /// What a terminal is sent when the program runs on it.
 std::string shown_on_terminal(const std::vector<std::string>& arguments) {
-  std::string command = MOBILEONE_PROGRAM;
-  for (const auto& argument : arguments) command += " " + argument;
   const std::string file = shop().path("terminal");
-  (void)std::system(
-      fmt::format("script -qec \"{}\" {} </dev/null >/dev/null", command, file).c_str());
+  const std::string command =
+      fmt::format("script -qec \"{}\" {} </dev/null >/dev/null", in_shell(arguments), file);
+  (void)std::system(command.c_str());
   return read_file(file);
 }
 
@@ -395,42 +408,33 @@ TEST(Places, EvaluateOneModelOnOneSet) {
 }
 
 TEST(Places, AMachineThatCannotBeReachedEndsTheOthersAndIsNamed) {
-  const std::string errors = shop().path("cut.err");
-  std::string command =
-      fmt::format("{}/scripts/two_machines.sh --cut 6 {}", MOBILEONE_SOURCE_DIR, MOBILEONE_PROGRAM);
-  for (const auto& argument : busy_run("cut", {"schedule.epochs=100000", "runtime.timeout=4"})) {
-    command += " '" + argument + "'";
-  }
-  const int status = std::system((command + " 2>" + errors).c_str());
-  const std::string said = read_file(errors);
-  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << said;
-  EXPECT_EQ(WEXITSTATUS(status), 3) << said;
-  EXPECT_NE(said.find("mobileone: rank 1 ("), std::string::npos) << said;
-  EXPECT_NE(said.find("mobileone: rank 0, at 10.9.0.1:29500, gives no sign of life"),
+  const Outcome cut = started_by(MOBILEONE_SOURCE_DIR "/scripts/two_machines.sh --cut 6",
+                                 busy_run("cut", {"schedule.epochs=100000", "runtime.timeout=4"}));
+  if (cut.status == 77) GTEST_SKIP() << cut.errors;
+  EXPECT_EQ(cut.status, 3) << cut.errors;
+  EXPECT_NE(cut.errors.find("mobileone: rank 1 ("), std::string::npos) << cut.errors;
+  EXPECT_NE(cut.errors.find("mobileone: rank 0, at 10.9.0.1:29500, gives no sign of life"),
             std::string::npos)
-      << said;
+      << cut.errors;
   load_checkpoint(shop().path("cut/last.pth"));  // whole
 }
 
 TEST(Places, AreTorchruns) {
   if (!python_has("torch")) GTEST_SKIP() << "needs Python with torch: scripts/setup.sh";
-  std::string command = fmt::format(
-      "{} -m torch.distributed.run --no-python --nproc-per-node 2 --rdzv-backend c10d "
-      "--rdzv-endpoint localhost:0 {}",
-      kPython, MOBILEONE_PROGRAM);
-  for (const auto& argument : busy_run("torchrun")) command += " '" + argument + "'";
-  EXPECT_EQ(std::system((command + " 2>" + shop().path("torchrun.err")).c_str()), 0)
-      << read_file(shop().path("torchrun.err"));
+  const Outcome run = started_by(
+      fmt::format("{} -m torch.distributed.run --no-python --nproc-per-node 2 --rdzv-backend c10d "
+                  "--rdzv-endpoint localhost:0",
+                  kPython),
+      busy_run("torchrun"));
+  EXPECT_EQ(run.status, 0) << run.errors;
   EXPECT_EQ(load_checkpoint(shop().path("torchrun/last.pth")).training->epoch, 6);
 }
 
 TEST(Places, AreMpiruns) {
   if (std::system("command -v mpirun >/dev/null") != 0) GTEST_SKIP() << "needs mpirun";
-  std::string command =
-      fmt::format("mpirun --allow-run-as-root --oversubscribe -n 2 {}", MOBILEONE_PROGRAM);
-  for (const auto& argument : busy_run("mpirun")) command += " '" + argument + "'";
-  EXPECT_EQ(std::system((command + " 2>" + shop().path("mpirun.err")).c_str()), 0)
-      << read_file(shop().path("mpirun.err"));
+  const Outcome run =
+      started_by("mpirun --allow-run-as-root --oversubscribe -n 2", busy_run("mpirun"));
+  EXPECT_EQ(run.status, 0) << run.errors;
   EXPECT_EQ(load_checkpoint(shop().path("mpirun/last.pth")).training->epoch, 6);
 }
 

@@ -40,7 +40,7 @@ struct EvaluationObserver {
 
 /// Runs `forward` over one pass of `loader` (an epoch that has been started) without gradients.
 /// With `workers` each process has its share of the batches, and they keep in step; the result is
-/// of all.
+/// of all. Throws Error if more than 1 % of all images cannot be read.
 ClassificationMeter evaluate_classification(
     const std::function<torch::Tensor(const torch::Tensor&)>& forward, Loader& loader,
     const torch::Device& device, const Workers& workers = Workers::none(),
