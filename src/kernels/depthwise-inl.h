@@ -10,6 +10,7 @@
 #include <hwy/cache_control.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <type_traits>
 #include <vector>
@@ -25,31 +26,42 @@ namespace HWY_NAMESPACE {
 /// Sums stay in the compute type over at least so many positions, then go to double.
 inline constexpr int64_t kPositionsPerFlush = 96;
 
-/// One vector of channels of one image.
+/// Elements of a vector, and channels of a strip: a cache line of them, so that a row of a map is
+/// read a line at a time.
+template <typename T>
+inline constexpr int64_t kLanes = hn::MaxLanes(Tag<T>());
+template <typename T>
+inline constexpr int64_t kStrip = std::max<int64_t>(64 / sizeof(T), kLanes<T>);
+
+/// A cache line of channels of one image.
 struct Strip {
   int64_t image, channel;
-  size_t count;  ///< channels in it
+  int64_t count;  ///< channels in it
 };
 
-/// Runs the tasks [begin, end): for each, a Worker for every vector of its channels, and their rows
-/// in turn, so that memory is read a few cache lines at a time. make(strip, memory) makes a worker
-/// with `size` elements of scratch.
+/// Calls f(at, count) for each vector of a strip: its first channel in the strip, and how many
+/// channels there are from there on.
+template <typename T, typename F>
+HWY_INLINE void for_vectors(int64_t channels, const F& f) {
+  for (int64_t at = 0; at < channels; at += kLanes<T>) f(at, static_cast<size_t>(channels - at));
+}
+
+/// Runs the tasks [begin, end): for each, a Worker for every strip of its channels, and their rows
+/// in turn. make(strip, memory) makes a worker with `size` elements of scratch.
 template <typename T, typename Worker, typename F>
 HWY_INLINE void run_tasks(const Depthwise& shape, int64_t begin, int64_t end, int64_t rows,
                           size_t size, const F& make) {
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Tag<T>()));
-  const size_t strips = static_cast<size_t>((Depthwise::kGroup + lanes - 1) / lanes);
-  T* memory = scratch<T>(size * strips);
+  constexpr size_t kStrips = (Depthwise::kGroup + kStrip<T> - 1) / kStrip<T>;
+  T* memory = scratch<T>(size * kStrips);
   std::vector<Worker> workers;
-  workers.reserve(strips);
+  workers.reserve(kStrips);
   for (int64_t task = begin; task < end; ++task) {
     const int64_t first = task % shape.groups() * Depthwise::kGroup;
     const int64_t last = std::min(first + Depthwise::kGroup, shape.channels);
     workers.clear();
-    for (int64_t c = first; c < last; c += lanes) {
-      workers.push_back(
-          make(Strip{task / shape.groups(), c, static_cast<size_t>(std::min(lanes, last - c))},
-               memory + workers.size() * size));
+    for (int64_t c = first; c < last; c += kStrip<T>) {
+      workers.push_back(make(Strip{task / shape.groups(), c, std::min(kStrip<T>, last - c)},
+                             memory + workers.size() * size));
     }
     for (int64_t y = 0; y < rows; ++y) {
       for (auto& worker : workers) worker.row(y);
@@ -58,7 +70,7 @@ HWY_INLINE void run_tasks(const Depthwise& shape, int64_t begin, int64_t end, in
   }
 }
 
-/// A few consecutive rows of a strip, one vector a pixel, with columns of padding on both sides
+/// A few consecutive rows of a strip, one strip a pixel, with columns of padding on both sides
 /// and rows of padding above and below: kernels need not know where the image ends. Each row is
 /// read from memory once.
 template <typename S>
@@ -66,18 +78,16 @@ class Window {
  public:
   using T = Compute<S>;
 
-  static size_t size(int64_t rows, int64_t width, int64_t padding) {
-    return static_cast<size_t>(rows * (width + 2 * padding)) * hn::Lanes(Tag<T>());
+  static constexpr size_t size(int64_t rows, int64_t width, int64_t padding) {
+    return static_cast<size_t>(slots(rows) * (width + 2 * padding) * kStrip<T>);
   }
 
-  /// `memory` has size() elements. Values are read less `shift` (a vector; null: 0) and
-  /// padding holds −shift.
-  /// `images` are the input of `shape`.
+  /// `memory` has size() elements. Values are read less `shift` (a strip; null: 0) and padding
+  /// holds −shift. `images` are the input of `shape`.
   Window(T* memory, int64_t rows, int64_t padding, const S* images, const Depthwise& shape,
          const Strip& strip, const T* shift)
       : memory_(memory),
-        rows_(rows),
-        lanes_(static_cast<int64_t>(hn::Lanes(Tag<T>()))),
+        last_slot_(slots(rows) - 1),
         padding_(padding),
         height_(shape.height),
         width_(shape.width),
@@ -93,63 +103,91 @@ class Window {
     for (; next_ <= last; ++next_) read(next_);
   }
 
-  /// The vector of column 0 of row y; columns −padding … width + padding − 1 are readable.
-  HWY_INLINE const T* row(int64_t y) const { return slot(y) + padding_ * lanes_; }
+  /// The strip of column 0 of row y; columns −padding … width + padding − 1 are readable.
+  HWY_INLINE const T* row(int64_t y) const { return slot(y) + padding_ * kStrip<T>; }
 
  private:
   static constexpr int64_t kNothing = INT64_MIN;
+  static constexpr int kVectors = kStrip<T> / kLanes<T>;
+
+  /// A power of two, since rows are found many times a row, and dividing takes longer than a pixel.
+  static constexpr int64_t slots(int64_t rows) {
+    return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(rows)));
+  }
 
   HWY_INLINE T* slot(int64_t y) const {
-    return memory_ + (y + rows_ * 64) % rows_ * (width_ + 2 * padding_) * lanes_;
+    return memory_ + (y & last_slot_) * (width_ + 2 * padding_) * kStrip<T>;
+  }
+
+  /// Writes the negative shift at `pixels` pixels.
+  HWY_INLINE void pad(int64_t pixels, T* out) const {
+    const Tag<T> d;
+    unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+      const auto outside =
+          shift_ != nullptr ? hn::Neg(hn::Load(d, shift_ + v * kLanes<T>)) : hn::Zero(d);
+      for (int64_t x = 0; x < pixels; ++x) {
+        hn::Store(outside, d, out + x * kStrip<T> + v * kLanes<T>);
+      }
+    });
   }
 
   HWY_INLINE void read(int64_t y) {
     const Tag<T> d;
     T* out = slot(y);
-    const auto shift = shift_ != nullptr ? hn::Load(d, shift_) : hn::Zero(d);
-    const auto outside = hn::Neg(shift);
-    if (y < 0 || y >= height_) {
-      for (int64_t x = 0; x < width_ + 2 * padding_; ++x) hn::Store(outside, d, out + x * lanes_);
-      return;
-    }
-    for (int64_t x = 0; x < padding_; ++x) {
-      hn::Store(outside, d, out + x * lanes_);
-      hn::Store(outside, d, out + (padding_ + width_ + x) * lanes_);
-    }
-    out += padding_ * lanes_;
+    if (y < 0 || y >= height_) return pad(width_ + 2 * padding_, out);
+    pad(padding_, out);
+    pad(padding_, out + (padding_ + width_) * kStrip<T>);
+    out += padding_ * kStrip<T>;
+    // Copies, since what is written might otherwise be this window's members.
     const S* in = pixels_ + y * width_ * channels_;
-    const int64_t next = y + 1 < height_ ? width_ * channels_ : 0;
-    for (int64_t x = 0; x < width_; ++x) {
-      hwy::Prefetch(in + next + x * channels_);
-      hn::Store(hn::Sub(load(in + x * channels_, count_), shift), d, out + x * lanes_);
+    const int64_t width = width_, channels = channels_, count = count_,
+                  next = y + 1 < height_ ? width * channels : 0;
+    Vector<T> shift[kVectors];
+    unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+      shift[v] = shift_ != nullptr ? hn::Load(d, shift_ + v * kLanes<T>) : hn::Zero(d);
+    });
+    const auto copy = [&](auto load_vector) MOBILEONE_INLINE {
+      for (int64_t x = 0; x < width; ++x, in += channels, out += kStrip<T>) {
+        hwy::Prefetch(in + next);
+        unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+          hn::Store(hn::Sub(load_vector(v), shift[v]), d, out + v * kLanes<T>);
+        });
+      }
+    };
+    if (HWY_LIKELY(count == kStrip<T>)) {
+      copy([&](auto v) MOBILEONE_INLINE { return load(in + v * kLanes<T>, kLanes<T>); });
+    } else {
+      copy([&](auto v) MOBILEONE_INLINE {
+        const int64_t left = count - v * kLanes<T>;
+        return left > 0 ? load(in + v * kLanes<T>, static_cast<size_t>(left)) : hn::Zero(d);
+      });
     }
   }
 
   T* memory_;
-  int64_t rows_, lanes_, padding_, height_, width_, channels_;
+  int64_t last_slot_, padding_, height_, width_, channels_;
   const S* pixels_;
-  size_t count_;
+  int64_t count_;
   const T* shift_;
   int64_t next_ = kNothing;
 };
 
 /// sums[b] += Σ_k row[b · kStep + k] · factor[k], for kPixels pixels kStep apart of one row of
-/// taps.
+/// taps. Factors stay in registers and each pixel is loaded once.
 template <int kPixels, int kTaps, int kStep = 1, typename T>
 HWY_INLINE void correlate(const T* row, const T* factor, int64_t stride_factor,
-                          hn::Vec<Tag<T>>* sums) {
+                          Vector<T> (&sums)[kPixels]) {
   const Tag<T> d;
-  const size_t lanes = hn::Lanes(d);
-  constexpr int kRead = (kPixels - 1) * kStep + kTaps;
-  hn::Vec<Tag<T>> pixels[kRead];
-#pragma GCC unroll 32
-  for (int i = 0; i < kRead; ++i) pixels[i] = hn::Load(d, row + i * lanes);
-#pragma GCC unroll 8
-  for (int k = 0; k < kTaps; ++k) {
-    const auto f = hn::LoadU(d, factor + k * stride_factor);
-#pragma GCC unroll 8
-    for (int b = 0; b < kPixels; ++b) sums[b] = hn::MulAdd(pixels[b * kStep + k], f, sums[b]);
-  }
+  Vector<T> factors[kTaps];
+  unroll<kTaps>([&](auto k)
+                    MOBILEONE_INLINE { factors[k] = hn::LoadU(d, factor + k * stride_factor); });
+  unroll<(kPixels - 1) * kStep + kTaps>([&](auto i) MOBILEONE_INLINE {
+    const auto pixel = hn::Load(d, row + i * kStrip<T>);
+    unroll<kPixels>([&](auto b) MOBILEONE_INLINE {
+      constexpr int k = decltype(i)::value - decltype(b)::value * kStep;
+      if constexpr (k >= 0 && k < kTaps) sums[b] = hn::MulAdd(pixel, factors[k], sums[b]);
+    });
+  });
 }
 
 /// Calls f(n, x) to cover columns begin, begin + step, … below end by runs of n = 8, 4 and 1
@@ -162,101 +200,112 @@ HWY_INLINE void for_runs(int64_t begin, int64_t end, int64_t step, const F& f) {
   for (; x < end; x += step) f(std::integral_constant<int, 1>(), x);
 }
 
-/// The coefficients of a strip, [rows][lanes] with zeros in lanes beyond the last channel.
+/// The coefficients of a strip, [rows][kStrip] with zeros beyond the last channel.
 template <typename T>
 HWY_INLINE void gather(const T* from, int64_t rows, int64_t channels, const Strip& strip, T* to) {
-  const Tag<T> d;
-  for (int64_t i = 0; i < rows; ++i) {
-    hn::Store(load(from + i * channels + strip.channel, strip.count), d, to + i * hn::Lanes(d));
+  for (int64_t i = 0; i < rows; ++i, to += kStrip<T>) {
+    const T* row = from + i * channels + strip.channel;
+    std::fill(std::copy_n(row, strip.count, to), to + kStrip<T>, T(0));
   }
 }
 
-/// Sums in registers or scratch that go to double after enough positions.
+/// Sums of a strip in scratch that go to double after enough positions.
 template <typename T>
 class Sums {
  public:
-  /// `memory`: rows vectors.
-  Sums(T* memory, int64_t rows, double* out, int64_t channels, const Strip& strip)
+  /// `memory`: [rows][kStrip]; the last `rare` rows are sums over few positions.
+  Sums(T* memory, int64_t rows, double* out, int64_t channels, const Strip& strip, int64_t rare = 0)
       : memory_(memory),
         rows_(rows),
+        often_(rows - rare),
         out_(out + strip.channel),
         channels_(channels),
         count_(strip.count) {
-    clear();
+    std::fill_n(memory, rows * kStrip<T>, T(0));
   }
 
-  T* row(int64_t i) { return memory_ + i * static_cast<int64_t>(hn::Lanes(Tag<T>())); }
+  T* row(int64_t i) { return memory_ + i * kStrip<T>; }
 
   HWY_INLINE void after(int64_t positions) {
     positions_ += positions;
-    if (positions_ >= kPositionsPerFlush) flush();
+    if (positions_ >= kPositionsPerFlush) flush(often_);
   }
 
-  HWY_INLINE void flush() {
-    const Tag<T> d;
-    for (int64_t i = 0; i < rows_; ++i) add_to(hn::Load(d, row(i)), out_ + i * channels_, count_);
-    clear();
-  }
+  HWY_INLINE void flush() { flush(rows_); }
 
  private:
-  HWY_INLINE void clear() {
+  HWY_INLINE void flush(int64_t rows) {
     const Tag<T> d;
-    for (int64_t i = 0; i < rows_; ++i) hn::Store(hn::Zero(d), d, row(i));
+    for (int64_t i = 0; i < rows; ++i) {
+      for_vectors<T>(count_, [&](int64_t at, size_t count) {
+        add_to(hn::Load(d, row(i) + at), out_ + i * channels_ + at, count);
+        hn::Store(hn::Zero(d), d, row(i) + at);
+      });
+    }
     positions_ = 0;
   }
 
   T* memory_;
-  int64_t rows_;
+  int64_t rows_, often_;
   double* out_;
   int64_t channels_;
-  size_t count_;
+  int64_t count_;
   int64_t positions_ = 0;
 };
 
-/// products[j] += Σ a · b_j over `count` positions, for kTaps pointers b.
+/// products[j] += Σ a · b_j over `count` positions, for kTaps pointers b; products lie a strip
+/// apart.
 template <int kTaps, typename T>
 HWY_INLINE void sum_products(const T* a, int64_t step_a, const T* const* b, int64_t step_b,
                              int64_t count, T* products) {
   const Tag<T> d;
-  const size_t lanes = hn::Lanes(d);
-  hn::Vec<Tag<T>> s[kTaps];
-#pragma GCC unroll 16
-  for (int j = 0; j < kTaps; ++j) s[j] = hn::Load(d, products + j * lanes);
+  const T* taps[kTaps];
+  Vector<T> sums[kTaps];
+  unroll<kTaps>([&](auto j) MOBILEONE_INLINE {
+    taps[j] = b[j];
+    sums[j] = hn::Load(d, products + j * kStrip<T>);
+  });
   for (int64_t i = 0; i < count; ++i) {
-    const auto v = hn::Load(d, a + i * step_a);
-#pragma GCC unroll 16
-    for (int j = 0; j < kTaps; ++j) s[j] = hn::MulAdd(v, hn::Load(d, b[j] + i * step_b), s[j]);
+    const auto value = hn::Load(d, a + i * step_a);
+    unroll<kTaps>([&](auto j) MOBILEONE_INLINE {
+      sums[j] = hn::MulAdd(value, hn::Load(d, taps[j] + i * step_b), sums[j]);
+    });
   }
-#pragma GCC unroll 16
-  for (int j = 0; j < kTaps; ++j) hn::Store(s[j], d, products + j * lanes);
+  unroll<kTaps>([&](auto j) MOBILEONE_INLINE { hn::Store(sums[j], d, products + j * kStrip<T>); });
+}
+
+/// Calls f with n, from 1 to kMost, as a constant.
+template <int kMost, typename F>
+HWY_INLINE void with_constant(int64_t n, const F& f) {
+  if (n == kMost) {
+    f(std::integral_constant<int, kMost>());
+  } else if constexpr (kMost > 1) {
+    with_constant<kMost - 1>(n, f);
+  }
 }
 
 template <typename T>
 HWY_INLINE void sum_products(int64_t taps, const T* a, int64_t step_a, const T* const* b,
                              int64_t step_b, int64_t count, T* products) {
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Tag<T>()));
-  int64_t j = 0;
-  const auto some = [&](auto number) {
-    for (; j + number.value <= taps; j += number.value) {
-      sum_products<number.value>(a, step_a, b + j, step_b, count, products + j * lanes);
-    }
-  };
-  some(std::integral_constant<int, 9>());
-  some(std::integral_constant<int, 4>());
-  some(std::integral_constant<int, 1>());
+  constexpr int kAtOnce = 9;
+  for (int64_t j = 0; j < taps; j += kAtOnce) {
+    with_constant<kAtOnce>(std::min<int64_t>(taps - j, kAtOnce), [&](auto number) {
+      sum_products<number.value>(a, step_a, b + j, step_b, count, products + j * kStrip<T>);
+    });
+  }
 }
 
 inline constexpr int64_t kMostTaps = 49;
 
-/// Pointers to the first pixel of each tap of a row of patches whose first tap is at (top,
-/// −padding).
+/// Pointers to vector `at` of the first pixel of each tap of a row of patches whose first tap is at
+/// (top, −padding).
 template <typename S>
-HWY_INLINE void tap_rows(const Depthwise& shape, const Window<S>& window, int64_t top,
+HWY_INLINE void tap_rows(const Depthwise& shape, const Window<S>& window, int64_t top, int64_t at,
                          const Compute<S>** taps) {
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Tag<Compute<S>>()));
-  for (int64_t i = 0; i < shape.taps(); ++i) {
-    taps[i] = window.row(top + i / shape.kernel * shape.dilation) +
-              (i % shape.kernel * shape.dilation - shape.padding()) * lanes;
+  constexpr int64_t kPixel = kStrip<Compute<S>>;
+  for (int64_t ky = 0; ky < shape.kernel; ++ky) {
+    const auto* tap = window.row(top + ky * shape.dilation) + at - shape.padding() * kPixel;
+    for (int64_t kx = 0; kx < shape.kernel; ++kx, tap += shape.dilation * kPixel) *taps++ = tap;
   }
 }
 

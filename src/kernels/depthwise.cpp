@@ -18,76 +18,88 @@ class Convolution {
   using T = Compute<S>;
 
   static size_t size(const Depthwise& shape) {
-    return static_cast<size_t>(shape.taps() + 1) * hn::Lanes(Tag<T>()) +
+    return static_cast<size_t>((shape.taps() + 1) * kStrip<T>) +
            Window<S>::size(shape.window_rows(), shape.width, shape.padding());
   }
 
   Convolution(const Depthwise& shape, const Strip& strip, const S* x, const T* weight,
               const T* bias, bool relu, S* y, T* memory)
       : shape_(shape),
-        factors_(memory),
-        window_(memory + (shape.taps() + 1) * hn::Lanes(Tag<T>()), shape.window_rows(),
-                shape.padding(), x, shape, strip, nullptr),
+        weight_(memory),
+        bias_(memory + shape.taps() * kStrip<T>),
+        window_(bias_ + kStrip<T>, shape.window_rows(), shape.padding(), x, shape, strip, nullptr),
         out_(y + strip.image * shape.out_height() * shape.out_width() * shape.channels +
              strip.channel),
         count_(strip.count),
         relu_(relu) {
-    gather(weight, shape.taps(), shape.channels, strip, factors_);
-    gather(bias, 1, shape.channels, strip, factors_ + shape.taps() * hn::Lanes(Tag<T>()));
+    gather(weight, shape.taps(), shape.channels, strip, weight_);
+    gather(bias, 1, shape.channels, strip, bias_);
   }
 
   HWY_INLINE void row(int64_t oy) {
-    const Tag<T> d;
-    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), kernel = shape_.kernel,
-                  padding = shape_.padding(), top = oy * shape_.stride - padding;
-    window_.advance(-padding, top + 2 * padding);
+    const int64_t top = oy * shape_.stride - shape_.padding();
+    window_.advance(-shape_.padding(), top + 2 * shape_.padding());
     S* out = out_ + oy * shape_.out_width() * shape_.channels;
-    const auto bias = hn::Load(d, factors_ + shape_.taps() * lanes);
-    if (shape_.has_fast_path()) {
-      const T *r0 = window_.row(top), *r1 = window_.row(top + 1), *r2 = window_.row(top + 2);
-      for_runs(0, shape_.width, 1, [&](auto run, int64_t ox) {
-        constexpr int kRun = decltype(run)::value;
-        hn::Vec<Tag<T>> sums[kRun];
-#pragma GCC unroll 8
-        for (int b = 0; b < kRun; ++b) sums[b] = bias;
-        const int64_t at = (ox - 1) * lanes;
-        correlate<kRun, 3>(r0 + at, factors_, lanes, sums);
-        correlate<kRun, 3>(r1 + at, factors_ + 3 * lanes, lanes, sums);
-        correlate<kRun, 3>(r2 + at, factors_ + 6 * lanes, lanes, sums);
-#pragma GCC unroll 8
-        for (int b = 0; b < kRun; ++b) finish_pixel(sums[b], out + (ox + b) * shape_.channels);
-      });
-      return;
-    }
-    for (int64_t ox = 0; ox < shape_.out_width(); ++ox) {
-      auto sum = bias;
-      const T* factor = factors_;
-      for (int64_t ky = 0; ky < kernel; ++ky) {
-        const T* row =
-            window_.row(top + ky * shape_.dilation) + (ox * shape_.stride - padding) * lanes;
-        for (int64_t kx = 0; kx < kernel; ++kx, factor += lanes) {
-          sum =
-              hn::MulAdd(hn::Load(d, row + kx * shape_.dilation * lanes), hn::Load(d, factor), sum);
-        }
+    for_vectors<T>(count_, [&](int64_t at, size_t count) {
+      if (shape_.has_fast_path()) {
+        fast(top, at, count, out + at);
+      } else {
+        general(top, at, count, out + at);
       }
-      finish_pixel(sum, out + ox * shape_.channels);
-    }
+    });
   }
 
   void finish() {}
 
  private:
-  HWY_INLINE void finish_pixel(hn::Vec<Tag<T>> sum, S* out) const {
+  HWY_INLINE void fast(int64_t top, int64_t at, size_t count, S* out) const {
+    const T *r0 = window_.row(top) + at, *r1 = window_.row(top + 1) + at,
+            *r2 = window_.row(top + 2) + at, *weight = weight_ + at;
+    const int64_t channels = shape_.channels;
+    const bool relu = relu_;
+    const auto bias = hn::Load(Tag<T>(), bias_ + at);
+    for_runs(0, shape_.width, 1, [&](auto run, int64_t ox) {
+      constexpr int kRun = decltype(run)::value;
+      Vector<T> sums[kRun];
+      unroll<kRun>([&](auto b) MOBILEONE_INLINE { sums[b] = bias; });
+      const int64_t left = (ox - 1) * kStrip<T>;
+      correlate<kRun, 3>(r0 + left, weight, kStrip<T>, sums);
+      correlate<kRun, 3>(r1 + left, weight + 3 * kStrip<T>, kStrip<T>, sums);
+      correlate<kRun, 3>(r2 + left, weight + 6 * kStrip<T>, kStrip<T>, sums);
+      unroll<kRun>([&](auto b) MOBILEONE_INLINE {
+        finish_pixel(sums[b], relu, out + (ox + b) * channels, count);
+      });
+    });
+  }
+
+  HWY_INLINE void general(int64_t top, int64_t at, size_t count, S* out) const {
+    const Tag<T> d;
+    for (int64_t ox = 0; ox < shape_.out_width(); ++ox) {
+      auto sum = hn::Load(d, bias_ + at);
+      const T* weight = weight_ + at;
+      for (int64_t ky = 0; ky < shape_.kernel; ++ky) {
+        const T* row = window_.row(top + ky * shape_.dilation) + at +
+                       (ox * shape_.stride - shape_.padding()) * kStrip<T>;
+        for (int64_t kx = 0; kx < shape_.kernel; ++kx, weight += kStrip<T>) {
+          sum = hn::MulAdd(hn::Load(d, row + kx * shape_.dilation * kStrip<T>), hn::Load(d, weight),
+                           sum);
+        }
+      }
+      finish_pixel(sum, relu_, out + ox * shape_.channels, count);
+    }
+  }
+
+  static HWY_INLINE void finish_pixel(Vector<T> sum, bool relu, S* out, size_t count) {
     // As torch's ReLU: a NaN stays one.
-    if (relu_) sum = hn::IfThenZeroElse(hn::Lt(sum, hn::Zero(Tag<T>())), sum);
-    store(sum, out, count_);
+    if (relu) sum = hn::IfThenZeroElse(hn::Lt(sum, hn::Zero(Tag<T>())), sum);
+    store(sum, out, count);
   }
 
   const Depthwise& shape_;
-  T* factors_;
+  T *weight_, *bias_;
   Window<S> window_;
   S* out_;
-  size_t count_;
+  int64_t count_;
   bool relu_;
 };
 
@@ -108,7 +120,7 @@ class WeightGradient {
   using T = Compute<S>;
 
   static size_t size(const Depthwise& shape) {
-    return static_cast<size_t>(shape.taps() + 1 + shape.out_width()) * hn::Lanes(Tag<T>()) +
+    return static_cast<size_t>((shape.taps() + 1 + shape.out_width()) * kStrip<T>) +
            Window<S>::size(shape.window_rows(), shape.width, shape.padding());
   }
 
@@ -116,9 +128,9 @@ class WeightGradient {
                  T* memory, double* out)
       : shape_(shape),
         sums_(memory, shape.taps() + 1, out, shape.channels, strip),
-        masked_(memory + (shape.taps() + 1) * hn::Lanes(Tag<T>())),
-        window_(masked_ + shape.out_width() * hn::Lanes(Tag<T>()), shape.window_rows(),
-                shape.padding(), x, shape, strip, nullptr),
+        masked_(memory + (shape.taps() + 1) * kStrip<T>),
+        window_(masked_ + shape.out_width() * kStrip<T>, shape.window_rows(), shape.padding(), x,
+                shape, strip, nullptr),
         count_(strip.count) {
     const int64_t at =
         strip.image * shape.out_height() * shape.out_width() * shape.channels + strip.channel;
@@ -127,39 +139,51 @@ class WeightGradient {
   }
 
   HWY_INLINE void row(int64_t oy) {
-    const Tag<T> d;
-    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), out_width = shape_.out_width(),
-                  top = oy * shape_.stride - shape_.padding();
+    const int64_t out_width = shape_.out_width(), top = oy * shape_.stride - shape_.padding();
     window_.advance(-shape_.padding(), top + 2 * shape_.padding());
-    auto sum = hn::Load(d, sums_.row(shape_.taps()));
-    for (int64_t ox = 0; ox < out_width; ++ox) {
-      const int64_t at = (oy * out_width + ox) * shape_.channels;
-      hwy::Prefetch(g_ + at + out_width * shape_.channels);
-      auto value = load(g_ + at, count_);
-      if (y_ != nullptr) {
-        hwy::Prefetch(y_ + at + out_width * shape_.channels);
-        value = hn::IfThenZeroElse(hn::Le(load(y_ + at, count_), hn::Zero(d)), value);
-        store(value, g_ + at, count_);
-      }
-      sum = hn::Add(sum, value);
-      hn::Store(value, d, masked_ + ox * lanes);
-    }
-    hn::Store(sum, d, sums_.row(shape_.taps()));
-    const T* tap[kMostTaps];
-    tap_rows(shape_, window_, top, tap);
-    sum_products(shape_.taps(), masked_, lanes, tap, shape_.stride * lanes, out_width,
-                 sums_.row(0));
+    for_vectors<T>(count_, [&](int64_t at, size_t count) {
+      with_lanes<T>(count, [&](auto lanes) MOBILEONE_INLINE { mask_row(oy, at, lanes); });
+      const T* tap[kMostTaps];
+      tap_rows(shape_, window_, top, at, tap);
+      sum_products(shape_.taps(), masked_ + at, kStrip<T>, tap, shape_.stride * kStrip<T>,
+                   out_width, sums_.row(0) + at);
+    });
     sums_.after(out_width);
   }
 
   HWY_INLINE void finish() { sums_.flush(); }
 
  private:
+  /// Masks a vector of row oy of g, keeps a copy and sums it.
+  template <typename Count>
+  HWY_INLINE void mask_row(int64_t oy, int64_t at, Count count) {
+    const Tag<T> d;
+    const int64_t channels = shape_.channels, row = shape_.out_width() * channels,
+                  begin = oy * row + at, end = begin + row;
+    S* const g = g_;
+    const S* const y = y_;
+    T* masked = masked_ + at;
+    T* const total = sums_.row(shape_.taps()) + at;
+    auto sum = hn::Load(d, total);
+    for (int64_t i = begin; i < end; i += channels, masked += kStrip<T>) {
+      hwy::Prefetch(g + i + row);
+      auto value = load(g + i, count);
+      if (y != nullptr) {
+        hwy::Prefetch(y + i + row);
+        value = hn::IfThenZeroElse(hn::Le(load(y + i, count), hn::Zero(d)), value);
+        store(value, g + i, count);
+      }
+      sum = hn::Add(sum, value);
+      hn::Store(value, d, masked);
+    }
+    hn::Store(sum, d, total);
+  }
+
   const Depthwise& shape_;
   Sums<T> sums_;
   T* masked_;
   Window<S> window_;
-  size_t count_;
+  int64_t count_;
   S* g_;
   const S* y_;
 };

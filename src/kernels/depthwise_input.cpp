@@ -20,7 +20,7 @@ class FastInputGradient {
   using T = Compute<S>;
 
   static size_t size(const Depthwise& shape) {
-    return 9 * hn::Lanes(Tag<T>()) + Window<S>::size(5, shape.width, 2) +
+    return 9 * kStrip<T> + Window<S>::size(5, shape.width, 2) +
            Window<S>::size(3, shape.out_width(), 1);
   }
 
@@ -30,35 +30,31 @@ class FastInputGradient {
         strip_(strip),
         by_offset_(gradient.by_offset),
         turned_(memory),
-        window_(memory + 9 * hn::Lanes(Tag<T>()), 5, 2, x, shape, strip, nullptr),
-        gradients_(memory + 9 * hn::Lanes(Tag<T>()) + Window<S>::size(5, shape.width, 2), 3, 1, g,
+        window_(memory + 9 * kStrip<T>, 5, 2, x, shape, strip, nullptr),
+        gradients_(memory + 9 * kStrip<T> + Window<S>::size(5, shape.width, 2), 3, 1, g,
                    output_of(shape), strip, nullptr),
         out_(dx + strip.image * shape.height * shape.width * shape.channels + strip.channel) {
     for (int64_t i = 0; i < 9; ++i) {
       gather(gradient.weight + (8 - i) * shape.channels, 1, shape.channels, strip,
-             turned_ + i * static_cast<int64_t>(hn::Lanes(Tag<T>())));
+             turned_ + i * kStrip<T>);
     }
   }
 
   HWY_INLINE void row(int64_t y) {
-    const int64_t last = shape_.width - 1;
     window_.advance(-2, y + 2);
     gradients_.advance(-1, (y + 1) / kStride);
-    const int rows = tap_mask(y, shape_.out_height(), kStride);
-    const auto one = std::integral_constant<int, 1>();
-    if constexpr (kStride == 1) {
-      pixels<5, 5>(one, y, 0, rows);
-      for_runs(1, last, 1, [&](auto run, int64_t x) { pixels<5, 5>(run, y, x, rows); });
-      if (last > 0) pixels<5, 5>(one, y, last, rows);
-    } else if (y % 2 == 0) {
-      for_runs(0, last + 1, 2, [&](auto run, int64_t x) { pixels<3, 3>(run, y, x, rows); });
-      for_runs(1, last, 2, [&](auto run, int64_t x) { pixels<3, 5>(run, y, x, rows); });
-      if (last % 2 == 1) pixels<3, 5>(one, y, last, rows);
-    } else {
-      for_runs(0, last + 1, 2, [&](auto run, int64_t x) { pixels<5, 3>(run, y, x, rows); });
-      for_runs(1, last, 2, [&](auto run, int64_t x) { pixels<5, 5>(run, y, x, rows); });
-      if (last % 2 == 1) pixels<5, 5>(one, y, last, rows);
-    }
+    for_vectors<T>(strip_.count, [&](int64_t at, size_t count) {
+      Row row{tap_mask(y, shape_.out_height(), kStride),
+              strip_.channel + at,
+              turned_ + at,
+              {},
+              {},
+              out_ + y * shape_.width * shape_.channels + at,
+              count};
+      for (int k = 0; k < 5; ++k) row.x[k] = window_.row(y + k - 2) + at;
+      for (int k = 0; k < 3; ++k) row.g[k] = gradients_.row(first_patch(y) + k) + at;
+      run_over(row, y);
+    });
   }
 
   void finish() {}
@@ -70,10 +66,42 @@ class FastInputGradient {
     return output;
   }
 
-  /// A run of pixels kStride apart from (y,x), all of one kind, whose patches reach over kRows rows
-  /// and kColumns columns of x.
+  /// The first row (or column) of g whose patch sees row (or column) `at` of x.
+  static int64_t first_patch(int64_t at) { return kStride == 1 ? at - 1 : at / 2; }
+
+  /// What the runs of a vector of a row have in common.
+  struct Row {
+    int mask;  ///< of the taps that see it
+    int64_t channel;
+    const T* turned;
+    const T* x[5];  ///< column 0 of the rows of x from two above
+    const T* g[3];  ///< column 0 of the rows of g from first_patch
+    S* out;
+    size_t count;
+  };
+
+  HWY_INLINE void run_over(const Row& row, int64_t y) const {
+    const int64_t last = shape_.width - 1;
+    const auto one = std::integral_constant<int, 1>();
+    if constexpr (kStride == 1) {
+      pixels<5, 5>(one, row, 0);
+      for_runs(1, last, 1, [&](auto run, int64_t x) { pixels<5, 5>(run, row, x); });
+      if (last > 0) pixels<5, 5>(one, row, last);
+    } else if (y % 2 == 0) {
+      for_runs(0, last + 1, 2, [&](auto run, int64_t x) { pixels<3, 3>(run, row, x); });
+      for_runs(1, last, 2, [&](auto run, int64_t x) { pixels<3, 5>(run, row, x); });
+      if (last % 2 == 1) pixels<3, 5>(one, row, last);
+    } else {
+      for_runs(0, last + 1, 2, [&](auto run, int64_t x) { pixels<5, 3>(run, row, x); });
+      for_runs(1, last, 2, [&](auto run, int64_t x) { pixels<5, 5>(run, row, x); });
+      if (last % 2 == 1) pixels<5, 5>(one, row, last);
+    }
+  }
+
+  /// A run of pixels kStride apart from column x, all of one kind, whose patches reach over kRows
+  /// rows and kColumns columns of x.
   template <int kRows, int kColumns, typename Run>
-  HWY_INLINE void pixels(Run, int64_t y, int64_t x, int row_mask) const {
+  HWY_INLINE void pixels(Run, const Row& row, int64_t x) const {
     constexpr int kRun = Run::value;
     // Rows and columns of g that see a pixel, and where in the turned kernel they begin.
     constexpr bool kOddRow = kStride == 2 && kRows == 5, kOddColumn = kStride == 2 && kColumns == 5;
@@ -86,38 +114,30 @@ class FastInputGradient {
                   kFirstRow = kStride == 1 || kOddRow ? 0 : 1,
                   kFirstColumn = kStride == 1 || kOddColumn ? 0 : 1;
     const Tag<T> d;
-    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
     constexpr int64_t kBlock = Depthwise::kBlock;
     const int column_mask = tap_mask(x, shape_.out_width(), kStride);
-    const T* factors =
-        by_offset_ + factors_at(strip_.channel, kind_of_pixel(row_mask, column_mask));
-    hn::Vec<Tag<T>> sums[kRun], more[kRun];
+    const T* factors = by_offset_ + factors_at(row.channel, kind_of_pixel(row.mask, column_mask));
+    Vector<T> sums[kRun], more[kRun];
     const auto constant = hn::LoadU(d, factors + 25 * kBlock);
-#pragma GCC unroll 8
-    for (int b = 0; b < kRun; ++b) sums[b] = constant, more[b] = hn::Zero(d);
-#pragma GCC unroll 8
-    for (int k = 0; k < kRows; ++k) {
+    unroll<kRun>([&](auto b) MOBILEONE_INLINE { sums[b] = constant, more[b] = hn::Zero(d); });
+    unroll<kRows>([&](auto k) MOBILEONE_INLINE {
       const int from = k + (5 - kRows) / 2, first = (5 - kColumns) / 2;
       // Short runs would wait for one chain of sums.
-      correlate<kRun, kColumns, kStride>(window_.row(y + from - 2) + (x + first - 2) * lanes,
+      correlate<kRun, kColumns, kStride>(row.x[from] + (x + first - 2) * kStrip<T>,
                                          factors + (5 * from + first) * kBlock, kBlock,
                                          kRun < 8 && k % 2 == 1 ? more : sums);
-    }
-#pragma GCC unroll 8
-    for (int k = 0; k < kGradientRows; ++k) {
-      const int64_t row = kStride == 1 ? y + k - 1 : (y - (kOddRow ? 1 : 0)) / 2 + k,
-                    column = kStride == 1 ? x - 1 : (x - (kOddColumn ? 1 : 0)) / 2;
+    });
+    unroll<kGradientRows>([&](auto k) MOBILEONE_INLINE {
       correlate<kRun, kGradientColumns>(
-          gradients_.row(row) + column * lanes,
-          turned_ + (3 * (kFirstRow + kStride * k) + kFirstColumn) * lanes, kStride * lanes,
-          kRun < 8 ? more : sums);
-    }
-    S* out = out_ + (y * shape_.width + x) * shape_.channels;
-#pragma GCC unroll 8
-    for (int b = 0; b < kRun; ++b) {
+          row.g[k] + first_patch(x) * kStrip<T>,
+          row.turned + (3 * (kFirstRow + kStride * k) + kFirstColumn) * kStrip<T>,
+          kStride * kStrip<T>, kRun < 8 ? more : sums);
+    });
+    S* out = row.out + x * shape_.channels;
+    unroll<kRun>([&](auto b) MOBILEONE_INLINE {
       if constexpr (kRun < 8) sums[b] = hn::Add(sums[b], more[b]);
-      store(sums[b], out + b * kStride * shape_.channels, strip_.count);
-    }
+      store(sums[b], out + b * kStride * shape_.channels, row.count);
+    });
   }
 
   const Depthwise& shape_;
@@ -136,7 +156,7 @@ class GeneralInputGradient {
   using T = Compute<S>;
 
   static size_t size(const Depthwise& shape) {
-    return static_cast<size_t>((2 + shape.taps()) * shape.taps()) * hn::Lanes(Tag<T>()) +
+    return static_cast<size_t>((2 + shape.taps()) * shape.taps() * kStrip<T>) +
            Window<S>::size(4 * shape.padding() + 1, shape.width, shape.padding());
   }
 
@@ -145,10 +165,10 @@ class GeneralInputGradient {
       : shape_(shape),
         strip_(strip),
         weight_(memory),
-        constant_(weight_ + shape.taps() * hn::Lanes(Tag<T>())),
-        product_(constant_ + shape.taps() * hn::Lanes(Tag<T>())),
-        window_(product_ + shape.taps() * shape.taps() * hn::Lanes(Tag<T>()),
-                4 * shape.padding() + 1, shape.padding(), x, shape, strip, nullptr),
+        constant_(weight_ + shape.taps() * kStrip<T>),
+        product_(constant_ + shape.taps() * kStrip<T>),
+        window_(product_ + shape.taps() * shape.taps() * kStrip<T>, 4 * shape.padding() + 1,
+                shape.padding(), x, shape, strip, nullptr),
         gradients_(g + strip.image * shape.out_height() * shape.out_width() * shape.channels +
                    strip.channel),
         out_(dx + strip.image * shape.height * shape.width * shape.channels + strip.channel) {
@@ -160,26 +180,33 @@ class GeneralInputGradient {
   HWY_INLINE void row(int64_t y) {
     window_.advance(-shape_.padding(),
                     std::min(y + 2 * shape_.padding(), shape_.height - 1 + shape_.padding()));
-    for (int64_t first = 0; first < std::min(shape_.stride, shape_.width); ++first) {
-      const int64_t count = (shape_.width - first + shape_.stride - 1) / shape_.stride;
-      constexpr int kRun = 8;
-      int64_t i = 0;
-      while (i < count) {
-        const int64_t x = first + i * shape_.stride;
-        if (i + kRun <= count && same_taps(x, kRun)) {
-          pixels<kRun>(y, x);
-          i += kRun;
-        } else {
-          pixels<1>(y, x);
-          ++i;
-        }
+    for_vectors<T>(strip_.count, [&](int64_t at, size_t count) {
+      for (int64_t first = 0; first < std::min(shape_.stride, shape_.width); ++first) {
+        run_over(y, first, at, count);
       }
-    }
+    });
   }
 
   void finish() {}
 
  private:
+  /// The pixels of row y that are a stride apart from column `first`.
+  HWY_INLINE void run_over(int64_t y, int64_t first, int64_t at, size_t lanes) const {
+    const int64_t count = (shape_.width - first + shape_.stride - 1) / shape_.stride;
+    constexpr int kRun = 8;
+    int64_t i = 0;
+    while (i < count) {
+      const int64_t x = first + i * shape_.stride;
+      if (i + kRun <= count && same_taps(x, kRun)) {
+        pixels<kRun>(y, x, at, lanes);
+        i += kRun;
+      } else {
+        pixels<1>(y, x, at, lanes);
+        ++i;
+      }
+    }
+  }
+
   /// The column of the patch of which column x is tap kx: whether it is an output at all for a
   /// stride (`on_grid`), and which.
   struct PatchColumn {
@@ -210,13 +237,11 @@ class GeneralInputGradient {
   }
 
   template <int kRun>
-  HWY_INLINE void pixels(int64_t y, int64_t x) const {
+  HWY_INLINE void pixels(int64_t y, int64_t x, int64_t at, size_t lanes) const {
     const Tag<T> d;
-    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), kernel = shape_.kernel,
-                  stride = shape_.stride, dilation = shape_.dilation;
-    hn::Vec<Tag<T>> sums[kRun];
-#pragma GCC unroll 8
-    for (int b = 0; b < kRun; ++b) sums[b] = hn::Zero(d);
+    const int64_t kernel = shape_.kernel, stride = shape_.stride, dilation = shape_.dilation;
+    Vector<T> sums[kRun];
+    unroll<kRun>([&](auto b) MOBILEONE_INLINE { sums[b] = hn::Zero(d); });
     for (int64_t ky = 0; ky < kernel; ++ky) {
       const PatchColumn patch_row = patch_of(y, ky);
       if (!is_output(patch_row, shape_.out_height())) continue;
@@ -224,34 +249,31 @@ class GeneralInputGradient {
         const PatchColumn patch = patch_of(x, kx);
         if (!is_output(patch, shape_.out_width())) continue;
         const int64_t tap = ky * kernel + kx, top = y - ky * dilation, left = x - kx * dilation;
-        const auto constant = hn::Load(d, constant_ + tap * lanes),
-                   weight = hn::Load(d, weight_ + tap * lanes);
-        const S* g =
-            gradients_ + (patch_row.index * shape_.out_width() + patch.index) * shape_.channels;
-#pragma GCC unroll 8
-        for (int b = 0; b < kRun; ++b) {
+        const auto constant = hn::Load(d, constant_ + tap * kStrip<T> + at),
+                   weight = hn::Load(d, weight_ + tap * kStrip<T> + at);
+        const S* g = gradients_ + at +
+                     (patch_row.index * shape_.out_width() + patch.index) * shape_.channels;
+        unroll<kRun>([&](auto b) MOBILEONE_INLINE {
           sums[b] = hn::Add(sums[b], constant);
-          sums[b] = hn::MulAdd(load(g + b * shape_.channels, strip_.count), weight, sums[b]);
-        }
-        const T* factor = product_ + tap * shape_.taps() * lanes;
+          sums[b] = hn::MulAdd(load(g + b * shape_.channels, lanes), weight, sums[b]);
+        });
+        const T* factor = product_ + tap * shape_.taps() * kStrip<T> + at;
         for (int64_t jy = 0; jy < kernel; ++jy) {
-          const T* row = window_.row(top + jy * dilation) + left * lanes;
-          for (int64_t jx = 0; jx < kernel; ++jx, factor += lanes) {
+          const T* row = window_.row(top + jy * dilation) + left * kStrip<T> + at;
+          for (int64_t jx = 0; jx < kernel; ++jx, factor += kStrip<T>) {
             const auto f = hn::Load(d, factor);
-            const T* pixel = row + jx * dilation * lanes;
-#pragma GCC unroll 8
-            for (int b = 0; b < kRun; ++b) {
-              sums[b] = hn::MulAdd(hn::Load(d, pixel + b * stride * lanes), f, sums[b]);
-            }
+            const T* pixel = row + jx * dilation * kStrip<T>;
+            unroll<kRun>([&](auto b) MOBILEONE_INLINE {
+              sums[b] = hn::MulAdd(hn::Load(d, pixel + b * stride * kStrip<T>), f, sums[b]);
+            });
           }
         }
       }
     }
-    S* out = out_ + (y * shape_.width + x) * shape_.channels;
-#pragma GCC unroll 8
-    for (int b = 0; b < kRun; ++b) {
-      store(sums[b], out + b * stride * shape_.channels, strip_.count);
-    }
+    S* out = out_ + (y * shape_.width + x) * shape_.channels + at;
+    unroll<kRun>([&](auto b) MOBILEONE_INLINE {
+      store(sums[b], out + b * stride * shape_.channels, lanes);
+    });
   }
 
   const Depthwise& shape_;

@@ -12,24 +12,24 @@ HWY_BEFORE_NAMESPACE();
 namespace mobileone::kernels {
 namespace HWY_NAMESPACE {
 
-/// sums[from + i] += Σ_q x[q] x[q + i steps] for i = 0, 1, 2 over `count` pixels `step` apart;
-/// sums[linear] += Σ_q x[q].
+/// products[i] += Σ_q x[q] x[q + i steps] for i = 0, 1, 2 over `count` pixels `step` apart;
+/// linear += Σ_q x[q].
 template <typename T>
-HWY_INLINE void sum_line(const T* first, int64_t step, int64_t count, T* products, T* linear) {
+HWY_INLINE void sum_line(const T* first, int64_t count, T* products, T* linear) {
+  constexpr int64_t kStep = kStrip<T>;
   const Tag<T> d;
-  const size_t lanes = hn::Lanes(d);
-  auto s0 = hn::Load(d, products), s1 = hn::Load(d, products + lanes),
-       s2 = hn::Load(d, products + 2 * lanes), s = hn::Load(d, linear);
-  for (int64_t i = 0; i < count; ++i, first += step) {
+  auto s0 = hn::Load(d, products), s1 = hn::Load(d, products + kStep),
+       s2 = hn::Load(d, products + 2 * kStep), s = hn::Load(d, linear);
+  for (int64_t i = 0; i < count; ++i, first += kStep) {
     const auto v = hn::Load(d, first);
     s = hn::Add(s, v);
     s0 = hn::MulAdd(v, v, s0);
-    s1 = hn::MulAdd(v, hn::Load(d, first + step), s1);
-    s2 = hn::MulAdd(v, hn::Load(d, first + 2 * step), s2);
+    s1 = hn::MulAdd(v, hn::Load(d, first + kStep), s1);
+    s2 = hn::MulAdd(v, hn::Load(d, first + 2 * kStep), s2);
   }
   hn::Store(s0, d, products);
-  hn::Store(s1, d, products + lanes);
-  hn::Store(s2, d, products + 2 * lanes);
+  hn::Store(s1, d, products + kStep);
+  hn::Store(s2, d, products + 2 * kStep);
   hn::Store(s, d, linear);
 }
 
@@ -39,59 +39,64 @@ class FastMoments {
   using T = Compute<S>;
 
   static size_t size(const Depthwise& shape) {
-    return kFastRows * hn::Lanes(Tag<T>()) + Window<S>::size(3, shape.width, 2);
+    return kFastRows * kStrip<T> + Window<S>::size(3, shape.width, 2);
   }
 
   FastMoments(const Depthwise& shape, const Strip& strip, const S* x, T* memory, double* out)
       : height_(shape.height),
         width_(shape.width),
-        sums_(memory, kFastRows, out, shape.channels, strip),
-        window_(memory + kFastRows * hn::Lanes(Tag<T>()), 3, 2, x, shape, strip, nullptr) {}
+        count_(strip.count),
+        sums_(memory, kFastRows, out, shape.channels, strip, kFastRows - kFirstRow),
+        window_(memory + kFastRows * kStrip<T>, 3, 2, x, shape, strip, nullptr) {}
 
   HWY_INLINE void row(int64_t y) {
-    const Tag<T> d;
-    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
     window_.advance(0, y + 2);
-    const T *r0 = window_.row(y), *r1 = window_.row(y + 1), *r2 = window_.row(y + 2);
-    hn::Vec<Tag<T>> s[13], total = hn::Load(d, sums_.row(kTotal));
-#pragma GCC unroll 16
-    for (int i = 0; i < 13; ++i) s[i] = hn::Load(d, sums_.row(kOffsets + i));
-    for (int64_t i = 0; i < width_ * lanes; i += lanes) {
-      const auto v = hn::Load(d, r0 + i);
-      total = hn::Add(total, v);
-      s[0] = hn::MulAdd(v, v, s[0]);
-      s[1] = hn::MulAdd(v, hn::Load(d, r0 + i + lanes), s[1]);
-      s[2] = hn::MulAdd(v, hn::Load(d, r0 + i + 2 * lanes), s[2]);
-#pragma GCC unroll 8
-      for (int k = 0; k < 5; ++k) {
-        s[3 + k] = hn::MulAdd(v, hn::Load(d, r1 + i + (k - 2) * lanes), s[3 + k]);
-        s[8 + k] = hn::MulAdd(v, hn::Load(d, r2 + i + (k - 2) * lanes), s[8 + k]);
-      }
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < 13; ++i) hn::Store(s[i], d, sums_.row(kOffsets + i));
-    hn::Store(total, d, sums_.row(kTotal));
-    if (y == 0) sum_line(r0, lanes, width_, sums_.row(kFirstRow), sums_.row(kEdges));
-    if (y == height_ - 1) sum_line(r0, lanes, width_, sums_.row(kLastRow), sums_.row(kEdges + 1));
-    for (int side = 0; side < 2; ++side) add_edge(y, side, r0, r1, r2);
+    for_vectors<T>(count_, [&](int64_t at, size_t) { add_row(y, at); });
     sums_.after(width_);
   }
 
   HWY_INLINE void finish() { sums_.flush(); }
 
  private:
-  /// The first or last pixel of row y.
-  HWY_INLINE void add_edge(int64_t y, int side, const T* r0, const T* r1, const T* r2) {
+  T* sum(int64_t row, int64_t at) { return sums_.row(row) + at; }
+
+  /// Vector `at` of row y.
+  HWY_INLINE void add_row(int64_t y, int64_t at) {
     const Tag<T> d;
-    const int64_t at = side == 0 ? 0 : (width_ - 1) * static_cast<int64_t>(hn::Lanes(d));
-    const auto v = hn::Load(d, r0 + at);
-    const auto add = [&](int row, hn::Vec<Tag<T>> value) {
-      hn::Store(hn::Add(hn::Load(d, sums_.row(row)), value), d, sums_.row(row));
+    const T *r0 = window_.row(y) + at, *r1 = window_.row(y + 1) + at, *r2 = window_.row(y + 2) + at;
+    T* const totals = sum(kOffsets, at);
+    Vector<T> s[13], total = hn::Load(d, totals + kTotal * kStrip<T>);
+    unroll<13>([&](auto i) MOBILEONE_INLINE { s[i] = hn::Load(d, totals + i * kStrip<T>); });
+    for (int64_t i = 0; i < width_ * kStrip<T>; i += kStrip<T>) {
+      const auto v = hn::Load(d, r0 + i);
+      total = hn::Add(total, v);
+      s[0] = hn::MulAdd(v, v, s[0]);
+      s[1] = hn::MulAdd(v, hn::Load(d, r0 + i + kStrip<T>), s[1]);
+      s[2] = hn::MulAdd(v, hn::Load(d, r0 + i + 2 * kStrip<T>), s[2]);
+      unroll<5>([&](auto k) MOBILEONE_INLINE {
+        s[3 + k] = hn::MulAdd(v, hn::Load(d, r1 + i + (k - 2) * kStrip<T>), s[3 + k]);
+        s[8 + k] = hn::MulAdd(v, hn::Load(d, r2 + i + (k - 2) * kStrip<T>), s[8 + k]);
+      });
+    }
+    unroll<13>([&](auto i) MOBILEONE_INLINE { hn::Store(s[i], d, totals + i * kStrip<T>); });
+    hn::Store(total, d, totals + kTotal * kStrip<T>);
+    if (y == 0) sum_line(r0, width_, sum(kFirstRow, at), sum(kEdges, at));
+    if (y == height_ - 1) sum_line(r0, width_, sum(kLastRow, at), sum(kEdges + 1, at));
+    for (int side = 0; side < 2; ++side) add_edge(y, side, at, r0, r1, r2);
+  }
+
+  /// The first or last pixel of row y.
+  HWY_INLINE void add_edge(int64_t y, int side, int64_t at, const T* r0, const T* r1, const T* r2) {
+    const Tag<T> d;
+    const int64_t pixel = side == 0 ? 0 : (width_ - 1) * kStrip<T>;
+    const auto v = hn::Load(d, r0 + pixel);
+    const auto add = [&](int row, Vector<T> value) {
+      hn::Store(hn::Add(hn::Load(d, sum(row, at)), value), d, sum(row, at));
     };
     const int column = side == 0 ? kFirstColumn : kLastColumn;
     add(column, hn::Mul(v, v));
-    add(column + 1, hn::Mul(v, hn::Load(d, r1 + at)));
-    add(column + 2, hn::Mul(v, hn::Load(d, r2 + at)));
+    add(column + 1, hn::Mul(v, hn::Load(d, r1 + pixel)));
+    add(column + 2, hn::Mul(v, hn::Load(d, r2 + pixel)));
     add(kEdges + 2 + side, v);
     if (y == 0) {
       add(kCorners + side, hn::Mul(v, v));
@@ -103,7 +108,7 @@ class FastMoments {
     }
   }
 
-  int64_t height_, width_;
+  int64_t height_, width_, count_;
   Sums<T> sums_;
   Window<S> window_;
 };
@@ -114,44 +119,46 @@ class GeneralMoments {
   using T = Compute<S>;
 
   static size_t size(const Depthwise& shape) {
-    return static_cast<size_t>(shape.moment_rows() + 1) * hn::Lanes(Tag<T>()) +
+    return static_cast<size_t>((shape.moment_rows() + 1) * kStrip<T>) +
            Window<S>::size(shape.window_rows(), shape.width, shape.padding());
   }
 
   GeneralMoments(const Depthwise& shape, const Strip& strip, const S* x, const T* shift, T* memory,
                  double* out)
       : shape_(shape),
+        count_(strip.count),
         sums_(memory, shape.moment_rows(), out, shape.channels, strip),
-        shift_(memory + shape.moment_rows() * hn::Lanes(Tag<T>())),
-        window_(shift_ + hn::Lanes(Tag<T>()), shape.window_rows(), shape.padding(), x, shape, strip,
-                shift_) {
+        shift_(memory + shape.moment_rows() * kStrip<T>),
+        window_(shift_ + kStrip<T>, shape.window_rows(), shape.padding(), x, shape, strip, shift_) {
     gather(shift, 1, shape.channels, strip, shift_);
   }
 
   HWY_INLINE void row(int64_t y) {
-    const Tag<T> d;
-    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d)), taps = shape_.taps(),
-                  step = shape_.stride * lanes, top = y * shape_.stride - shape_.padding();
+    const int64_t top = y * shape_.stride - shape_.padding();
     window_.advance(-shape_.padding(), top + 2 * shape_.padding());
-    const T* tap[kMostTaps];
-    tap_rows(shape_, window_, top, tap);
-    T* products = sums_.row(taps);
-    for (int64_t i = 0; i < taps; ++i) {
-      auto sum = hn::Load(d, sums_.row(i));
-      for (int64_t p = 0; p < shape_.out_width(); ++p) {
-        sum = hn::Add(sum, hn::Load(d, tap[i] + p * step));
-      }
-      hn::Store(sum, d, sums_.row(i));
-      sum_products(taps - i, tap[i], step, tap + i, step, shape_.out_width(), products);
-      products += (taps - i) * lanes;
-    }
+    for_vectors<T>(count_, [&](int64_t at, size_t) { add_row(top, at); });
     sums_.after(shape_.out_width());
   }
 
   HWY_INLINE void finish() { sums_.flush(); }
 
  private:
+  HWY_INLINE void add_row(int64_t top, int64_t at) {
+    const Tag<T> d;
+    const int64_t taps = shape_.taps(), step = shape_.stride * kStrip<T>;
+    const T* tap[kMostTaps];
+    tap_rows(shape_, window_, top, at, tap);
+    HWY_ALIGN T ones[kLanes<T>];
+    hn::Store(hn::Set(d, T(1)), d, ones);
+    sum_products(taps, ones, 0, tap, step, shape_.out_width(), sums_.row(0) + at);
+    T* products = sums_.row(taps) + at;
+    for (int64_t i = 0; i < taps; products += (taps - i) * kStrip<T>, ++i) {
+      sum_products(taps - i, tap[i], step, tap + i, step, shape_.out_width(), products);
+    }
+  }
+
   const Depthwise& shape_;
+  int64_t count_;
   Sums<T> sums_;
   T* shift_;
   Window<S> window_;

@@ -1,6 +1,9 @@
 #include "mobileone/kernels/matrix.h"
 
 #include <algorithm>
+#include <array>
+#include <limits>
+#include <type_traits>
 
 #include "dispatch.h"
 #include "scratch.h"
@@ -15,72 +18,50 @@ HWY_BEFORE_NAMESPACE();
 namespace mobileone::kernels {
 namespace HWY_NAMESPACE {
 
-/// Rows of a tile. A tile holds two vectors a row in registers.
+/// A tile's sums: two vectors a row, which leave registers for two of the right side and one of the
+/// left. `multiply` may choose its rows; those of `outer_product` divide a panel.
 inline constexpr int kTileRows = kManyRegisters ? 12 : 6;
 
+template <int kRows, int kVectors, typename T>
+struct Tile {
+  Vector<T> sums[kVectors][kRows];
+
+  HWY_INLINE void clear() {
+    unroll<kRows>([&](auto i) MOBILEONE_INLINE {
+      unroll<kVectors>([&](auto v) MOBILEONE_INLINE { sums[v][i] = hn::Zero(Tag<T>()); });
+    });
+  }
+
+  /// sums[v][i] += Σ_l left(l, i) · right(l, v).
+  template <typename Left, typename Right>
+  HWY_INLINE void add_products(int64_t depth, const Left& left, const Right& right) {
+    Vector<T> local[kVectors][kRows];  // members would be stored in every round
+    const auto each = [](const auto& f) MOBILEONE_INLINE {
+      unroll<kRows>([&](auto i) MOBILEONE_INLINE {
+        unroll<kVectors>([&](auto v) MOBILEONE_INLINE { f(v, i); });
+      });
+    };
+    each([&](auto v, auto i) MOBILEONE_INLINE { local[v][i] = sums[v][i]; });
+    for (int64_t l = 0; l < depth; ++l) {
+      Vector<T> columns[kVectors];
+      unroll<kVectors>([&](auto v) MOBILEONE_INLINE { columns[v] = right(l, v); });
+      unroll<kRows>([&](auto i) MOBILEONE_INLINE {
+        const auto value = hn::Set(Tag<T>(), left(l, i));
+        unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+          local[v][i] = hn::MulAdd(value, columns[v], local[v][i]);
+        });
+      });
+    }
+    each([&](auto v, auto i) MOBILEONE_INLINE { sums[v][i] = local[v][i]; });
+  }
+};
+
 /// Asks for a tile that will be written once its products are summed.
-template <typename T>
-HWY_INLINE void prefetch_tile(const T* tile, int64_t rows, int64_t columns, int64_t stride) {
-  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+template <typename S>
+HWY_INLINE void prefetch_tile(const S* tile, int64_t rows, int64_t columns, int64_t stride) {
+  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(S));
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < columns; j += kLine) __builtin_prefetch(tile + i * stride + j, 1);
-  }
-}
-
-/// sums[v][i] = Σ_l left(l, i) · vector v of row l of a panel.
-template <int kRows, int kVectors, typename T, typename F>
-HWY_INLINE void sum_tile(int64_t depth, const T* panel, const F& left,
-                         hn::Vec<Tag<T>> (&sums)[kVectors][kRows]) {
-  const Tag<T> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    for (int v = 0; v < kVectors; ++v) sums[v][i] = hn::Zero(d);
-  }
-  for (int64_t l = 0; l < depth; ++l) {
-    const auto first = hn::LoadU(d, panel + l * kPanel<T>);
-    const auto second = kVectors > 1 ? hn::LoadU(d, panel + l * kPanel<T> + lanes) : first;
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      const auto value = hn::Set(d, left(l, i));
-      sums[0][i] = hn::MulAdd(value, first, sums[0][i]);
-      if constexpr (kVectors > 1) sums[1][i] = hn::MulAdd(value, second, sums[1][i]);
-    }
-  }
-}
-
-template <int kRows, int kVectors, typename T>
-HWY_INLINE void multiply_tile(int64_t k, const T* a, int64_t stride_a, const T* panel,
-                              const Epilogue<T>& epilogue, int64_t columns, T* y,
-                              int64_t stride_y) {
-  const Tag<T> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  prefetch_tile(y, kRows, std::min(columns, kVectors * lanes), stride_y);
-  hn::Vec<Tag<T>> sums[kVectors][kRows];
-  sum_tile<kRows, kVectors>(
-      k, panel, [&](int64_t l, int i) { return a[i * stride_a + l]; }, sums);
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    for (int v = 0; v < kVectors; ++v) {
-      const size_t count = static_cast<size_t>(columns - v * lanes);
-      T* out = y + i * stride_y + v * lanes;
-      auto sum = sums[v][i];
-      if (epilogue.bias != nullptr) sum = hn::Add(sum, load(epilogue.bias + v * lanes, count));
-      if (epilogue.accumulate) sum = hn::Add(sum, load(out, count));
-      // As torch's ReLU: a NaN stays one.
-      if (epilogue.relu) sum = hn::IfThenZeroElse(hn::Lt(sum, hn::Zero(d)), sum);
-      store(sum, out, count);
-    }
-  }
-}
-
-/// Calls tile<rows>() for a count of rows known only at run time.
-template <int kRows, typename F>
-HWY_INLINE void with_rows(int64_t rows, const F& tile) {
-  if (rows >= kRows) {
-    tile(std::integral_constant<int, kRows>());
-  } else if constexpr (kRows > 1) {
-    with_rows<kRows - 1>(rows, tile);
   }
 }
 
@@ -94,111 +75,259 @@ HWY_INLINE void prefetch_rows(const S* data, int64_t begin, int64_t end, int64_t
   }
 }
 
-template <typename T>
-void multiply(int64_t rows, int64_t k, int64_t n, const T* a, int64_t stride_a, const T* packed,
-              const Epilogue<T>& epilogue, T* y, int64_t stride_y) {
-  const int64_t step = 2 * static_cast<int64_t>(hn::Lanes(Tag<T>()));
+/// `height` rows and `columns` columns of y, at most a tile, from whole tiles of each a.
+template <int kVectors, typename S>
+HWY_INLINE void multiply_tile(std::span<const Factors<Compute<S>>> products, int64_t row,
+                              int64_t column, const Epilogue<Compute<S>>& epilogue, int64_t height,
+                              int64_t columns, S* y, int64_t stride) {
+  using T = Compute<S>;
+  const Tag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  prefetch_tile(y, std::min<int64_t>(height, kTileRows), std::min(columns, kVectors * lanes),
+                stride);
+  Tile<kTileRows, kVectors, T> tile;
+  tile.clear();
+  for (const Factors<T>& p : products) {
+    const T* a = p.a + row * p.stride;
+    const T* panels[kVectors];
+    unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+      const int64_t at = column + v * lanes;
+      panels[v] = p.packed + at / kPanel<T> * kPanel<T> * p.k + at % kPanel<T>;
+    });
+    tile.add_products(
+        p.k, [&](int64_t l, auto i) MOBILEONE_INLINE { return a[i * p.stride + l]; },
+        [&](int64_t l, auto v)
+            MOBILEONE_INLINE { return hn::LoadU(d, panels[v] + l * kPanel<T>); });
+  }
+  // As torch's ReLU: a NaN stays one.
+  const auto least = hn::Set(d, epilogue.relu ? T(0) : -std::numeric_limits<T>::infinity());
+  const auto finish = [&](auto rows, auto v, auto count) MOBILEONE_INLINE {
+    const auto bias =
+        epilogue.bias != nullptr ? load(epilogue.bias + column + v * lanes, count) : hn::Zero(d);
+    unroll<kTileRows>([&](auto i) MOBILEONE_INLINE {
+      if (i >= rows) return;
+      S* out = y + i * stride + v * lanes;
+      auto sum = hn::Add(tile.sums[v][i], bias);
+      if (epilogue.accumulate) sum = hn::Add(sum, load(out, count));
+      store(hn::IfThenElse(hn::Lt(sum, least), least, sum), out, count);
+    });
+  };
+  if (height >= kTileRows && columns >= kVectors * lanes) {
+    unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+      finish(std::integral_constant<int, kTileRows>(), v, kFull<T>);
+    });
+  } else {
+    unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+      finish(height, v, static_cast<size_t>(columns - v * lanes));
+    });
+  }
+}
+
+/// The products of rows [begin, end) as tiles read them: rows of the arithmetic's precision, and of
+/// whole tiles. Copies those that are not so into scratch.
+template <typename S>
+std::array<Factors<Compute<S>>, kMostProducts> whole_tiles(std::span<const Factors<S>> products,
+                                                           int64_t begin, int64_t end) {
+  using T = Compute<S>;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Tag<T>())), rows = end - begin,
+                padded = (rows + kTileRows - 1) / kTileRows * kTileRows;
+  std::array<Factors<T>, kMostProducts> whole;
+  if constexpr (std::is_same_v<S, T>) {
+    if (rows == padded) {
+      std::copy(products.begin(), products.end(), whole.begin());
+      for (auto& p : whole) p.a += begin * p.stride;
+      return whole;
+    }
+  }
+  int64_t size = 0;
+  for (const auto& p : products) size += padded * p.k;
+  T* memory = scratch<T>(static_cast<size_t>(size));
+  for (size_t i = 0; i < products.size(); ++i) {
+    const Factors<S>& p = products[i];
+    whole[i] = {memory, p.k, p.k, p.packed};
+    for (int64_t r = 0; r < rows; ++r, memory += p.k) {
+      for (int64_t l = 0; l < p.k; l += lanes) {
+        const size_t count = static_cast<size_t>(p.k - l);
+        store(load(p.a + (begin + r) * p.stride + l, count), memory + l, count);
+      }
+    }
+    memory = std::fill_n(memory, (padded - rows) * p.k, T(0));
+  }
+  return whole;
+}
+
+template <typename S>
+void multiply(int64_t rows, int64_t n, std::span<const Factors<S>> products,
+              const Epilogue<Compute<S>>& epilogue, S* y, int64_t stride) {
+  using T = Compute<S>;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Tag<T>()));
   constexpr int64_t kBlock = 8 * kTileRows;  // rows whose part of a stays in L2 for all panels
   for (int64_t block = 0; block < rows; block += kBlock) {
-    const int64_t end = std::min(block + kBlock, rows);
-    for (int64_t j = 0; j < n; j += step) {
-      const T* panel = packed + j / kPanel<T> * kPanel<T> * k + j % kPanel<T>;
-      Epilogue<T> here = epilogue;
-      if (here.bias != nullptr) here.bias += j;
-      for (int64_t r = block; r < end; r += kTileRows) {
-        if (j == 0)
-          prefetch_rows(a, r + kBlock, std::min(r + kBlock + kTileRows, rows), k, stride_a);
-        with_rows<kTileRows>(end - r, [&](auto tile_rows) {
-          const auto* rows_a = a + r * stride_a;
-          T* rows_y = y + r * stride_y + j;
-          if (n - j > step / 2) {
-            multiply_tile<tile_rows.value, 2>(k, rows_a, stride_a, panel, here, n - j, rows_y,
-                                              stride_y);
-          } else {
-            multiply_tile<tile_rows.value, 1>(k, rows_a, stride_a, panel, here, n - j, rows_y,
-                                              stride_y);
-          }
-        });
+    const int64_t height = std::min(kBlock, rows - block);
+    const auto whole = whole_tiles(products, block, block + height);
+    const std::span<const Factors<T>> here(whole.data(), products.size());
+    for (const auto& p : products) {
+      prefetch_rows(p.a, block + height, std::min(block + height + kBlock, rows), p.k, p.stride);
+    }
+    for (int64_t j = 0; j < n; j += 2 * lanes) {
+      for (int64_t r = 0; r < height; r += kTileRows) {
+        S* out = y + (block + r) * stride + j;
+        if (n - j > lanes) {
+          multiply_tile<2>(here, r, j, epilogue, height - r, n - j, out, stride);
+        } else {
+          multiply_tile<1>(here, r, j, epilogue, height - r, n - j, out, stride);
+        }
       }
     }
   }
 }
 
-MOBILEONE_KERNEL(multiply, float)
-MOBILEONE_KERNEL(multiply, double)
+MOBILEONE_KERNELS(multiply)
 
-/// Copies columns [from, from + width) of `rows` rows side by side, shifted, zeros beyond the last.
+/// Rows whose products are summed in the operands' precision; chunks of which panels hold a few.
+inline constexpr int64_t kChunk = 64, kPanelRows = 3 * kChunk;
+
+/// Elements of a panel of kPanelRows rows, and a line so that panels lie in different sets of L1.
+template <typename T>
+inline constexpr int64_t kPanelSize = (kPanelRows + 1) * kPanel<T>;
+
+template <typename T>
+constexpr int64_t panels_of(int64_t columns) {
+  return (columns + kPanel<T> - 1) / kPanel<T>;
+}
+
+/// Lays out `rows` rows of m, shifted, as panels of kPanel columns with zeros beyond the last, and
+/// sums them. A panel of whole vectors at a time: each line of memory is read once.
 template <typename S>
-HWY_INLINE void copy_columns(int64_t rows, const Columns<S>& m, int64_t from, int64_t width,
-                             Compute<S>* out) {
+void copy_panels(int64_t rows, const Columns<S>& m, Compute<S>* panels) {
   using T = Compute<S>;
   const Tag<T> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  for (int64_t i = 0; i < width; i += lanes) {
-    const size_t count = static_cast<size_t>(std::clamp<int64_t>(m.count - from - i, 0, lanes));
-    const size_t kept = static_cast<size_t>(std::min(width - i, lanes));
-    if (count == 0) {
-      for (int64_t r = 0; r < rows; ++r) store(hn::Zero(d), out + r * width + i, kept);
-      continue;
+  constexpr int64_t kLanes = hn::MaxLanes(d), kVectors = kPanel<T> / kLanes;
+  for (int64_t c = 0; c < m.count; c += kPanel<T>, panels += kPanelSize<T>) {
+    Vector<T> shift[kVectors], sum[kVectors];
+    const auto copy = [&](auto load_vector) MOBILEONE_INLINE {
+      unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+        shift[v] = m.shift != nullptr ? load_vector(m.shift + c, v) : hn::Zero(d);
+        sum[v] = hn::Zero(d);
+      });
+      const S* in = m.data + c;
+      T* out = panels;
+      for (int64_t r = 0; r < rows; ++r, in += m.stride, out += kPanel<T>) {
+        unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+          const auto value = hn::Sub(load_vector(in, v), shift[v]);
+          hn::Store(value, d, out + v * kLanes);
+          sum[v] = hn::Add(sum[v], value);
+        });
+      }
+    };
+    const int64_t count = m.count - c;
+    if (HWY_LIKELY(count >= kPanel<T>)) {
+      copy([](const auto* p, auto v) MOBILEONE_INLINE { return load(p + v * kLanes, kFull<T>); });
+    } else {
+      copy([&](const auto* p, auto v) MOBILEONE_INLINE {
+        const int64_t left = count - v * kLanes;
+        return left > 0 ? load(p + v * kLanes, static_cast<size_t>(left)) : hn::Zero(d);
+      });
     }
-    const auto shift = m.shift != nullptr ? load(m.shift + from + i, count) : hn::Zero(d);
-    const S* data = m.data + from + i;
-    for (int64_t r = 0; r < rows; ++r) {
-      store(hn::Sub(load(data + r * m.stride, count), shift), out + r * width + i, kept);
-    }
+    if (m.sums == nullptr) continue;
+    unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+      const int64_t left = count - v * kLanes;
+      if (left > 0) add_to(sum[v], m.sums + c + v * kLanes, static_cast<size_t>(left));
+    });
   }
 }
 
+/// c += the products of kRows columns of a panel `a` with kVectors vectors of columns of b, of
+/// which `columns` are wanted and `height` rows.
+template <int kRows, int kVectors, typename T>
+HWY_INLINE void outer_tile(int64_t rows, const T* a, const T* const* b, int64_t height,
+                           int64_t columns, double* c, int64_t stride_c) {
+  const Tag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  if (height <= 0) return;
+  prefetch_tile(c, std::min<int64_t>(height, kRows), std::min(columns, kVectors * lanes), stride_c);
+  HWY_ALIGN T total[kVectors * kRows * hn::MaxLanes(d)];
+  for (int64_t begin = 0; begin < rows; begin += kChunk) {
+    Tile<kRows, kVectors, T> tile;
+    tile.clear();
+    tile.add_products(
+        std::min(kChunk, rows - begin),
+        [&](int64_t l, auto i) MOBILEONE_INLINE { return a[(begin + l) * kPanel<T> + i]; },
+        [&](int64_t l, auto v)
+            MOBILEONE_INLINE { return hn::LoadU(d, b[v] + (begin + l) * kPanel<T>); });
+    unroll<kRows>([&](auto i) MOBILEONE_INLINE {
+      unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+        T* sum = total + (i * kVectors + v) * lanes;
+        auto value = tile.sums[v][i];
+        if (begin > 0) value = hn::Add(value, hn::Load(d, sum));
+        hn::Store(value, d, sum);
+      });
+    });
+  }
+  const auto add = [&](auto some, auto v, auto count) MOBILEONE_INLINE {
+    for (int64_t i = 0; i < some; ++i) {
+      add_to(hn::Load(d, total + (i * kVectors + v) * lanes), c + i * stride_c + v * lanes, count);
+    }
+  };
+  if (height >= kRows && columns >= kVectors * lanes) {
+    unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+      add(std::integral_constant<int64_t, kRows>(), v, kFull<T>);
+    });
+  } else {
+    unroll<kVectors>([&](auto v) MOBILEONE_INLINE {
+      add(std::min<int64_t>(height, kRows), v, static_cast<size_t>(columns - v * lanes));
+    });
+  }
+}
+
+/// The tiles of a panel of a and kVectors vectors of columns of b.
 template <int kVectors, typename T>
-HWY_INLINE void outer_tile(int64_t rows, const T* a, const T* b, int64_t height, int64_t columns,
-                           double* c, int64_t stride_c) {
-  const Tag<T> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  prefetch_tile(c, std::min<int64_t>(height, kTileRows), std::min(columns, kVectors * lanes),
-                stride_c);
-  hn::Vec<Tag<T>> sums[kVectors][kTileRows];
-  sum_tile<kTileRows, kVectors>(
-      rows, b, [&](int64_t r, int i) { return a[r * kTileRows + i]; }, sums);
-#pragma GCC unroll 16
-  for (int i = 0; i < kTileRows; ++i) {
-    if (i >= height) break;
-    for (int v = 0; v < kVectors; ++v) {
-      add_to(sums[v][i], c + i * stride_c + v * lanes, static_cast<size_t>(columns - v * lanes));
-    }
+HWY_INLINE void outer_panel(int64_t rows, const T* a, const T* const* b, int64_t height,
+                            int64_t columns, double* c, int64_t stride_c) {
+  const auto tile = [&](auto tile_rows, int64_t first) MOBILEONE_INLINE {
+    outer_tile<tile_rows, kVectors>(rows, a + first, b, height - first, columns,
+                                    c + first * stride_c, stride_c);
+  };
+  if constexpr (kManyRegisters) {
+    for (int64_t i = 0; i < kPanel<T>; i += 8) tile(std::integral_constant<int, 8>(), i);
+  } else if constexpr (kPanel<T> == 16) {
+    tile(std::integral_constant<int, 6>(), 0);
+    for (int64_t i = 6; i < 16; i += 5) tile(std::integral_constant<int, 5>(), i);
+  } else {
+    for (int64_t i = 0; i < kPanel<T>; i += 4) tile(std::integral_constant<int, 4>(), i);
   }
 }
 
 template <typename S>
-void outer_product(int64_t rows, const Columns<S>& a, const Columns<S>& b, int64_t diagonal,
-                   double* c, int64_t stride_c) {
+void outer_product(int64_t rows, const Columns<S>& a, const Columns<S>& b, Part part, double* c,
+                   int64_t stride_c) {
   using T = Compute<S>;
-  // Sums in T over so many rows, in double beyond; a block of panels stays in L1 and L2.
-  constexpr int64_t kBlock = 192;
-  const int64_t step = 2 * static_cast<int64_t>(hn::Lanes(Tag<T>()));
-  const int64_t tiles = (a.count + kTileRows - 1) / kTileRows;
-  T* const b_panel = scratch<T>(static_cast<size_t>((kPanel<T> + tiles * kTileRows) * kBlock));
-  T* const a_panels = b_panel + kPanel<T> * kBlock;
-  for (int64_t block = 0; block < rows; block += kBlock) {
-    const int64_t height = std::min(kBlock, rows - block);
-    Columns<S> a_rows = a, b_rows = b;
-    a_rows.data += block * a.stride;
-    b_rows.data += block * b.stride;
-    prefetch_rows(b_rows.data, 0, height, b.count, b.stride);
-    for (int64_t t = 0; t < tiles; ++t) {
-      copy_columns(height, a_rows, t * kTileRows, kTileRows, a_panels + t * kTileRows * kBlock);
-    }
-    for (int64_t j = 0; j < b.count; j += kPanel<T>) {
-      copy_columns(height, b_rows, j, kPanel<T>, b_panel);
-      for (int64_t t = 0; t < tiles && t * kTileRows < j + kPanel<T> + diagonal; ++t) {
-        for (int64_t part = 0; part < kPanel<T> && j + part < b.count; part += step) {
-          const T* a_panel = a_panels + t * kTileRows * kBlock;
-          const int64_t columns = b.count - j - part, tile_height = a.count - t * kTileRows;
-          double* tile = c + t * kTileRows * stride_c + j + part;
-          if (columns > step / 2) {
-            outer_tile<2>(height, a_panel, b_panel + part, tile_height, columns, tile, stride_c);
-          } else {
-            outer_tile<1>(height, a_panel, b_panel + part, tile_height, columns, tile, stride_c);
-          }
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(Tag<T>())), step = 2 * lanes;
+  const bool same = a.data == b.data && a.count == b.count && a.shift == b.shift;
+  const int64_t a_panels = panels_of<T>(a.count), b_panels = same ? 0 : panels_of<T>(b.count);
+  T* const left = scratch<T>(static_cast<size_t>((a_panels + b_panels) * kPanelSize<T>));
+  const T* const right = same ? left : left + a_panels * kPanelSize<T>;
+  for (int64_t block = 0; block < rows; block += kPanelRows) {
+    const int64_t height = std::min(kPanelRows, rows - block);
+    const auto here = [&](Columns<S> m) {
+      m.data += block * m.stride;
+      return m;
+    };
+    copy_panels(height, here(a), left);
+    if (!same) copy_panels(height, here(b), left + a_panels * kPanelSize<T>);
+    for (int64_t p = 0; p < a_panels; ++p) {
+      const int64_t first = p * kPanel<T>;
+      for (int64_t j = part == Part::kUpper ? first / step * step : 0; j < b.count; j += step) {
+        const auto column = [&](int64_t at) {
+          return right + at / kPanel<T> * kPanelSize<T> + at % kPanel<T>;
+        };
+        const T* const panels[] = {column(j), column(j + lanes)};
+        double* tile = c + first * stride_c + j;
+        const T* rows_of_a = left + p * kPanelSize<T>;
+        if (b.count - j > lanes) {
+          outer_panel<2>(height, rows_of_a, panels, a.count - first, b.count - j, tile, stride_c);
+        } else {
+          outer_panel<1>(height, rows_of_a, panels, a.count - first, b.count - j, tile, stride_c);
         }
       }
     }
@@ -227,28 +356,24 @@ void pack(int64_t k, int64_t n, const T* b, int64_t stride_k, int64_t stride_n, 
 template void pack(int64_t, int64_t, const float*, int64_t, int64_t, float*);
 template void pack(int64_t, int64_t, const double*, int64_t, int64_t, double*);
 
-HWY_EXPORT(multiply_float);
-HWY_EXPORT(multiply_double);
+MOBILEONE_DISPATCH(multiply)
 MOBILEONE_DISPATCH(outer_product)
 
-template <>
-void multiply(int64_t rows, int64_t k, int64_t n, const float* a, int64_t stride_a,
-              const float* packed, const Epilogue<float>& epilogue, float* y, int64_t stride_y) {
-  HWY_DYNAMIC_DISPATCH(multiply_float)()(rows, k, n, a, stride_a, packed, epilogue, y, stride_y);
-}
-template <>
-void multiply(int64_t rows, int64_t k, int64_t n, const double* a, int64_t stride_a,
-              const double* packed, const Epilogue<double>& epilogue, double* y, int64_t stride_y) {
-  HWY_DYNAMIC_DISPATCH(multiply_double)()(rows, k, n, a, stride_a, packed, epilogue, y, stride_y);
+template <typename S>
+void multiply(int64_t rows, int64_t n, std::span<const Factors<S>> products,
+              const Epilogue<Compute<S>>& epilogue, S* y, int64_t stride) {
+  best_multiply<S>()(rows, n, products, epilogue, y, stride);
 }
 
 template <typename S>
-void outer_product(int64_t rows, const Columns<S>& a, const Columns<S>& b, int64_t diagonal,
-                   double* c, int64_t stride_c) {
-  best_outer_product<S>()(rows, a, b, diagonal, c, stride_c);
+void outer_product(int64_t rows, const Columns<S>& a, const Columns<S>& b, Part part, double* c,
+                   int64_t stride_c) {
+  best_outer_product<S>()(rows, a, b, part, c, stride_c);
 }
-#define MOBILEONE_INSTANTIATE(S)                                                               \
-  template void outer_product(int64_t, const Columns<S>&, const Columns<S>&, int64_t, double*, \
+#define MOBILEONE_INSTANTIATE(S)                                                            \
+  template void multiply(int64_t, int64_t, std::span<const Factors<S>>,                     \
+                         const Epilogue<Compute<S>>&, S*, int64_t);                         \
+  template void outer_product(int64_t, const Columns<S>&, const Columns<S>&, Part, double*, \
                               int64_t);
 MOBILEONE_INSTANTIATE(float)
 MOBILEONE_INSTANTIATE(double)

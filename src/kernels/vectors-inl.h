@@ -8,7 +8,14 @@
 
 #include <hwy/highway.h>
 
+#include <type_traits>
+#include <utility>
+
 #include "mobileone/kernels/types.h"
+
+/// For lambdas of inner loops: inlined into the kernel whatever the compiler thinks of their size.
+#undef MOBILEONE_INLINE
+#define MOBILEONE_INLINE __attribute__((always_inline))
 
 HWY_BEFORE_NAMESPACE();
 namespace mobileone::kernels {
@@ -17,6 +24,26 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 template <typename T>
 using Tag = hn::ScalableTag<T>;
+
+template <typename T>
+using Vector = hn::Vec<Tag<T>>;
+
+/// Calls f(i) for the constants i = 0 … n − 1, written out one after the other by the compiler's
+/// front end: an array of vectors that is indexed by them lies in registers at every level of
+/// optimisation, where loops may leave it on the stack (GCC 12 at -O2 does).
+template <typename F, int... i>
+HWY_INLINE void unroll(const F& f, std::integer_sequence<int, i...>) {
+  (f(std::integral_constant<int, i>()), ...);
+}
+template <int n, typename F>
+HWY_INLINE void unroll(const F& f) {
+  unroll(f, std::make_integer_sequence<int, n>());
+}
+
+/// The number of elements of a vector, known to the compiler: `load` and `store` of so many need no
+/// mask.
+template <typename T>
+inline constexpr std::integral_constant<size_t, hn::MaxLanes(Tag<T>())> kFull{};
 
 /// Vector registers that a tile of a product may fill: of 32 where the instruction set has them.
 inline constexpr bool kManyRegisters =
@@ -73,6 +100,16 @@ HWY_INLINE void store(hn::Vec<Tag<float>> v, bfloat16* p, size_t count) {
     HWY_ALIGN uint16_t lanes[hn::MaxLanes(d)];
     hn::StoreU(half, dh, lanes);
     for (size_t i = 0; i < count; ++i) out[i] = lanes[i];
+  }
+}
+
+/// Calls f(count), with kFull where `count` channels fill a vector.
+template <typename T, typename F>
+HWY_INLINE void with_lanes(size_t count, const F& f) {
+  if (HWY_LIKELY(count >= kFull<T>)) {
+    f(kFull<T>);
+  } else {
+    f(count);
   }
 }
 

@@ -70,26 +70,21 @@ PatchMoments CpuBackend::dense_moments(const Tensor& x, const ConvShape& shape) 
     using T = Compute<S>;
     const auto shift = sample.mean.to(kComputeType<S>);
     const T* shifts = data_of<T>(shift);
-    // An error here is one of a whole channel, where others average out: sums in double after fewer
-    // rows. Column sums, column squares, then the upper half of the second moments.
-    constexpr int64_t kBlock = 64;
+    // Column sums, then the upper half of the second moments.
     auto sums = product_sums(
-        rows.size(0), (2 + patch) * patch,
-        [&](int64_t begin, int64_t end, double* partial) {
-          const S* data = data_of<const S>(rows) + begin * patch;
-          kernels::column_moments(end - begin, patch, data, shifts, partial);
-          const kernels::Columns<S> columns{data, patch, patch, shifts};
-          kernels::outer_product(end - begin, columns, columns, /*diagonal=*/0, partial + 2 * patch,
-                                 patch);
-        },
-        kBlock);
+        rows.size(0), (1 + patch) * patch, [&](int64_t begin, int64_t end, double* partial) {
+          const kernels::Columns<S> columns{data_of<const S>(rows) + begin * patch, patch, patch,
+                                            shifts, partial};
+          kernels::outer_product(end - begin, columns, columns, kernels::Part::kUpper,
+                                 partial + patch, patch);
+        });
     const double n = static_cast<double>(rows.size(0));
     PatchMoments result{at::empty({1, patch}, at::kDouble),
                         at::empty({1, patch, patch}, at::kDouble)};
     auto* mean = data_of<double>(result.mean);
     auto* covariance = data_of<double>(result.covariance);
     const double* total = data_of<const double>(sums);
-    const double* products = total + 2 * patch;
+    const double* products = total + patch;
     at::parallel_for(0, patch, 16, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         mean[i] = total[i] / n + static_cast<double>(shifts[i]);
@@ -128,7 +123,7 @@ FoldedConv CpuBackend::dense_weight(const Tensor& x, const Tensor& y, const Tens
           kernels::outer_product(
               end - begin, kernels::Columns<S>{here, outputs, outputs},
               kernels::Columns<S>{data_of<const S>(rows) + begin * patch, patch, patch},
-              /*diagonal=*/outputs, partial + outputs, patch);
+              kernels::Part::kAll, partial + outputs, patch);
         });
     return FoldedConv{sums.slice(0, outputs).view({outputs, patch}), sums.slice(0, 0, outputs)};
   });

@@ -145,7 +145,7 @@ DirectGradients CpuBackend::direct_gradients(const Tensor& x, const Tensor& y, c
                                     skip ? norm(1) : kernels::NormGradient<T>{}, here,
                                     skip ? data_of<S>(dx) + begin * in : nullptr);
         kernels::outer_product(end - begin, kernels::Columns<S>{here, out, out},
-                               kernels::Columns<S>{xs + begin * in, in, in}, /*diagonal=*/out,
+                               kernels::Columns<S>{xs + begin * in, in, in}, kernels::Part::kAll,
                                partial, in);
       });
     }

@@ -59,8 +59,8 @@ Tensor symmetric_product(const Tensor& a, const Tensor& b) {
     };
     const auto sums =
         product_sums(a.size(0), size * size, [&](int64_t begin, int64_t end, double* partial) {
-          kernels::outer_product(end - begin, columns(a, begin), columns(b, begin), /*diagonal=*/0,
-                                 partial, size);
+          kernels::outer_product(end - begin, columns(a, begin), columns(b, begin),
+                                 kernels::Part::kUpper, partial, size);
         });
     const auto* upper = sums.const_data_ptr<double>();
     auto* out = product.data_ptr<scalar_t>();

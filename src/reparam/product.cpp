@@ -26,30 +26,38 @@ at::Tensor packed(const at::Tensor& b) {
   return panels;
 }
 
-template <typename T>
+template <typename S>
 void multiply(const std::vector<Product>& products, const ProductOptions& options,
               const at::Tensor& y) {
+  using T = kernels::Compute<S>;
+  TORCH_CHECK(products.size() <= kernels::kMostProducts, "too many products for one sum");
   const int64_t n = y.size(1);
   std::vector<at::Tensor> right;
-  for (const auto& product : products) right.push_back(packed<T>(product.b));
-  const auto bias = options.bias.defined()
-                        ? options.bias.to(at::CppTypeToScalarType<T>::value).contiguous()
-                        : at::Tensor();
-  constexpr int64_t kRows = 96;  // of y, which stay in L2 for all products
-  at::parallel_for(0, y.size(0), kRows, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row += kRows) {
-      const int64_t rows = std::min(kRows, end - row);
-      for (size_t i = 0; i < products.size(); ++i) {
-        const int64_t k = products[i].a.size(1);
-        kernels::Epilogue<T> epilogue;
-        epilogue.bias = i == 0 && bias.defined() ? data_of<const T>(bias) : nullptr;
-        epilogue.accumulate = i > 0 || options.accumulate;
-        epilogue.relu = i + 1 == products.size() && options.relu;
-        kernels::multiply(rows, k, n, data_of<const T>(products[i].a) + row * k, k,
-                          data_of<const T>(right[i]), epilogue, data_of<T>(y) + row * n, n);
-      }
-    }
+  std::vector<kernels::Factors<S>> factors;
+  for (const auto& [a, b] : products) {
+    right.push_back(packed<T>(b));
+    factors.push_back({data_of<const S>(a), a.size(1), a.size(1), data_of<const T>(right.back())});
+  }
+  const auto bias =
+      options.bias.defined() ? options.bias.to(kComputeType<S>).contiguous() : at::Tensor();
+  const kernels::Epilogue<T> epilogue{bias.defined() ? data_of<const T>(bias) : nullptr,
+                                      options.accumulate, options.relu};
+  constexpr int64_t kGrain = 96;
+  at::parallel_for(0, y.size(0), kGrain, [&](int64_t begin, int64_t end) {
+    auto here = factors;
+    for (auto& f : here) f.a += begin * f.stride;
+    kernels::multiply<S>(end - begin, n, here, epilogue, data_of<S>(y) + begin * n, n);
   });
+}
+
+/// Whether the processor multiplies bfloat16 itself, which LibTorch's products make use of: where
+/// it does not, they take a hundred times as long as in float32.
+bool has_bfloat16_products() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
 }
 
 /// Products of LibTorch, then bias and ReLU in a pass of their own.
@@ -91,7 +99,8 @@ void multiply_rows(const std::vector<Product>& products, const ProductOptions& o
     case at::kDouble:
       return multiply<double>(products, options, y);
     case at::kBFloat16:
-      return multiply_bfloat16(products, options, y);
+      if (has_bfloat16_products()) return multiply_bfloat16(products, options, y);
+      return multiply<kernels::bfloat16>(products, options, y);
     default:
       return multiply<float>(products, options, y);
   }
