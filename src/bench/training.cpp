@@ -1,5 +1,6 @@
 #include "mobileone/bench/training.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 
@@ -34,6 +35,15 @@ TrainingCost measure_training(const Config& config, int64_t size, int64_t steps,
   cost.profile = profile.entries();
   cost.peak_rss_mib = peak_rss_mib();
   return cost;
+}
+
+double precision_cost(Config config) {
+  config.schedule.batch_size = std::min<int64_t>(config.schedule.batch_size, 16);
+  const auto seconds = [&](Precision precision) {
+    config.runtime.precision = precision;
+    return measure_training(config, config.data.size, 1).seconds.front();
+  };
+  return seconds(config.runtime.precision) / seconds(Precision::kFloat32);
 }
 
 }  // namespace mobileone

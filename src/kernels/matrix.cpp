@@ -65,12 +65,14 @@ HWY_INLINE void prefetch_tile(const S* tile, int64_t rows, int64_t columns, int6
   }
 }
 
-/// Asks for rows [begin, end) to be brought into L2.
+/// Asks for part `part` of `parts` of rows [begin, end) to be brought into L2. Memory brings some
+/// twenty lines at a time: asked for all at once, the rest would wait.
 template <typename S>
 HWY_INLINE void prefetch_rows(const S* data, int64_t begin, int64_t end, int64_t count,
-                              int64_t stride) {
+                              int64_t stride, int64_t part, int64_t parts) {
   constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(S));
-  for (int64_t r = begin; r < end; ++r) {
+  const int64_t rows = end - begin;
+  for (int64_t r = begin + rows * part / parts; r < begin + rows * (part + 1) / parts; ++r) {
     for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(data + r * stride + i, 0, 2);
   }
 }
@@ -166,10 +168,11 @@ void multiply(int64_t rows, int64_t n, std::span<const Factors<S>> products,
     const int64_t height = std::min(kBlock, rows - block);
     const auto whole = whole_tiles(products, block, block + height);
     const std::span<const Factors<T>> here(whole.data(), products.size());
-    for (const auto& p : products) {
-      prefetch_rows(p.a, block + height, std::min(block + height + kBlock, rows), p.k, p.stride);
-    }
     for (int64_t j = 0; j < n; j += 2 * lanes) {
+      for (const auto& p : products) {
+        prefetch_rows(p.a, block + height, std::min(block + height + kBlock, rows), p.k, p.stride,
+                      j / (2 * lanes), (n + 2 * lanes - 1) / (2 * lanes));
+      }
       for (int64_t r = 0; r < height; r += kTileRows) {
         S* out = y + (block + r) * stride + j;
         if (n - j > lanes) {

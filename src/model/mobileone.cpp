@@ -1,5 +1,6 @@
 #include "mobileone/model/mobileone.h"
 
+#include <ATen/autocast_mode.h>
 #include <torch/nn/init.h>
 
 #include <algorithm>
@@ -207,7 +208,11 @@ std::vector<Tensor> MobileOneImpl::features(const Tensor& x) {
 }
 
 Tensor MobileOneImpl::forward(const Tensor& x) {
-  return linear_(run(x, {units_.size() - 1}).front().mean({2, 3}));
+  const Tensor last = run(x, {units_.size() - 1}).front();
+  // The classifier computes in its weight's precision under autocast, too: processors without
+  // bfloat16 arithmetic take longer for its product than for all else of a small batch.
+  c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+  return linear_(last.mean({2, 3}, /*keepdim=*/false, linear_->weight.scalar_type()));
 }
 
 MobileOne fold(const MobileOne& network) {

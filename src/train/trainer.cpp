@@ -12,7 +12,9 @@
 #include <sstream>
 #include <utility>
 
+#include "mobileone/bench/training.h"
 #include "mobileone/config/writer.h"
+#include "mobileone/optim/runtime.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/train/classification.h"
 #include "mobileone/train/environment.h"
@@ -435,6 +437,20 @@ void require_shares(const Config& config, const Workers& workers) {
   }
 }
 
+/// Says so where the precision asked for makes training slower on this machine.
+void warn_of_slow_precision(const Config& config) {
+  const RuntimeConfig& runtime = config.runtime;
+  if (runtime.precision == Precision::kFloat32 || !choose_device(runtime.device).is_cpu()) return;
+  constexpr double kNoise = 1.1;
+  const double cost = precision_cost(config);
+  if (cost < kNoise) return;
+  log::warning(
+      "runtime.precision: with {} and the engine '{}' a training step takes {:.1f} times as long "
+      "as "
+      "with fp32 on this machine; set runtime.precision=fp32 unless memory is short",
+      to_string(runtime.precision), to_string(runtime.engine), cost);
+}
+
 int train_together(Config config, const TrainingStart& start, const Workers& workers) {
   std::optional<TrainingData> data;
   std::optional<RunFolder> folder;
@@ -446,6 +462,7 @@ int train_together(Config config, const TrainingStart& start, const Workers& wor
   require_same_session(config, *data, workers);
   workers.together([&] {
     if (!workers.first()) return;
+    warn_of_slow_precision(config);
     folder.emplace(config.output.dir);
     require_start(config.output.dir, start);  // another run may have been faster
   });

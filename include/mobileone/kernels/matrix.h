@@ -65,7 +65,7 @@ enum class Part {
 };
 
 /// c [a.count, b.count] += aᵀ b, summed over `rows` rows: 64 at a time in Compute<S>, some of these
-/// sums likewise, then in double. Rows behind these are prefetched: the next call's, most often.
+/// sums likewise, then in double.
 template <typename S>
 void outer_product(int64_t rows, const Columns<S>& a, const Columns<S>& b, Part part, double* c,
                    int64_t stride_c);
