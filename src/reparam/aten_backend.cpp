@@ -170,40 +170,6 @@ Tensor AtenBackend::depthwise_input(const Tensor& x, const Tensor& g, const Tens
       .contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-BranchMoments AtenBackend::branch_moments(const BranchStack& branches,
-                                          const PatchMoments& moments) const {
-  const auto& weight = branches.weight;
-  const int64_t groups = moments.mean.size(0);
-  const auto grouped = at::bmm(by_group(weight, groups), moments.covariance);
-  const auto products = groups == 1 ? grouped.view(weight.sizes()) : grouped.transpose(0, 1);
-  return {products, (weight * moments.mean).sum(2), (weight * products).sum(2)};
-}
-
-Tensor AtenBackend::weighted_sum(const Tensor& weight, const Tensor& scale) const {
-  return (weight * scale.narrow(0, 0, weight.size(0)).unsqueeze(2)).sum(0);
-}
-
-Tensor AtenBackend::row_products(const Tensor& a, const Tensor& b) const { return (a * b).sum(2); }
-
-FoldGradients AtenBackend::fold_gradients(const BranchStack& branches, const PatchMoments& moments,
-                                          const Tensor& weight_covariance,
-                                          const Tensor& weight_gradient,
-                                          const BranchGradients& by) const {
-  const auto& weight = branches.weight;
-  const int64_t groups = moments.mean.size(0);
-  const auto of_weights = [&](const Tensor& by_branch) {
-    return by_branch.narrow(0, 0, weight.size(0)).unsqueeze(2);
-  };
-  const auto mean = of_weights(by.mean), var = of_weights(by.var);
-  const auto rows = by_group(weight, groups);
-  FoldGradients gradients;
-  gradients.weight =
-      of_weights(by.scale) * weight_gradient + mean * moments.mean + 2 * var * weight_covariance;
-  gradients.moments.mean = at::bmm(by_group(mean, groups).transpose(1, 2), rows).squeeze(1);
-  gradients.moments.covariance = at::bmm(by_group(var * weight, groups).transpose(1, 2), rows);
-  return gradients;
-}
-
 BranchStatistics AtenBackend::direct_statistics(const Tensor& x, const Tensor& y,
                                                 const DirectUnit& unit) const {
   const Span span("norm statistics");

@@ -8,14 +8,11 @@ namespace mobileone {
 /// in dense_conv.cpp, depthwise_conv.cpp, fold_loops.cpp, direct.cpp and gate.cpp.
 class CpuBackend final : public Backend {
  public:
-  BranchMoments branch_moments(const BranchStack& branches,
-                               const PatchMoments& moments) const override;
-  at::Tensor weighted_sum(const at::Tensor& weight, const at::Tensor& scale) const override;
-  at::Tensor row_products(const at::Tensor& a, const at::Tensor& b) const override;
-  FoldGradients fold_gradients(const BranchStack& branches, const PatchMoments& moments,
-                               const at::Tensor& weight_covariance,
-                               const at::Tensor& weight_gradient,
-                               const BranchGradients& gradients) const override;
+  TrainingFold fold_training(const BranchStack& branches,
+                             const PatchMoments& moments) const override;
+  FoldGradients fold_backward(const BranchStack& branches, const PatchMoments& moments,
+                              const TrainingFold& fold, const at::Tensor& weight_gradient,
+                              const at::Tensor& bias_gradient) const override;
 
   BranchStatistics direct_statistics(const at::Tensor& x, const at::Tensor& y,
                                      const DirectUnit& unit) const override;

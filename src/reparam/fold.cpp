@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "mobileone/reparam/backend.h"
+#include "aten_backend.h"
 #include "mobileone/util/profile.h"
 
 namespace mobileone {
@@ -27,11 +27,21 @@ void add_at_own_input(const Tensor& rows, const Tensor& values, const BranchStac
   }
 }
 
+/// [B',Cout] → [B,Cout,1]: without the skip.
+Tensor of_weights(const Tensor& by_branch, const BranchStack& branches) {
+  return by_branch.narrow(0, 0, branches.weight.size(0)).unsqueeze(2);
+}
+
+/// Branches' rows as one matrix a group: [B,Cout,P] → [G, B·Cout/G, P].
+Tensor by_group(const Tensor& rows, int64_t groups) {
+  return groups == 1 ? rows.flatten(0, 1).unsqueeze(0) : rows.transpose(0, 1);
+}
+
 }  // namespace
 
 FoldedConv fold_branches(const BranchStack& branches, const BranchStatistics& statistics) {
   const auto scale = branches.gamma * (statistics.var + branches.eps).rsqrt();
-  FoldedConv folded{backend_of(branches.weight).weighted_sum(branches.weight, scale),
+  FoldedConv folded{(branches.weight * of_weights(scale, branches)).sum(0),
                     (branches.beta - scale * statistics.mean).sum(0)};
   if (branches.skip.defined()) {
     folded.weight.scatter_add_(1, branches.skip.unsqueeze(1), of_skip(scale).unsqueeze(1));
@@ -41,11 +51,28 @@ FoldedConv fold_branches(const BranchStack& branches, const BranchStatistics& st
 
 TrainingFold fold_training(const BranchStack& branches, const PatchMoments& moments) {
   const Span span("fold");
+  return backend_of(branches.weight).fold_training(branches, moments);
+}
+
+FoldGradients fold_backward(const BranchStack& branches, const PatchMoments& moments,
+                            const TrainingFold& fold, const Tensor& weight_gradient,
+                            const Tensor& bias_gradient) {
+  const Span span("fold backward");
+  return backend_of(branches.weight)
+      .fold_backward(branches, moments, fold, weight_gradient.contiguous(),
+                     bias_gradient.contiguous());
+}
+
+TrainingFold AtenBackend::fold_training(const BranchStack& branches,
+                                        const PatchMoments& moments) const {
+  const auto& weight = branches.weight;
+  const int64_t groups = moments.mean.size(0);
+  const auto grouped = at::bmm(by_group(weight, groups), moments.covariance);
   TrainingFold fold;
+  fold.weight_covariance = groups == 1 ? grouped.view(weight.sizes()) : grouped.transpose(0, 1);
   auto& [mean, var] = fold.statistics;
-  BranchMoments own = backend_of(branches.weight).branch_moments(branches, moments);
-  fold.weight_covariance = own.weight_covariance;
-  mean = own.mean, var = own.var;
+  mean = (weight * moments.mean).sum(2);
+  var = (weight * fold.weight_covariance).sum(2);
   if (branches.skip.defined()) {
     mean = at::cat({mean, own_input(moments.mean, branches).unsqueeze(0)});
     const auto variances = moments.covariance.diagonal(0, 1, 2);
@@ -57,16 +84,14 @@ TrainingFold fold_training(const BranchStack& branches, const PatchMoments& mome
   return fold;
 }
 
-FoldGradients fold_backward(const BranchStack& branches, const PatchMoments& moments,
-                            const TrainingFold& fold, const Tensor& d_weight,
-                            const Tensor& bias_gradient) {
-  const Span span("fold backward");
-  const Backend& backend = backend_of(branches.weight);
+FoldGradients AtenBackend::fold_backward(const BranchStack& branches, const PatchMoments& moments,
+                                         const TrainingFold& fold, const Tensor& weight_gradient,
+                                         const Tensor& bias_gradient) const {
+  const auto& weight = branches.weight;
   const auto& [mean, var] = fold.statistics;
-  const auto weight_gradient = d_weight.contiguous();
   const auto rstd = (var + branches.eps).rsqrt(), scale = branches.gamma * rstd;
 
-  auto d_scale = backend.row_products(branches.weight, weight_gradient);
+  auto d_scale = (weight * weight_gradient).sum(2);
   if (branches.skip.defined()) {
     d_scale = at::cat({d_scale, own_input(weight_gradient, branches).unsqueeze(0)});
   }
@@ -74,10 +99,16 @@ FoldGradients fold_backward(const BranchStack& branches, const PatchMoments& mom
   const auto d_mean = -scale * bias_gradient;
   const auto d_var = -0.5 * d_scale * scale * rstd * rstd;
 
-  FoldGradients gradients = backend.fold_gradients(branches, moments, fold.weight_covariance,
-                                                   weight_gradient, {scale, d_mean, d_var});
+  const int64_t groups = moments.mean.size(0);
+  const auto of_mean = of_weights(d_mean, branches), of_var = of_weights(d_var, branches);
+  const auto rows = by_group(weight, groups);
+  FoldGradients gradients;
+  gradients.weight = of_weights(scale, branches) * weight_gradient + of_mean * moments.mean +
+                     2 * of_var * fold.weight_covariance;
   gradients.gamma = d_scale * rstd;
   gradients.beta = bias_gradient.expand_as(branches.beta);
+  gradients.moments.mean = at::bmm(by_group(of_mean, groups).transpose(1, 2), rows).squeeze(1);
+  gradients.moments.covariance = at::bmm(by_group(of_var * weight, groups).transpose(1, 2), rows);
   if (branches.skip.defined()) {
     add_at_own_input(gradients.moments.mean, of_skip(d_mean), branches);
     add_at_own_input(gradients.moments.covariance.diagonal(0, 1, 2), of_skip(d_var), branches);

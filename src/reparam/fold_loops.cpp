@@ -3,21 +3,25 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <vector>
 
 #include "cpu_backend.h"
 #include "mobileone/kernels/matrix.h"
-#include "patches.h"
 #include "product.h"
+#include "storage.h"
 
 namespace mobileone {
 namespace {
 
 using at::Tensor;
 
+constexpr int64_t kGrain = 16;  // outputs
+
 /// Calls f(o) for every output, outputs in parallel.
 template <typename F>
 void for_outputs(int64_t outputs, const F& f) {
-  constexpr int64_t kGrain = 16;
   at::parallel_for(0, outputs, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t o = begin; o < end; ++o) f(o);
   });
@@ -32,133 +36,223 @@ T dot(const T* a, const T* b, int64_t size) {
 }
 
 /// out += a · w.
-template <typename T>
-void add_scaled(T a, const T* w, int64_t size, T* out) {
+template <typename T, typename Sum>
+void add_scaled(T a, const T* w, int64_t size, Sum* out) {
 #pragma omp simd
   for (int64_t i = 0; i < size; ++i) out[i] += a * w[i];
 }
 
-/// out = a · dw + dm · m + 2 dv · wc and out_scaled = dv · w.
+/// out = a · dw + dm · m + dv2 · wc.
 template <typename T>
-void combine(T a, const T* dw, T dm, const T* m, T dv, const T* wc, const T* w, int64_t size,
-             T* out, T* out_scaled) {
+void combine(T a, const T* dw, T dm, const T* m, T dv2, const T* wc, int64_t size, T* out) {
 #pragma omp simd
-  for (int64_t i = 0; i < size; ++i) {
-    out[i] = a * dw[i] + dm * m[i] + 2 * dv * wc[i];
-    out_scaled[i] = dv * w[i];
-  }
+  for (int64_t i = 0; i < size; ++i) out[i] = a * dw[i] + dm * m[i] + dv2 * wc[i];
 }
 
-/// aᵀ b of [n,P] each, known to be symmetric, as [1,P,P]: half the work of a product.
-Tensor symmetric_product(const Tensor& a, const Tensor& b) {
-  const int64_t size = a.size(1);
-  auto product = at::empty({1, size, size}, a.options());
-  AT_DISPATCH_FLOATING_TYPES(a.scalar_type(), "fold", [&] {
-    const auto columns = [&](const Tensor& m, int64_t row) {
-      return kernels::Columns<scalar_t>{m.const_data_ptr<scalar_t>() + row * size, size, size};
+/// A unit's branches and its patches' moments, as loops over outputs read them.
+template <typename T>
+struct Branches {
+  Branches(const BranchStack& stack, const PatchMoments& moments)
+      : count(stack.weight.size(0)),
+        outputs(stack.weight.size(1)),
+        patch(stack.weight.size(2)),
+        eps(static_cast<T>(stack.eps)),
+        shared(moments.mean.size(0) == 1),
+        weights(data_of<const T>(stack.weight)),
+        gamma(data_of<const T>(stack.gamma)),
+        beta(data_of<const T>(stack.beta)),
+        skip(stack.skip.defined() ? stack.skip.const_data_ptr<int64_t>() : nullptr),
+        means(data_of<const T>(moments.mean)),
+        covariances(data_of<const T>(moments.covariance)) {}
+
+  /// Where the row of a branch's output begins in a tensor [B,Cout,P].
+  int64_t row(int64_t branch, int64_t output) const { return (branch * outputs + output) * patch; }
+  const T* mean(int64_t output) const { return means + (shared ? 0 : output * patch); }
+  const T* covariance(int64_t output) const {
+    return covariances + (shared ? 0 : output * patch * patch);
+  }
+
+  int64_t count, outputs, patch;
+  T eps;
+  bool shared;  ///< all outputs see the same patch
+  const T *weights, *gamma, *beta;
+  const int64_t* skip;
+  const T *means, *covariances;
+};
+
+template <typename T>
+void fold_outputs(const Branches<T>& unit, const TrainingFold& fold) {
+  auto* products = data_of<T>(fold.weight_covariance);
+  auto* means = data_of<T>(fold.statistics.mean);
+  auto* vars = data_of<T>(fold.statistics.var);
+  const int64_t patch = unit.patch;
+  for_outputs(unit.outputs, [&](int64_t o) {
+    const T *m = unit.mean(o), *c = unit.covariance(o);
+    T* folded = data_of<T>(fold.conv.weight) + o * patch;
+    std::fill_n(folded, patch, T{0});
+    T bias = 0;
+    // Adds to the bias; returns the factor of the branch's weight.
+    const auto add_norm = [&](int64_t branch, T mean, T var) {
+      const int64_t i = branch * unit.outputs + o;
+      means[i] = mean;
+      // A covariance that rounding left slightly indefinite gives no negative variance.
+      vars[i] = std::max(var, T{0});
+      const T scale = unit.gamma[i] / std::sqrt(vars[i] + unit.eps);
+      bias += unit.beta[i] - scale * mean;
+      return scale;
     };
-    const auto sums =
-        product_sums(a.size(0), size * size, [&](int64_t begin, int64_t end, double* partial) {
-          kernels::outer_product(end - begin, columns(a, begin), columns(b, begin),
-                                 kernels::Part::kUpper, partial, size);
-        });
-    const auto* upper = sums.const_data_ptr<double>();
-    auto* out = product.data_ptr<scalar_t>();
-    for_outputs(size, [&](int64_t i) {
-      for (int64_t j = 0; j < size; ++j) {
-        out[i * size + j] = static_cast<scalar_t>(upper[std::min(i, j) * size + std::max(i, j)]);
+    for (int64_t branch = 0; branch < unit.count; ++branch) {
+      const T* w = unit.weights + unit.row(branch, o);
+      T* wc = products + unit.row(branch, o);
+      if (!unit.shared) {
+        std::fill_n(wc, patch, T{0});
+        for (int64_t i = 0; i < patch; ++i) add_scaled(w[i], c + i * patch, patch, wc);
       }
-    });
+      add_scaled(add_norm(branch, dot(w, m, patch), dot<T>(w, wc, patch)), w, patch, folded);
+    }
+    if (unit.skip != nullptr) {
+      const int64_t own = unit.skip[o];
+      folded[own] += add_norm(unit.count, m[own], c[own * patch + own]);
+    }
+    data_of<T>(fold.conv.bias)[o] = bias;
   });
-  return product;
+}
+
+/// Gradients of the statistics, [B',Cout] each.
+template <typename T>
+struct StatisticsGradients {
+  T *mean, *var;
+};
+
+/// The gradients of weights, gamma and beta, and of each branch's statistics.
+template <typename T>
+void backward_outputs(const Branches<T>& unit, const TrainingFold& fold, const T* d_weight,
+                      const T* d_bias, const FoldGradients& d, const StatisticsGradients<T>& by) {
+  const auto* products = data_of<const T>(fold.weight_covariance);
+  const auto* means = data_of<const T>(fold.statistics.mean);
+  const auto* vars = data_of<const T>(fold.statistics.var);
+  auto* weights = data_of<T>(d.weight);
+  auto* gamma = data_of<T>(d.gamma);
+  auto* beta = data_of<T>(d.beta);
+  const int64_t patch = unit.patch;
+  for_outputs(unit.outputs, [&](int64_t o) {
+    const T *m = unit.mean(o), *dw = d_weight + o * patch, db = d_bias[o];
+    // From the product of the branch's weight with dw; returns a_i, dμ_i and 2 dv_i.
+    const auto backward_norm = [&](int64_t branch, T product) {
+      const int64_t i = branch * unit.outputs + o;
+      const T rstd = 1 / std::sqrt(vars[i] + unit.eps), scale = unit.gamma[i] * rstd,
+              d_scale = product - means[i] * db;
+      gamma[i] = d_scale * rstd;
+      beta[i] = db;
+      by.mean[i] = -scale * db;
+      by.var[i] = T{-0.5} * d_scale * scale * rstd * rstd;
+      return std::array<T, 3>{scale, by.mean[i], 2 * by.var[i]};
+    };
+    for (int64_t branch = 0; branch < unit.count; ++branch) {
+      const int64_t row = unit.row(branch, o);
+      const auto [scale, d_mean, d_var] = backward_norm(branch, dot(unit.weights + row, dw, patch));
+      combine(scale, dw, d_mean, m, d_var, products + row, patch, weights + row);
+    }
+    if (unit.skip != nullptr) backward_norm(unit.count, dw[unit.skip[o]]);
+  });
+}
+
+/// dm = Σ dμ_i w_i and dC = Σ dv_i w_i w_iᵀ where each output has its own patch.
+template <typename T>
+void backward_own_moments(const Branches<T>& unit, const StatisticsGradients<T>& by,
+                          const PatchMoments& d) {
+  const int64_t patch = unit.patch;
+  for_outputs(unit.outputs, [&](int64_t o) {
+    T* d_mean = data_of<T>(d.mean) + o * patch;
+    T* d_covariance = data_of<T>(d.covariance) + o * patch * patch;
+    for (int64_t branch = 0; branch < unit.count; ++branch) {
+      const T* w = unit.weights + unit.row(branch, o);
+      const T dv = by.var[branch * unit.outputs + o];
+      add_scaled(by.mean[branch * unit.outputs + o], w, patch, d_mean);
+      for (int64_t i = 0; i < patch; ++i) add_scaled(dv * w[i], w, patch, d_covariance + i * patch);
+    }
+  });
+}
+
+/// The same where all outputs see one patch: half the work of a product, as dC is symmetric.
+template <typename T>
+void backward_shared_moments(const Branches<T>& unit, const StatisticsGradients<T>& by,
+                             const PatchMoments& d) {
+  const int64_t patch = unit.patch;
+  const auto sums = product_sums(
+      unit.count * unit.outputs, patch + patch * patch,
+      [&](int64_t begin, int64_t end, double* partial) {
+        const T* rows = unit.weights + begin * patch;
+        std::vector<T> scaled(static_cast<size_t>((end - begin) * patch));
+        for (int64_t i = begin; i < end; ++i) {
+          const T* w = unit.weights + i * patch;
+          add_scaled(by.mean[i], w, patch, partial);
+          add_scaled(by.var[i], w, patch, scaled.data() + (i - begin) * patch);
+        }
+        kernels::outer_product(end - begin, kernels::Columns<T>{scaled.data(), patch, patch},
+                               kernels::Columns<T>{rows, patch, patch}, kernels::Part::kUpper,
+                               partial + patch, patch);
+      });
+  const auto* mean = data_of<const double>(sums);
+  const auto* upper = mean + patch;
+  auto* d_mean = data_of<T>(d.mean);
+  auto* d_covariance = data_of<T>(d.covariance);
+  for_outputs(patch, [&](int64_t i) {
+    d_mean[i] = static_cast<T>(mean[i]);
+    for (int64_t j = 0; j < patch; ++j) {
+      d_covariance[i * patch + j] = static_cast<T>(upper[std::min(i, j) * patch + std::max(i, j)]);
+    }
+  });
 }
 
 }  // namespace
 
-BranchMoments CpuBackend::branch_moments(const BranchStack& branches,
-                                         const PatchMoments& moments) const {
+TrainingFold CpuBackend::fold_training(const BranchStack& branches,
+                                       const PatchMoments& moments) const {
   const auto& weight = branches.weight;
-  const int64_t count = weight.size(0), outputs = weight.size(1), patch = weight.size(2),
-                groups = moments.mean.size(0);
-  const auto grouped = at::bmm(by_group(weight, groups), moments.covariance);
-  BranchMoments result{
-      groups == 1 ? grouped.view(weight.sizes()) : grouped.transpose(0, 1).contiguous(),
-      at::empty({count, outputs}, weight.options()), at::empty({count, outputs}, weight.options())};
+  const int64_t outputs = weight.size(1), patch = weight.size(2);
+  TrainingFold fold{
+      {at::empty({outputs, patch}, weight.options()), at::empty({outputs}, weight.options())},
+      {at::empty_like(branches.gamma), at::empty_like(branches.gamma)},
+      at::empty_like(weight)};
   AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "fold", [&] {
-    for_outputs(outputs, [&](int64_t o) {
-      const auto* m = moments.mean.const_data_ptr<scalar_t>() + (groups == 1 ? 0 : o * patch);
-      for (int64_t row = o; row < count * outputs; row += outputs) {
-        const auto* w = weight.const_data_ptr<scalar_t>() + row * patch;
-        const auto* wc = result.weight_covariance.const_data_ptr<scalar_t>() + row * patch;
-        result.mean.data_ptr<scalar_t>()[row] = dot(w, m, patch);
-        result.var.data_ptr<scalar_t>()[row] = dot(w, wc, patch);
-      }
-    });
+    const Branches<scalar_t> unit(branches, moments);
+    if (unit.shared) {
+      auto products = fold.weight_covariance.flatten(0, 1);
+      at::mm_out(products, weight.flatten(0, 1), moments.covariance[0]);
+    }
+    fold_outputs(unit, fold);
   });
-  return result;
+  return fold;
 }
 
-Tensor CpuBackend::weighted_sum(const Tensor& weight, const Tensor& scale) const {
-  const int64_t count = weight.size(0), outputs = weight.size(1), patch = weight.size(2);
-  auto sum = at::zeros({outputs, patch}, weight.options());
-  AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "fold", [&] {
-    for_outputs(outputs, [&](int64_t o) {
-      auto* out = sum.data_ptr<scalar_t>() + o * patch;
-      for (int64_t row = o; row < count * outputs; row += outputs) {
-        add_scaled(scale.const_data_ptr<scalar_t>()[row],
-                   weight.const_data_ptr<scalar_t>() + row * patch, patch, out);
-      }
-    });
+FoldGradients CpuBackend::fold_backward(const BranchStack& branches, const PatchMoments& moments,
+                                        const TrainingFold& fold, const Tensor& weight_gradient,
+                                        const Tensor& bias_gradient) const {
+  const FoldGradients d{at::empty_like(branches.weight),
+                        at::empty_like(branches.gamma),
+                        at::empty_like(branches.beta),
+                        {at::zeros_like(moments.mean), at::zeros_like(moments.covariance)}};
+  const auto of_mean = at::empty_like(d.gamma), of_var = at::empty_like(d.gamma);
+  AT_DISPATCH_FLOATING_TYPES(branches.weight.scalar_type(), "fold", [&] {
+    using T = scalar_t;
+    const Branches<T> unit(branches, moments);
+    const StatisticsGradients<T> by{data_of<T>(of_mean), data_of<T>(of_var)};
+    backward_outputs(unit, fold, data_of<const T>(weight_gradient), data_of<const T>(bias_gradient),
+                     d, by);
+    unit.shared ? backward_shared_moments(unit, by, d.moments)
+                : backward_own_moments(unit, by, d.moments);
+    if (unit.skip == nullptr) return;
+    T* d_mean = data_of<T>(d.moments.mean);
+    T* d_covariance = data_of<T>(d.moments.covariance);
+    const int64_t patch = unit.patch;
+    for (int64_t o = 0, i = unit.count * unit.outputs; o < unit.outputs; ++o, ++i) {
+      const int64_t row = unit.shared ? 0 : o * patch, own = unit.skip[o];
+      d_mean[row + own] += by.mean[i];
+      d_covariance[(row + own) * patch + own] += by.var[i];
+    }
   });
-  return sum;
-}
-
-Tensor CpuBackend::row_products(const Tensor& a, const Tensor& b) const {
-  const int64_t count = a.size(0), outputs = a.size(1), patch = a.size(2);
-  auto products = at::empty({count, outputs}, a.options());
-  AT_DISPATCH_FLOATING_TYPES(a.scalar_type(), "fold", [&] {
-    for_outputs(outputs, [&](int64_t o) {
-      for (int64_t row = o; row < count * outputs; row += outputs) {
-        products.data_ptr<scalar_t>()[row] = dot(a.const_data_ptr<scalar_t>() + row * patch,
-                                                 b.const_data_ptr<scalar_t>() + o * patch, patch);
-      }
-    });
-  });
-  return products;
-}
-
-FoldGradients CpuBackend::fold_gradients(const BranchStack& branches, const PatchMoments& moments,
-                                         const Tensor& weight_covariance,
-                                         const Tensor& weight_gradient,
-                                         const BranchGradients& by) const {
-  const auto& weight = branches.weight;
-  const int64_t count = weight.size(0), outputs = weight.size(1), patch = weight.size(2),
-                groups = moments.mean.size(0);
-  FoldGradients gradients;
-  gradients.weight = at::empty_like(weight);
-  const auto scaled = at::empty_like(weight);  // dv · w
-  AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "fold", [&] {
-    for_outputs(outputs, [&](int64_t o) {
-      const auto* m = moments.mean.const_data_ptr<scalar_t>() + (groups == 1 ? 0 : o * patch);
-      const auto* dw = weight_gradient.const_data_ptr<scalar_t>() + o * patch;
-      for (int64_t row = o; row < count * outputs; row += outputs) {
-        combine(by.scale.const_data_ptr<scalar_t>()[row], dw,
-                by.mean.const_data_ptr<scalar_t>()[row], m, by.var.const_data_ptr<scalar_t>()[row],
-                weight_covariance.const_data_ptr<scalar_t>() + row * patch,
-                weight.const_data_ptr<scalar_t>() + row * patch, patch,
-                gradients.weight.data_ptr<scalar_t>() + row * patch,
-                scaled.data_ptr<scalar_t>() + row * patch);
-      }
-    });
-  });
-  const auto rows = by_group(weight, groups);
-  const auto mean_gradient = by.mean.narrow(0, 0, count).unsqueeze(2);
-  gradients.moments.mean =
-      at::bmm(by_group(mean_gradient, groups).transpose(1, 2), rows).squeeze(1);
-  gradients.moments.covariance = groups == 1
-                                     ? symmetric_product(scaled.flatten(0, 1), rows[0])
-                                     : at::bmm(by_group(scaled, groups).transpose(1, 2), rows);
-  return gradients;
+  return d;
 }
 
 }  // namespace mobileone

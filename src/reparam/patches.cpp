@@ -27,10 +27,6 @@ at::Tensor scatter_patches(const at::Tensor& gradients, const at::Tensor& x,
       .contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-at::Tensor by_group(const at::Tensor& rows, int64_t groups) {
-  return groups == 1 ? rows.flatten(0, 1).unsqueeze(0) : rows.transpose(0, 1);
-}
-
 ChannelSample sample_channels(const at::Tensor& rows) {
   constexpr int64_t kPixels = 128;
   const int64_t step = std::max<int64_t>(1, rows.size(0) / kPixels), channels = rows.size(1);

@@ -16,9 +16,6 @@ at::Tensor as_image(const at::Tensor& rows, const at::Tensor& x, const ConvShape
 at::Tensor scatter_patches(const at::Tensor& gradients, const at::Tensor& x,
                            const ConvShape& shape);
 
-/// Branches' rows as one matrix a group: [B,Cout,P] → [G, B·Cout/G, P].
-at::Tensor by_group(const at::Tensor& rows, int64_t groups);
-
 /// Mean and standard deviation of each channel over a sample of the pixels, in float64: a shift
 /// that keeps second moments from cancelling, and a measure of how much they would.
 struct ChannelSample {

@@ -72,29 +72,31 @@ INSTANTIATE_TEST_SUITE_P(Devices, Backends, testing::ValuesIn(devices()));
 
 TEST_P(Backends, FoldAlike) {
   for (const int64_t groups : {1, 6}) {
-    torch::manual_seed(6);
-    const auto random = [&](at::IntArrayRef sizes) { return randn(sizes, GetParam()); };
-    const BranchStack branches{random({3, 6, 9}), random({4, 6}), random({4, 6}), {}, 1e-5};
-    const auto c = random({groups, 9, 9});
-    const PatchMoments moments{random({groups, 9}), c + c.transpose(1, 2)};
-    const Backend &own = backend_of(c), &portable = portable_backend();
-    const auto of = own.branch_moments(branches, moments),
-               expected = portable.branch_moments(branches, moments);
-    expect_equal("C w", of.weight_covariance, expected.weight_covariance);
-    expect_equal("mean", of.mean, expected.mean);
-    expect_equal("variance", of.var, expected.var);
-    expect_equal("sum", own.weighted_sum(branches.weight, branches.gamma),
-                 portable.weighted_sum(branches.weight, branches.gamma));
-    const auto weight_gradient = random({6, 9});
-    expect_equal("products", own.row_products(branches.weight, weight_gradient),
-                 portable.row_products(branches.weight, weight_gradient));
-    const BranchGradients by{random({4, 6}), random({4, 6}), random({4, 6})};
-    const auto d = own.fold_gradients(branches, moments, of.weight_covariance, weight_gradient, by);
-    const auto expected_d =
-        portable.fold_gradients(branches, moments, expected.weight_covariance, weight_gradient, by);
-    expect_equal("weight gradient", d.weight, expected_d.weight);
-    expect_equal("mean gradient", d.moments.mean, expected_d.moments.mean);
-    expect_equal("covariance gradient", d.moments.covariance, expected_d.moments.covariance);
+    for (const bool skip : {false, true}) {
+      torch::manual_seed(6);
+      const auto random = [&](at::IntArrayRef sizes) { return randn(sizes, GetParam()); };
+      const int64_t norms = skip ? 4 : 3;
+      BranchStack branches{random({3, 6, 9}), random({norms, 6}), random({norms, 6}), {}, 1e-5};
+      if (skip) branches.skip = torch::arange(6, branches.gamma.options().dtype(torch::kInt64));
+      const auto patches = random({groups, 9, 12});
+      const PatchMoments moments{random({groups, 9}), patches.bmm(patches.transpose(1, 2))};
+      const Backend &own = backend_of(patches), &portable = portable_backend();
+      const auto fold = own.fold_training(branches, moments),
+                 expected = portable.fold_training(branches, moments);
+      expect_equal("weight", fold.conv.weight, expected.conv.weight);
+      expect_equal("bias", fold.conv.bias, expected.conv.bias);
+      expect_equal("mean", fold.statistics.mean, expected.statistics.mean);
+      expect_equal("variance", fold.statistics.var, expected.statistics.var);
+      expect_equal("C w", fold.weight_covariance, expected.weight_covariance);
+      const auto d_weight = random({6, 9}), d_bias = random({6});
+      const auto d = own.fold_backward(branches, moments, fold, d_weight, d_bias),
+                 expected_d = portable.fold_backward(branches, moments, expected, d_weight, d_bias);
+      expect_equal("weight gradient", d.weight, expected_d.weight);
+      expect_equal("gamma gradient", d.gamma, expected_d.gamma);
+      expect_equal("beta gradient", d.beta, expected_d.beta);
+      expect_equal("mean gradient", d.moments.mean, expected_d.moments.mean);
+      expect_equal("covariance gradient", d.moments.covariance, expected_d.moments.covariance);
+    }
   }
 }
 

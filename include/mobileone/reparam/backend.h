@@ -26,19 +26,6 @@ struct MomentFactors {
   at::Tensor d, e;
 };
 
-/// What the fold needs of a unit's input: C w_i of each branch, and the first two moments of its
-/// output, without the skip's.
-struct BranchMoments {
-  at::Tensor weight_covariance;  ///< [B,Cout,P]
-  at::Tensor mean, var;          ///< [B,Cout]
-};
-
-/// The gradients of fold_training with respect to mean and variance of each branch, and the scale
-/// a_i of its batch norm: [B',Cout] each.
-struct BranchGradients {
-  at::Tensor scale, mean, var;
-};
-
 /// A unit of one pointwise branch, trained without a covariance: y = W x, then the sum of y's batch
 /// norm and, with a skip, of x's. Row 0 of gamma, beta and statistics is the branch's, row 1 the
 /// skip's.
@@ -81,19 +68,12 @@ class Backend {
                             const PatchMoments& moments, const PatchMoments& gradient,
                             const ConvShape& shape) const;
 
-  /// Of the branches' outputs, from those of the patches.
-  virtual BranchMoments branch_moments(const BranchStack& branches,
-                                       const PatchMoments& moments) const = 0;
-  /// [Cout,P]: Σ_b scale[b,o] · weight[b,o,p], over the branches of `weight`.
-  virtual at::Tensor weighted_sum(const at::Tensor& weight, const at::Tensor& scale) const = 0;
-  /// [B,Cout]: Σ_p a[b,o,p] · b[o,p].
-  virtual at::Tensor row_products(const at::Tensor& a, const at::Tensor& b) const = 0;
-  /// The gradients of weights and patch moments from that of the folded weight and of the
-  /// branches' statistics, but for the skip's part; gamma and beta are left alone.
-  virtual FoldGradients fold_gradients(const BranchStack& branches, const PatchMoments& moments,
-                                       const at::Tensor& weight_covariance,
-                                       const at::Tensor& weight_gradient,
-                                       const BranchGradients& gradients) const = 0;
+  /// fold_training and fold_backward (fold.h) on tensors of this device; all are contiguous.
+  virtual TrainingFold fold_training(const BranchStack& branches,
+                                     const PatchMoments& moments) const = 0;
+  virtual FoldGradients fold_backward(const BranchStack& branches, const PatchMoments& moments,
+                                      const TrainingFold& fold, const at::Tensor& weight_gradient,
+                                      const at::Tensor& bias_gradient) const = 0;
 
   /// Batch mean and biased variance of y and, with a skip, of x: [1 or 2, Cout].
   virtual BranchStatistics direct_statistics(const at::Tensor& x, const at::Tensor& y,
