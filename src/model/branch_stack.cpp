@@ -27,39 +27,35 @@ Tensor unpack_patches(const Tensor& rows, const UnitOptions& unit) {
 BranchStack stack_branches(const UnitOptions& unit, const BranchTensors& tensors,
                            torch::ScalarType dtype) {
   const Span span("stack of branches");
-  const auto k = static_cast<size_t>(unit.branches);
   BranchStack stack;
-  const std::vector<Tensor> convs(tensors.weights.begin(), tensors.weights.begin() + k);
-  stack.weight = pack_patches(torch::stack(convs), unit);
-  if (unit.has_scale()) {
-    stack.weight =
-        torch::cat({stack.weight, pack_patches(tensors.weights.back(), unit).unsqueeze(0)});
+  for (const auto& weight : tensors.weights) {
+    stack.weights.push_back(pack_patches(weight, unit).to(dtype).contiguous());
   }
-  stack.weight = stack.weight.to(dtype).contiguous();
   stack.gamma = torch::stack(tensors.gammas).to(dtype);
   stack.beta = torch::stack(tensors.betas).to(dtype);
   stack.eps = tensors.eps;
   if (unit.has_skip()) {
     const int64_t per_group = unit.in_channels / unit.groups,
                   centre = unit.kernel * unit.kernel / 2;
-    stack.skip = torch::arange(unit.out_channels, stack.gamma.options().dtype(torch::kInt64))
-                     .remainder_(per_group)
-                     .add_(centre * per_group);
+    const auto skip = torch::empty({unit.out_channels}, torch::kInt64);
+    for (int64_t o = 0; o < unit.out_channels; ++o) {
+      skip.data_ptr<int64_t>()[o] = centre * per_group + o % per_group;
+    }
+    stack.skip = skip.to(stack.gamma.device());
   }
   return stack;
 }
 
-std::vector<Tensor> unstack_weights(const Tensor& stacked, const UnitOptions& unit,
-                                    const BranchTensors& tensors) {
+std::vector<Tensor> unpack_gradients(const std::vector<Tensor>& rows, const UnitOptions& unit,
+                                     const BranchTensors& tensors) {
   const Span span("stack of branches");
   std::vector<Tensor> weights;
-  for (size_t i = 0; i < tensors.weights.size(); ++i) {
+  for (size_t i = 0; i < rows.size(); ++i) {
     const auto& own = tensors.weights[i];
     const int64_t size = own.size(-1), border = (unit.kernel - size) / 2;
-    weights.push_back(unpack_patches(stacked[static_cast<int64_t>(i)], unit)
-                          .narrow(-1, border, size)
-                          .narrow(-2, border, size)
-                          .to(own.scalar_type()));
+    auto weight = unpack_patches(rows[i], unit);
+    if (border > 0) weight = weight.narrow(-1, border, size).narrow(-2, border, size);
+    weights.push_back(weight.to(own.scalar_type()));
   }
   return weights;
 }

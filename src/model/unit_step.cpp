@@ -43,10 +43,10 @@ class CovarianceStep : public UnitStep {
   Tensor backward(const Tensor& x, Tensor g, bool wanted, UnitGradients& gradients) override {
     if (se_) g = se_->backward(kept_, g, gradients.squeeze_excite);
     const FoldedConv d_conv = backend_of(x).weight_gradient(x, se_ ? Tensor() : kept_, g, shape);
-    const auto dtype = branches_.weight.scalar_type();
+    const auto dtype = branches_.gamma.scalar_type();
     const FoldGradients d =
         fold_backward(branches_, moments_, fold_, d_conv.weight.to(dtype), d_conv.bias.to(dtype));
-    gradients.weights = unstack_weights(d.weight, unit_, tensors);
+    gradients.weights = unpack_gradients(d.weights, unit_, tensors);
     gradients.gammas = by_branch(d.gamma, tensors.gammas);
     gradients.betas = by_branch(d.beta, tensors.betas);
     if (!wanted) return {};

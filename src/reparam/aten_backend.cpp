@@ -170,6 +170,12 @@ Tensor AtenBackend::depthwise_input(const Tensor& x, const Tensor& g, const Tens
       .contiguous(at::MemoryFormat::ChannelsLast);
 }
 
+MomentFactors AtenBackend::moment_factors(const PatchMoments& moments, const PatchMoments& gradient,
+                                          double count) const {
+  const auto d = gradient.covariance * (2 / count);
+  return {d, gradient.mean / count - at::bmm(d, moments.mean.unsqueeze(2)).squeeze(2)};
+}
+
 BranchStatistics AtenBackend::direct_statistics(const Tensor& x, const Tensor& y,
                                                 const DirectUnit& unit) const {
   const Span span("norm statistics");

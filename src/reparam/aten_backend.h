@@ -44,6 +44,9 @@ class AtenBackend : public Backend {
                               const ConvShape& shape) const override;
   at::Tensor depthwise_input(const at::Tensor& x, const at::Tensor& g, const at::Tensor& weight,
                              const MomentFactors& factors, const ConvShape& shape) const override;
+
+  MomentFactors moment_factors(const PatchMoments& moments, const PatchMoments& gradient,
+                               double count) const override;
 };
 
 }  // namespace mobileone

@@ -1,7 +1,5 @@
 #include "mobileone/reparam/backend.h"
 
-#include <ATen/ATen.h>
-
 #include "aten_backend.h"
 #include "cpu_backend.h"
 #ifdef MOBILEONE_CUDA
@@ -29,10 +27,9 @@ FoldedConv Backend::weight_gradient(const Tensor& x, const Tensor& y, const Tens
 Tensor Backend::input_gradient(const Tensor& x, const Tensor& g, const Tensor& weight,
                                const PatchMoments& moments, const PatchMoments& gradient,
                                const ConvShape& shape) const {
-  const double count = static_cast<double>(g.numel() / g.size(1));
-  MomentFactors factors;
-  factors.d = gradient.covariance * (2 / count);
-  factors.e = gradient.mean / count - at::bmm(factors.d, moments.mean.unsqueeze(2)).squeeze(2);
+  const auto factors =
+      moment_factors(moments, {gradient.mean.contiguous(), gradient.covariance.contiguous()},
+                     static_cast<double>(g.numel() / g.size(1)));
   return shape.depthwise() ? depthwise_input(x, g, weight, factors, shape)
                            : dense_input(x, g, weight, factors, shape);
 }

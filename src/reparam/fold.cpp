@@ -29,7 +29,7 @@ void add_at_own_input(const Tensor& rows, const Tensor& values, const BranchStac
 
 /// [B',Cout] → [B,Cout,1]: without the skip.
 Tensor of_weights(const Tensor& by_branch, const BranchStack& branches) {
-  return by_branch.narrow(0, 0, branches.weight.size(0)).unsqueeze(2);
+  return by_branch.narrow(0, 0, static_cast<int64_t>(branches.weights.size())).unsqueeze(2);
 }
 
 /// Branches' rows as one matrix a group: [B,Cout,P] → [G, B·Cout/G, P].
@@ -41,7 +41,7 @@ Tensor by_group(const Tensor& rows, int64_t groups) {
 
 FoldedConv fold_branches(const BranchStack& branches, const BranchStatistics& statistics) {
   const auto scale = branches.gamma * (statistics.var + branches.eps).rsqrt();
-  FoldedConv folded{(branches.weight * of_weights(scale, branches)).sum(0),
+  FoldedConv folded{(at::stack(branches.weights) * of_weights(scale, branches)).sum(0),
                     (branches.beta - scale * statistics.mean).sum(0)};
   if (branches.skip.defined()) {
     folded.weight.scatter_add_(1, branches.skip.unsqueeze(1), of_skip(scale).unsqueeze(1));
@@ -51,21 +51,21 @@ FoldedConv fold_branches(const BranchStack& branches, const BranchStatistics& st
 
 TrainingFold fold_training(const BranchStack& branches, const PatchMoments& moments) {
   const Span span("fold");
-  return backend_of(branches.weight).fold_training(branches, moments);
+  return backend_of(branches.gamma).fold_training(branches, moments);
 }
 
 FoldGradients fold_backward(const BranchStack& branches, const PatchMoments& moments,
                             const TrainingFold& fold, const Tensor& weight_gradient,
                             const Tensor& bias_gradient) {
   const Span span("fold backward");
-  return backend_of(branches.weight)
+  return backend_of(branches.gamma)
       .fold_backward(branches, moments, fold, weight_gradient.contiguous(),
                      bias_gradient.contiguous());
 }
 
 TrainingFold AtenBackend::fold_training(const BranchStack& branches,
                                         const PatchMoments& moments) const {
-  const auto& weight = branches.weight;
+  const auto weight = at::stack(branches.weights);
   const int64_t groups = moments.mean.size(0);
   const auto grouped = at::bmm(by_group(weight, groups), moments.covariance);
   TrainingFold fold;
@@ -87,7 +87,7 @@ TrainingFold AtenBackend::fold_training(const BranchStack& branches,
 FoldGradients AtenBackend::fold_backward(const BranchStack& branches, const PatchMoments& moments,
                                          const TrainingFold& fold, const Tensor& weight_gradient,
                                          const Tensor& bias_gradient) const {
-  const auto& weight = branches.weight;
+  const auto weight = at::stack(branches.weights);
   const auto& [mean, var] = fold.statistics;
   const auto rstd = (var + branches.eps).rsqrt(), scale = branches.gamma * rstd;
 
@@ -103,8 +103,9 @@ FoldGradients AtenBackend::fold_backward(const BranchStack& branches, const Patc
   const auto of_mean = of_weights(d_mean, branches), of_var = of_weights(d_var, branches);
   const auto rows = by_group(weight, groups);
   FoldGradients gradients;
-  gradients.weight = of_weights(scale, branches) * weight_gradient + of_mean * moments.mean +
-                     2 * of_var * fold.weight_covariance;
+  gradients.weights = (of_weights(scale, branches) * weight_gradient + of_mean * moments.mean +
+                       2 * of_var * fold.weight_covariance)
+                          .unbind();
   gradients.gamma = d_scale * rstd;
   gradients.beta = bias_gradient.expand_as(branches.beta);
   gradients.moments.mean = at::bmm(by_group(of_mean, groups).transpose(1, 2), rows).squeeze(1);

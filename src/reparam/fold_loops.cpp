@@ -42,6 +42,13 @@ void add_scaled(T a, const T* w, int64_t size, Sum* out) {
   for (int64_t i = 0; i < size; ++i) out[i] += a * w[i];
 }
 
+/// out = a · w.
+template <typename T>
+void set_scaled(T a, const T* w, int64_t size, T* out) {
+#pragma omp simd
+  for (int64_t i = 0; i < size; ++i) out[i] = a * w[i];
+}
+
 /// out = a · dw + dm · m + dv2 · wc.
 template <typename T>
 void combine(T a, const T* dw, T dm, const T* m, T dv2, const T* wc, int64_t size, T* out) {
@@ -49,24 +56,32 @@ void combine(T a, const T* dw, T dm, const T* m, T dv2, const T* wc, int64_t siz
   for (int64_t i = 0; i < size; ++i) out[i] = a * dw[i] + dm * m[i] + dv2 * wc[i];
 }
 
+template <typename T>
+std::vector<T*> rows_of(const std::vector<Tensor>& tensors) {
+  std::vector<T*> rows;
+  for (const auto& tensor : tensors) rows.push_back(data_of<T>(tensor));
+  return rows;
+}
+
 /// A unit's branches and its patches' moments, as loops over outputs read them.
 template <typename T>
 struct Branches {
   Branches(const BranchStack& stack, const PatchMoments& moments)
-      : count(stack.weight.size(0)),
-        outputs(stack.weight.size(1)),
-        patch(stack.weight.size(2)),
+      : count(static_cast<int64_t>(stack.weights.size())),
+        outputs(stack.weights.front().size(0)),
+        patch(stack.weights.front().size(1)),
         eps(static_cast<T>(stack.eps)),
         shared(moments.mean.size(0) == 1),
-        weights(data_of<const T>(stack.weight)),
+        weights(rows_of<const T>(stack.weights)),
         gamma(data_of<const T>(stack.gamma)),
         beta(data_of<const T>(stack.beta)),
         skip(stack.skip.defined() ? stack.skip.const_data_ptr<int64_t>() : nullptr),
         means(data_of<const T>(moments.mean)),
         covariances(data_of<const T>(moments.covariance)) {}
 
-  /// Where the row of a branch's output begins in a tensor [B,Cout,P].
-  int64_t row(int64_t branch, int64_t output) const { return (branch * outputs + output) * patch; }
+  const T* weight(int64_t branch, int64_t output) const {
+    return weights[static_cast<size_t>(branch)] + output * patch;
+  }
   const T* mean(int64_t output) const { return means + (shared ? 0 : output * patch); }
   const T* covariance(int64_t output) const {
     return covariances + (shared ? 0 : output * patch * patch);
@@ -75,7 +90,8 @@ struct Branches {
   int64_t count, outputs, patch;
   T eps;
   bool shared;  ///< all outputs see the same patch
-  const T *weights, *gamma, *beta;
+  std::vector<const T*> weights;
+  const T *gamma, *beta;
   const int64_t* skip;
   const T *means, *covariances;
 };
@@ -102,8 +118,8 @@ void fold_outputs(const Branches<T>& unit, const TrainingFold& fold) {
       return scale;
     };
     for (int64_t branch = 0; branch < unit.count; ++branch) {
-      const T* w = unit.weights + unit.row(branch, o);
-      T* wc = products + unit.row(branch, o);
+      const T* w = unit.weight(branch, o);
+      T* wc = products + (branch * unit.outputs + o) * patch;
       if (!unit.shared) {
         std::fill_n(wc, patch, T{0});
         for (int64_t i = 0; i < patch; ++i) add_scaled(w[i], c + i * patch, patch, wc);
@@ -131,7 +147,7 @@ void backward_outputs(const Branches<T>& unit, const TrainingFold& fold, const T
   const auto* products = data_of<const T>(fold.weight_covariance);
   const auto* means = data_of<const T>(fold.statistics.mean);
   const auto* vars = data_of<const T>(fold.statistics.var);
-  auto* weights = data_of<T>(d.weight);
+  const auto weights = rows_of<T>(d.weights);
   auto* gamma = data_of<T>(d.gamma);
   auto* beta = data_of<T>(d.beta);
   const int64_t patch = unit.patch;
@@ -149,9 +165,10 @@ void backward_outputs(const Branches<T>& unit, const TrainingFold& fold, const T
       return std::array<T, 3>{scale, by.mean[i], 2 * by.var[i]};
     };
     for (int64_t branch = 0; branch < unit.count; ++branch) {
-      const int64_t row = unit.row(branch, o);
-      const auto [scale, d_mean, d_var] = backward_norm(branch, dot(unit.weights + row, dw, patch));
-      combine(scale, dw, d_mean, m, d_var, products + row, patch, weights + row);
+      const auto [scale, d_mean, d_var] =
+          backward_norm(branch, dot(unit.weight(branch, o), dw, patch));
+      combine(scale, dw, d_mean, m, d_var, products + (branch * unit.outputs + o) * patch, patch,
+              weights[static_cast<size_t>(branch)] + o * patch);
     }
     if (unit.skip != nullptr) backward_norm(unit.count, dw[unit.skip[o]]);
   });
@@ -165,8 +182,10 @@ void backward_own_moments(const Branches<T>& unit, const StatisticsGradients<T>&
   for_outputs(unit.outputs, [&](int64_t o) {
     T* d_mean = data_of<T>(d.mean) + o * patch;
     T* d_covariance = data_of<T>(d.covariance) + o * patch * patch;
+    std::fill_n(d_mean, patch, T{0});
+    std::fill_n(d_covariance, patch * patch, T{0});
     for (int64_t branch = 0; branch < unit.count; ++branch) {
-      const T* w = unit.weights + unit.row(branch, o);
+      const T* w = unit.weight(branch, o);
       const T dv = by.var[branch * unit.outputs + o];
       add_scaled(by.mean[branch * unit.outputs + o], w, patch, d_mean);
       for (int64_t i = 0; i < patch; ++i) add_scaled(dv * w[i], w, patch, d_covariance + i * patch);
@@ -180,18 +199,21 @@ void backward_shared_moments(const Branches<T>& unit, const StatisticsGradients<
                              const PatchMoments& d) {
   const int64_t patch = unit.patch;
   const auto sums = product_sums(
-      unit.count * unit.outputs, patch + patch * patch,
-      [&](int64_t begin, int64_t end, double* partial) {
-        const T* rows = unit.weights + begin * patch;
-        std::vector<T> scaled(static_cast<size_t>((end - begin) * patch));
-        for (int64_t i = begin; i < end; ++i) {
-          const T* w = unit.weights + i * patch;
-          add_scaled(by.mean[i], w, patch, partial);
-          add_scaled(by.var[i], w, patch, scaled.data() + (i - begin) * patch);
+      unit.outputs, patch + patch * patch, [&](int64_t begin, int64_t end, double* partial) {
+        std::vector<T> scaled(static_cast<size_t>((end - begin) * patch));  // dv_i w_i
+        const kernels::Columns<T> left{scaled.data(), patch, patch};
+        for (int64_t branch = 0; branch < unit.count; ++branch) {
+          const kernels::Columns<T> right{unit.weight(branch, begin), patch, patch};
+          const T* d_mean = by.mean + branch * unit.outputs;
+          const T* d_var = by.var + branch * unit.outputs;
+          for (int64_t o = begin; o < end; ++o) {
+            const T* w = unit.weight(branch, o);
+            add_scaled(d_mean[o], w, patch, partial);
+            set_scaled(d_var[o], w, patch, scaled.data() + (o - begin) * patch);
+          }
+          kernels::outer_product(end - begin, left, right, kernels::Part::kUpper, partial + patch,
+                                 patch);
         }
-        kernels::outer_product(end - begin, kernels::Columns<T>{scaled.data(), patch, patch},
-                               kernels::Columns<T>{rows, patch, patch}, kernels::Part::kUpper,
-                               partial + patch, patch);
       });
   const auto* mean = data_of<const double>(sums);
   const auto* upper = mean + patch;
@@ -209,17 +231,16 @@ void backward_shared_moments(const Branches<T>& unit, const StatisticsGradients<
 
 TrainingFold CpuBackend::fold_training(const BranchStack& branches,
                                        const PatchMoments& moments) const {
-  const auto& weight = branches.weight;
-  const int64_t outputs = weight.size(1), patch = weight.size(2);
-  TrainingFold fold{
-      {at::empty({outputs, patch}, weight.options()), at::empty({outputs}, weight.options())},
-      {at::empty_like(branches.gamma), at::empty_like(branches.gamma)},
-      at::empty_like(weight)};
+  const auto count = static_cast<int64_t>(branches.weights.size());
+  const auto& weight = branches.weights.front();
+  TrainingFold fold{{at::empty_like(weight), at::empty({weight.size(0)}, weight.options())},
+                    {at::empty_like(branches.gamma), at::empty_like(branches.gamma)},
+                    at::empty({count, weight.size(0), weight.size(1)}, weight.options())};
   AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "fold", [&] {
     const Branches<scalar_t> unit(branches, moments);
-    if (unit.shared) {
-      auto products = fold.weight_covariance.flatten(0, 1);
-      at::mm_out(products, weight.flatten(0, 1), moments.covariance[0]);
+    for (int64_t i = 0; unit.shared && i < count; ++i) {
+      auto products = fold.weight_covariance[i];
+      at::mm_out(products, branches.weights[static_cast<size_t>(i)], moments.covariance[0]);
     }
     fold_outputs(unit, fold);
   });
@@ -229,12 +250,12 @@ TrainingFold CpuBackend::fold_training(const BranchStack& branches,
 FoldGradients CpuBackend::fold_backward(const BranchStack& branches, const PatchMoments& moments,
                                         const TrainingFold& fold, const Tensor& weight_gradient,
                                         const Tensor& bias_gradient) const {
-  const FoldGradients d{at::empty_like(branches.weight),
+  const FoldGradients d{at::empty_like(fold.weight_covariance).unbind(),
                         at::empty_like(branches.gamma),
                         at::empty_like(branches.beta),
-                        {at::zeros_like(moments.mean), at::zeros_like(moments.covariance)}};
+                        {at::empty_like(moments.mean), at::empty_like(moments.covariance)}};
   const auto of_mean = at::empty_like(d.gamma), of_var = at::empty_like(d.gamma);
-  AT_DISPATCH_FLOATING_TYPES(branches.weight.scalar_type(), "fold", [&] {
+  AT_DISPATCH_FLOATING_TYPES(branches.gamma.scalar_type(), "fold", [&] {
     using T = scalar_t;
     const Branches<T> unit(branches, moments);
     const StatisticsGradients<T> by{data_of<T>(of_mean), data_of<T>(of_var)};
@@ -253,6 +274,24 @@ FoldGradients CpuBackend::fold_backward(const BranchStack& branches, const Patch
     }
   });
   return d;
+}
+
+MomentFactors CpuBackend::moment_factors(const PatchMoments& moments, const PatchMoments& gradient,
+                                         double count) const {
+  const int64_t patch = moments.mean.size(1);
+  MomentFactors factors{at::empty_like(gradient.covariance), at::empty_like(gradient.mean)};
+  AT_DISPATCH_FLOATING_TYPES(gradient.mean.scalar_type(), "fold", [&] {
+    using T = scalar_t;
+    for_outputs(gradient.mean.numel(), [&](int64_t row) {
+      const T* m = data_of<const T>(moments.mean) + row / patch * patch;
+      T* d = data_of<T>(factors.d) + row * patch;
+      set_scaled(static_cast<T>(2 / count), data_of<const T>(gradient.covariance) + row * patch,
+                 patch, d);
+      data_of<T>(factors.e)[row] =
+          data_of<const T>(gradient.mean)[row] / static_cast<T>(count) - dot<T>(d, m, patch);
+    });
+  });
+  return factors;
 }
 
 }  // namespace mobileone

@@ -2,10 +2,11 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 namespace mobileone {
 
@@ -15,13 +16,18 @@ namespace mobileone {
 template <typename F>
 at::Tensor parallel_sums(int64_t grain, int64_t tasks, int64_t size, const F& f) {
   const int64_t workers = std::min<int64_t>((tasks + grain - 1) / grain, at::get_num_threads());
-  const auto all = at::zeros({workers, size}, at::kDouble);
+  const auto all = at::empty({workers, size}, at::kDouble);
   auto* sums = all.data_ptr<double>();
+  std::vector<char> has_part(static_cast<size_t>(workers));
   at::parallel_for(0, tasks, grain, [&](int64_t begin, int64_t end) {
-    f(begin, end, sums + at::get_thread_num() * size);
+    const int64_t t = at::get_thread_num();
+    has_part[static_cast<size_t>(t)] = true;
+    std::fill_n(sums + t * size, size, 0.0);
+    f(begin, end, sums + t * size);
   });
   at::parallel_for(0, size, 1 << 14, [&](int64_t begin, int64_t end) {
     for (int64_t t = 1; t < workers; ++t) {
+      if (!has_part[static_cast<size_t>(t)]) continue;
       for (int64_t i = begin; i < end; ++i) sums[i] += sums[t * size + i];
     }
   });

@@ -22,7 +22,7 @@ torch::Tensor randn(at::IntArrayRef sizes) { return torch::randn(sizes, torch::k
 
 BranchStack random_stack(const Shape& s) {
   const int64_t norms = s.branches + (s.skip ? 1 : 0);
-  BranchStack stack{randn({s.branches, s.outputs, s.patch}),
+  BranchStack stack{randn({s.branches, s.outputs, s.patch}).unbind(),
                     randn({norms, s.outputs}),
                     randn({norms, s.outputs}),
                     {},
@@ -46,8 +46,8 @@ PatchMoments moments_of(const torch::Tensor& patches) {
 
 /// Each branch's output [n,B',Cout] for every patch, before its batch norm.
 torch::Tensor branch_outputs(const torch::Tensor& patches, const BranchStack& stack) {
-  const auto all = patches.expand({-1, stack.weight.size(1), -1});
-  auto y = torch::einsum("nop,bop->nbo", {all, stack.weight});
+  const auto all = patches.expand({-1, stack.weights[0].size(0), -1});
+  auto y = torch::einsum("nop,bop->nbo", {all, torch::stack(stack.weights)});
   if (stack.skip.defined()) {
     const auto own = all.gather(2, stack.skip.view({1, -1, 1}).expand({all.size(0), -1, 1}));
     y = torch::cat({y, own.squeeze(2).unsqueeze(1)}, 1);
@@ -57,11 +57,12 @@ torch::Tensor branch_outputs(const torch::Tensor& patches, const BranchStack& st
 
 /// μ_i = w_i · m and v_i = w_iᵀ C w_i, as autograd can follow them.
 BranchStatistics statistics_by_definition(const BranchStack& stack, const PatchMoments& moments) {
-  const int64_t outputs = stack.weight.size(1), patch = stack.weight.size(2);
+  const int64_t outputs = stack.weights[0].size(0), patch = stack.weights[0].size(1);
   const auto m = moments.mean.expand({outputs, patch}),
              c = moments.covariance.expand({outputs, patch, patch});
-  auto mean = torch::einsum("bop,op->bo", {stack.weight, m}),
-       var = torch::einsum("bop,opq,boq->bo", {stack.weight, c, stack.weight});
+  const auto weights = torch::stack(stack.weights);
+  auto mean = torch::einsum("bop,op->bo", {weights, m}),
+       var = torch::einsum("bop,opq,boq->bo", {weights, c, weights});
   if (stack.skip.defined()) {
     const auto own = stack.skip.unsqueeze(1);
     mean = torch::cat({mean, m.gather(1, own).t()});
@@ -73,7 +74,7 @@ BranchStatistics statistics_by_definition(const BranchStack& stack, const PatchM
 /// Σ a_i w_i and Σ (β_i − a_i μ_i), likewise.
 FoldedConv fold_by_definition(const BranchStack& stack, const BranchStatistics& statistics) {
   const auto scale = stack.gamma * (statistics.var + stack.eps).rsqrt();
-  auto weights = stack.weight;
+  auto weights = torch::stack(stack.weights);
   if (stack.skip.defined()) {
     weights = torch::cat({weights, at::one_hot(stack.skip, weights.size(2)).unsqueeze(0)});
   }
@@ -105,7 +106,7 @@ TEST_P(Fold, OneConvolutionEqualsTheSumOfNormalisedBranches) {
     const auto expected =
         (stack.gamma * (y - statistics.mean) * (statistics.var + stack.eps).rsqrt() + stack.beta)
             .sum(1);
-    const auto all = patches.expand({-1, stack.weight.size(1), -1});
+    const auto all = patches.expand({-1, stack.weights[0].size(0), -1});
     const auto actual = torch::einsum("nop,op->no", {all, folded.weight}) + folded.bias;
     EXPECT_TRUE(torch::allclose(actual, expected, 1e-10, 1e-11));
   }
@@ -115,9 +116,9 @@ TEST_P(Fold, BackwardEqualsAutograd) {
   torch::manual_seed(2);
   auto stack = random_stack(GetParam());
   auto moments = moments_of(random_patches(GetParam()));
-  const std::vector<torch::Tensor> inputs{
-      stack.weight.requires_grad_(), stack.gamma.requires_grad_(), stack.beta.requires_grad_(),
-      moments.mean.requires_grad_(), moments.covariance.requires_grad_()};
+  auto inputs = stack.weights;
+  inputs.insert(inputs.end(), {moments.mean, stack.gamma, stack.beta, moments.covariance});
+  for (auto& input : inputs) input.requires_grad_();
   const auto conv = fold_by_definition(stack, statistics_by_definition(stack, moments));
   const auto d_weight = torch::randn_like(conv.weight), d_bias = torch::randn_like(conv.bias);
   const auto expected = torch::autograd::grad({conv.weight, conv.bias}, inputs, {d_weight, d_bias});
@@ -125,12 +126,13 @@ TEST_P(Fold, BackwardEqualsAutograd) {
   const auto fold = fold_training(stack, moments);
   EXPECT_TRUE(torch::allclose(fold.conv.weight, conv.weight, 1e-10, 1e-11));
   const auto actual = fold_backward(stack, moments, fold, d_weight, d_bias);
-  const std::vector<torch::Tensor> own{actual.weight, actual.gamma, actual.beta,
-                                       actual.moments.mean, actual.moments.covariance};
+  auto own = actual.weights;
+  own.insert(own.end(),
+             {actual.moments.mean, actual.gamma, actual.beta, actual.moments.covariance});
   for (size_t i = 0; i < inputs.size(); ++i) {
     // A covariance is symmetric, so that only the symmetric part of its gradient counts.
     auto e = expected[i];
-    if (i == 4) e = (e + e.transpose(1, 2)) / 2;
+    if (i + 1 == inputs.size()) e = (e + e.transpose(1, 2)) / 2;
     EXPECT_TRUE(torch::allclose(own[i], e, 1e-9, 1e-10)) << "input " << i;
   }
 }

@@ -14,12 +14,12 @@ torch::Tensor pack_patches(const torch::Tensor& weight, const UnitOptions& unit)
 /// [...,P] → [...,Cin/groups,K,K].
 torch::Tensor unpack_patches(const torch::Tensor& rows, const UnitOptions& unit);
 
-/// Copies of a unit's branches in `dtype`, stacked.
+/// A unit's branches in `dtype`: the weights themselves where they already are as wanted.
 BranchStack stack_branches(const UnitOptions& unit, const BranchTensors& tensors,
                            torch::ScalarType dtype);
 
-/// The gradients of `tensors.weights` from that of their stack [B,Cout,P].
-std::vector<torch::Tensor> unstack_weights(const torch::Tensor& stacked, const UnitOptions& unit,
-                                           const BranchTensors& tensors);
+/// The gradients of `tensors.weights` from those of their rows, [Cout,P] each.
+std::vector<torch::Tensor> unpack_gradients(const std::vector<torch::Tensor>& rows,
+                                            const UnitOptions& unit, const BranchTensors& tensors);
 
 }  // namespace mobileone

@@ -119,6 +119,10 @@ class Backend {
   virtual at::Tensor depthwise_input(const at::Tensor& x, const at::Tensor& g,
                                      const at::Tensor& weight, const MomentFactors& factors,
                                      const ConvShape& shape) const = 0;
+
+  /// From contiguous moments of `count` patches and their gradients.
+  virtual MomentFactors moment_factors(const PatchMoments& moments, const PatchMoments& gradient,
+                                       double count) const = 0;
 };
 
 /// The project's kernels on a CPU; on a CUDA device, where they were compiled, LibTorch's products

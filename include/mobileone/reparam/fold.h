@@ -2,15 +2,17 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 namespace mobileone {
 
 /// The linear branches of a unit, each y_i = γ_i (w_i · p − μ_i) / sqrt(v_i + ε) + β_i of the patch
 /// p of P values that an output sees: P = K·K for a depthwise convolution, Cin for a pointwise one.
 /// A kernel smaller than K × K is padded with zeros.
 struct BranchStack {
-  at::Tensor weight;  ///< [B,Cout,P]
-  at::Tensor gamma;   ///< [B',Cout]; B' = B, or B + 1 with a skip, which comes last
-  at::Tensor beta;    ///< [B',Cout]
+  std::vector<at::Tensor> weights;  ///< B of [Cout,P]
+  at::Tensor gamma;                 ///< [B',Cout]; B' = B, or B + 1 with a skip, which comes last
+  at::Tensor beta;                  ///< [B',Cout]
   at::Tensor skip;  ///< [Cout], int64: where in the patch an output's own input lies; undefined: no
                     ///< skip
   double eps = 1e-5;
@@ -52,8 +54,9 @@ struct TrainingFold {
 TrainingFold fold_training(const BranchStack& branches, const PatchMoments& moments);
 
 struct FoldGradients {
-  at::Tensor weight, gamma, beta;  ///< as in BranchStack
-  PatchMoments moments;            ///< of mean and covariance; the latter symmetric
+  std::vector<at::Tensor> weights;  ///< as in BranchStack
+  at::Tensor gamma, beta;
+  PatchMoments moments;  ///< of mean and covariance; the latter symmetric
 };
 
 /// The gradients of everything that went into `fold_training`, from those of the folded weight
