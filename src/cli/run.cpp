@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <filesystem>
 #include <new>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -16,6 +18,7 @@
 #include "mobileone/config/nearest.h"
 #include "mobileone/dist/launch.h"
 #include "mobileone/dist/workers.h"
+#include "mobileone/kernels/instruction_set.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/progress.h"
 #include "mobileone/util/version.h"
@@ -41,6 +44,20 @@ void require_command(const CLI::App& app, int argc, char** argv) {
   if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
   throw Error("'{}' is no command{} (commands: {})", argv[1],
               did_you_mean(argv[1], {names.begin(), names.end()}), fmt::join(names, ", "));
+}
+
+/// Restricts this process to the instruction set that MOBILEONE_ISA names. LibTorch and its oneDNN
+/// read variables of their own for that, when they first compute.
+void restrict_instruction_set() {
+  const char* name = std::getenv(kernels::kInstructionSetVariable);
+  if (name == nullptr) return;
+  kernels::use_instruction_set(name);
+  const auto also = [](const char* libtorch, const char* onednn) {
+    ::setenv("ATEN_CPU_CAPABILITY", libtorch, /*overwrite=*/0);
+    ::setenv("ONEDNN_MAX_CPU_ISA", onednn, /*overwrite=*/0);
+  };
+  if (name == std::string_view("avx2")) also("avx2", "AVX2");
+  if (name == std::string_view("portable")) also("default", "SSE41");
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -69,6 +86,7 @@ int run(int argc, char** argv) {
   add_find_lr(app);
   add_completion(app);
   try {
+    restrict_instruction_set();
     require_command(app, argc, argv);
     app.parse(argc, argv);
     if (std::fflush(stdout) != 0) {
