@@ -15,9 +15,9 @@ packages=$PWD/.deps/packages
 if [ "${1:-}" = --pack ]; then
   command -v apt-get >/dev/null || { say "--pack needs Debian or Ubuntu"; exit 2; }
   development=(libfmt-dev libspdlog-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev
-               libgtest-dev libhwy-dev libbenchmark-dev libgloo-dev)
+               libgtest-dev libhwy-dev libgloo-dev)
   mapfile -t runtime < <(apt-cache depends --no-recommends --no-suggests "${development[@]}" |
-    sed -nE 's/.*Depends: (lib(fmt|spdlog|yaml-cpp|hwy|benchmark)[0-9][0-9a-z.]*)$/\1/p' | sort -u)
+    sed -nE 's/.*Depends: (lib(fmt|spdlog|yaml-cpp|hwy)[0-9][0-9a-z.]*)$/\1/p' | sort -u)
   rm -rf "$packages" && mkdir -p "$packages/deb"
   (cd "$packages/deb" && apt-get download -qq "${development[@]}" "${runtime[@]}" 2>/dev/null)
   for package in "$packages"/deb/*.deb; do dpkg-deb -x "$package" "$packages"; done

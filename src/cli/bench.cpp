@@ -219,6 +219,7 @@ void add_bench(CLI::App& app) {
   command->callback([options] { bench_latency(*options); });
   add_bench_train(*bench);
   add_bench_data(*bench);
+  add_bench_kernels(*bench);
   add_bench_scale(*bench);
 }
 

@@ -6,6 +6,8 @@
 
 #include "cli/program.h"
 #include "mobileone/export/torchscript.h"
+#include "mobileone/kernels/instruction_set.h"
+#include "mobileone/model/counts.h"
 #include "mobileone/util/file.h"
 #include "python.h"
 #include "report/xml.h"
@@ -177,6 +179,32 @@ TEST(BenchLatency, TimesFilesInTurn) {
       run_program({"bench", "latency", shop().path("run/best.pth"), "--size", "32"});
   EXPECT_EQ(outcome.status, 0) << outcome.errors;
   EXPECT_NE(outcome.output.find("unfolded"), std::string::npos);
+}
+
+TEST(BenchKernels, CountsTheProductsOfAllUnits) {
+  const auto set = kernels::instruction_sets().front();
+  const auto outcome = run_program({"bench", "kernels", "--variant", "s0", "--isa",
+                                    std::string(set), "--rounds", "1", "--json"});
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+  const auto json = nlohmann::json::parse(outcome.output);
+  ASSERT_EQ(json.size(), 1u);
+  EXPECT_EQ(json[0].at("instruction_set"), set);
+  EXPECT_GT(json[0].at("peak_gflops"), 0);
+  double flops = 0;
+  for (const auto& kernel : json[0].at("kernels")) {
+    EXPECT_GT(kernel.at("seconds"), 0);
+    EXPECT_GT(kernel.at("share_of_bound"), 0);
+    if (kernel.at("kernel") == "products") {
+      flops += kernel.at("units").get<double>() * kernel.at("flops").get<double>();
+    }
+  }
+  auto options = network_options(Variant::kS0, 0);
+  options.folded = true;
+  int64_t macs = 0;
+  for (const auto& layer : layer_counts(options, 224)) {
+    if (!layer.kind.starts_with("depthwise")) macs += layer.macs;
+  }
+  EXPECT_EQ(flops, 2.0 * 4 * static_cast<double>(macs));  // of four images
 }
 
 TEST(BenchData, SplitsTheTimeOfAnImage) {

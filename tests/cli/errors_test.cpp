@@ -1,7 +1,11 @@
 // Everything a user can do wrong: one readable line on standard error and exit status 2.
+#include <fmt/format.h>
+
+#include <cstdlib>
 #include <fstream>
 
 #include "cli/program.h"
+#include "mobileone/kernels/instruction_set.h"
 #include "mobileone/util/file.h"
 
 namespace mobileone {
@@ -30,6 +34,22 @@ TEST(Mistakes, InTheCommandLine) {
   expect_refused({{"eval", "x.pth"}, "--data is required"});
   expect_refused({{"eval", "x.pth", "--data", "x", "--crop", "huge"}, "--crop"});
   expect_refused({{"summary", "s9"}, "s9: is no variant (s0, s1, s2, s3, s4) and no such file"});
+}
+
+TEST(Mistakes, InTheInstructionSet) {
+  for (const auto set : kernels::instruction_sets()) {
+    expect_refused({{"bench", "kernels", "--isa", fmt::format("{},avx9", set)}, std::string(set)});
+  }
+  ::setenv(kernels::kInstructionSetVariable, "avx9", 1);
+  for (const char* command : {"--version", "train", "summary", "bench"}) {
+    expect_refused(
+        {{command}, "no instruction set 'avx9' (MOBILEONE_ISA, --isa): this machine has "});
+  }
+  const auto least = kernels::instruction_sets().back();
+  ::setenv(kernels::kInstructionSetVariable, std::string(least).c_str(), 1);
+  EXPECT_EQ(run_program({"summary", "s0"}).status, 0);
+  EXPECT_EQ(kernels::instruction_set(), least);
+  ::unsetenv(kernels::kInstructionSetVariable);
 }
 
 TEST(Mistakes, InTheConfiguration) {

@@ -219,6 +219,7 @@ TEST(HostileNumbers, AreRefusedInOneLine) {
        {"--resize", "--crop", "--batch", "--workers", "--threads"}},
       {{"bench", "latency", model}, {"--batch", "--size", "--threads"}},
       {{"bench", "train"}, {"--batch", "--size", "--steps", "--threads", "--ema", "--variant"}},
+      {{"bench", "kernels"}, {"--rounds", "--isa", "--variant"}},
       {{"bench", "data", config}, {"--workers", "--images", "--rounds", "--consumes"}},
       {{"summary", "s0"}, {"--size", "--batch"}},
       {{"predict", model, data + "/star/0000.jpg"}, {"--top"}},

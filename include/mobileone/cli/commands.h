@@ -17,8 +17,9 @@ void add_plot(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_data(CLI::App& app);
 void add_bench(CLI::App& app);
-void add_bench_data(CLI::App& bench);   ///< one of its subcommands
-void add_bench_scale(CLI::App& bench);  ///< another
+void add_bench_data(CLI::App& bench);     ///< one of its subcommands
+void add_bench_kernels(CLI::App& bench);  ///< another
+void add_bench_scale(CLI::App& bench);    ///< another
 void add_study(CLI::App& app);
 void add_config(CLI::App& app);
 void add_find_lr(CLI::App& app);
