@@ -18,15 +18,16 @@ HWY_BEFORE_NAMESPACE();
 namespace mobileone::kernels {
 namespace HWY_NAMESPACE {
 
-/// A tile's sums: two vectors a row, which leave registers for two of the right side and one of the
-/// left. `multiply` may choose its rows; those of `outer_product` divide a panel.
-inline constexpr int kTileRows = kManyRegisters ? 12 : 6;
+/// Rows of a tile of `multiply`: two vectors of sums a row, which leave registers for two of the
+/// right side and those of the left. Where scalars are loaded a vector at a time, as on ARM, these
+/// need some more.
+inline constexpr int kTileRows = HWY_TARGET == HWY_NEON ? 10 : kManyRegisters ? 12 : 6;
 
 template <int kRows, int kVectors, typename T>
 struct Tile {
   Vector<T> sums[kVectors][kRows];
 
-  HWY_INLINE void clear() {
+  HWY_INLINE Tile() {
     unroll<kRows>([&](auto i) MOBILEONE_INLINE {
       unroll<kVectors>([&](auto v) MOBILEONE_INLINE { sums[v][i] = hn::Zero(Tag<T>()); });
     });
@@ -88,7 +89,6 @@ HWY_INLINE void multiply_tile(std::span<const Factors<Compute<S>>> products, int
   prefetch_tile(y, std::min<int64_t>(height, kTileRows), std::min(columns, kVectors * lanes),
                 stride);
   Tile<kTileRows, kVectors, T> tile;
-  tile.clear();
   for (const Factors<T>& p : products) {
     const T* a = p.a + row * p.stride;
     const T* panels[kVectors];
@@ -252,7 +252,6 @@ HWY_INLINE void outer_tile(int64_t rows, const T* a, const T* const* b, int64_t 
   HWY_ALIGN T total[kVectors * kRows * hn::MaxLanes(d)];
   for (int64_t begin = 0; begin < rows; begin += kChunk) {
     Tile<kRows, kVectors, T> tile;
-    tile.clear();
     tile.add_products(
         std::min(kChunk, rows - begin),
         [&](int64_t l, auto i) MOBILEONE_INLINE { return a[(begin + l) * kPanel<T> + i]; },
