@@ -30,6 +30,12 @@ function(mobileone_share_torch_header target)
   endif()
 endfunction()
 
+# What every source instantiates of LibTorch, fmt and JSON costs more than most sources themselves:
+# a dozen share it. Names in their anonymous namespaces must differ.
+function(mobileone_compile_together target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
+endfunction()
+
 function(mobileone_folder name)
   cmake_parse_arguments(ARG "" "" "USES;LINKS;HIDES" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
@@ -43,25 +49,30 @@ function(mobileone_folder name)
   set_target_properties(mobileone_${name} PROPERTIES EXPORT_NAME ${name})
   install(TARGETS mobileone_${name} EXPORT mobileoneTargets)
   mobileone_share_torch_header(mobileone_${name})
-  # Loading LibTorch's precompiled header costs more than most sources: a few of them share it.
   # Highway compiles its sources several times over and needs each by itself.
   if(NOT "mobileone_highway" IN_LIST ARG_HIDES)
-    set_target_properties(mobileone_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
+    mobileone_compile_together(mobileone_${name})
   endif()
 endfunction()
 
 function(mobileone_test_folder name)
-  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "LINKS;LONG" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp)
   add_executable(${name}_tests ${sources})
   target_link_libraries(${name}_tests
     PRIVATE mobileone_${name} ${ARG_LINKS} mobileone_warnings GTest::gtest_main)
   # Position-independent as a library, so that the libraries' precompiled header fits.
   set_target_properties(${name}_tests PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-  target_compile_options(${name}_tests PRIVATE -fPIC $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+  target_compile_options(${name}_tests PRIVATE -fPIC $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>
+    $<$<CONFIG:Release>:-O1>)  # what takes long is in the libraries
+  mobileone_compile_together(${name}_tests)
   target_include_directories(${name}_tests PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${name}_tests PRIVATE MOBILEONE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   mobileone_share_torch_header(${name}_tests)
-  gtest_discover_tests(${name}_tests TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES
-    PROPERTIES TIMEOUT 600 ENVIRONMENT OMP_NUM_THREADS=1)  # ctest runs tests side by side
+  set(suites ${CMAKE_CURRENT_BINARY_DIR}/${name}_suites.cmake)
+  add_custom_command(TARGET ${name}_tests POST_BUILD BYPRODUCTS ${suites} VERBATIM
+    COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:${name}_tests> -DPREFIX=${name}
+            "-DLONG=${ARG_LONG}" -DFILE=${suites}
+            -P ${PROJECT_SOURCE_DIR}/cmake/TestSuites.cmake)
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${suites})
 endfunction()

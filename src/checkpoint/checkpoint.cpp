@@ -23,7 +23,7 @@ void require_ours(const Value& file, const std::string& path) {
   }
 }
 
-Value to_value(const TrainingState& training) {
+Value training_value(const TrainingState& training) {
   Value::Dict files;
   for (const auto& [name, length] : training.files) files.insert(name, length);
   const Value::List damaged(training.damaged.begin(), training.damaged.end());
@@ -82,7 +82,7 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
   if (!checkpoint.ema.is_empty()) file.insert("ema", checkpoint.ema);
   if (checkpoint.training) {
     file.insert("optimizer", Value::Dict{{"momentum", checkpoint.training->momentum}});
-    file.insert("training", to_value(*checkpoint.training));
+    file.insert("training", training_value(*checkpoint.training));
   }
   write_torch_file(path, file);
 }

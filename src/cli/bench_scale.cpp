@@ -11,7 +11,7 @@
 namespace mobileone::cli {
 namespace {
 
-struct Options {
+struct ScaleCommand {
   Config config;
   int64_t size = 224, steps = 3;
   std::vector<int64_t> workers = {1, 2, 4, 8, 16, 32, 64};
@@ -25,7 +25,7 @@ constexpr int64_t kExchanges = 3;
 /// The batches, of one process, that are measured; others lie on the line through them.
 constexpr int64_t kSmallBatch = 4, kLargeBatch = 16;
 
-void bench_scale(const Options& options) {
+void bench_scale(const ScaleCommand& options) {
   const Config& config = options.config;
   Link link =
       options.latency_us == 0 || options.gigabytes_per_second == 0 ? measure_link() : Link{};
@@ -87,7 +87,7 @@ void bench_scale(const Options& options) {
 }  // namespace
 
 void add_bench_scale(CLI::App& bench) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ScaleCommand>();
   Config& config = options->config;
   config.ema.decay = 0;
   auto* command = bench.add_subcommand(

@@ -14,7 +14,7 @@
 namespace mobileone::cli {
 namespace {
 
-struct Options {
+struct LaunchCommand {
   int64_t processes = 0, restarts = 0;
   std::string elastic;
   std::vector<std::string> command;
@@ -56,7 +56,7 @@ std::string run_folder(const std::vector<std::string>& arguments) {
   return load_config(plain.front(), {plain.begin() + 1, plain.end()}).output.dir;
 }
 
-int launch_command(const Options& options) {
+int launch_command(const LaunchCommand& options) {
   const auto& words = options.command;
   const bool train = !words.empty() && words[0] == "train";
   const bool eval = !words.empty() && words[0] == "eval";
@@ -93,7 +93,7 @@ int launch_command(const Options& options) {
 }  // namespace
 
 void add_launch(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LaunchCommand>();
   auto* command = app.add_subcommand(
       "launch", "Run `train`, `eval` or `bench train` by several processes of this machine");
   command->add_option("-n,--processes", options->processes, "Processes")

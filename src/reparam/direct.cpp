@@ -17,7 +17,7 @@ namespace {
 using at::Tensor;
 using kernels::Compute;
 
-constexpr int64_t kGrain = 96;  // rows
+constexpr int64_t kShare = 96;  // rows
 
 /// Mean and biased variance [2,C] of the columns of a matrix.
 template <typename S>
@@ -25,7 +25,7 @@ Tensor column_statistics(const Tensor& rows) {
   const int64_t channels = rows.size(1);
   const auto shift = sample_channels(rows).mean.to(kComputeType<S>);
   auto sums = parallel_sums(
-      kGrain, rows.size(0), 2 * channels, [&](int64_t begin, int64_t end, double* partial) {
+      kShare, rows.size(0), 2 * channels, [&](int64_t begin, int64_t end, double* partial) {
         kernels::column_moments(end - begin, channels, data_of<const S>(rows) + begin * channels,
                                 data_of<const Compute<S>>(shift), partial);
       });
@@ -89,7 +89,7 @@ Tensor CpuBackend::direct_output(const Tensor& x, const Tensor& y, const DirectU
     using S = decltype(tag);
     const Factors<S> factors(unit, statistics);
     const S* xs = unit.skip() ? data_of<const S>(x) : nullptr;
-    at::parallel_for(0, y.numel() / channels, kGrain, [&](int64_t begin, int64_t end) {
+    at::parallel_for(0, y.numel() / channels, kShare, [&](int64_t begin, int64_t end) {
       kernels::normalise(end - begin, channels, data_of<const S>(y) + begin * channels,
                          xs != nullptr ? xs + begin * channels : nullptr, factors.affine, relu,
                          data_of<S>(out) + begin * channels);
@@ -116,7 +116,7 @@ DirectGradients CpuBackend::direct_gradients(const Tensor& x, const Tensor& y, c
     const T* shifts = data_of<const T>(shift);
     auto sums = [&] {
       const Span span("norm backward", 0, 3.0 * static_cast<double>(y.nbytes()));
-      return parallel_sums(kGrain, rows, 3 * out, [&](int64_t begin, int64_t end, double* partial) {
+      return parallel_sums(kShare, rows, 3 * out, [&](int64_t begin, int64_t end, double* partial) {
         kernels::normalise_backward_sums(end - begin, out, ys + begin * out,
                                          unit.skip() ? xs + begin * in : nullptr, factors.affine,
                                          relu, shifts, unit.skip() ? shifts + out : nullptr,

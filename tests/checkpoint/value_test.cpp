@@ -9,7 +9,7 @@ namespace {
 
 using testing::error_of;
 
-Value example() {
+Value run_state() {
   return Value::Dict{{"step", 7},
                      {"rate", 0.5},
                      {"done", true},
@@ -20,7 +20,7 @@ Value example() {
 }
 
 TEST(Value, HoldsWhatItWasMadeOf) {
-  const Value value = example();
+  const Value value = run_state();
   EXPECT_EQ(value.at("step").as_int(), 7);
   EXPECT_EQ(value.at("rate").as_double(), 0.5);
   EXPECT_EQ(value.at("step").as_double(), 7.0);
@@ -41,12 +41,12 @@ TEST(Value, KeepsIntegersTruthAndRealNumbersApart) {
 }
 
 TEST(Value, FindsOrNot) {
-  EXPECT_EQ(example().find("step")->as_int(), 7);
-  EXPECT_FALSE(example().find("stop"));
+  EXPECT_EQ(run_state().find("step")->as_int(), 7);
+  EXPECT_FALSE(run_state().find("stop"));
 }
 
 TEST(Value, ErrorsNameTheWay) {
-  const Value value = example().named("last.pth");
+  const Value value = run_state().named("last.pth");
   EXPECT_EQ(error_of([&] { value.at("state").at("weight").as_int(); }),
             "last.pth > state > weight: is a tensor, expected an integer");
   EXPECT_EQ(error_of([&] { value.at("names").at(1).as_tensor(); }),

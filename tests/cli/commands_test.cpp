@@ -15,8 +15,6 @@
 namespace mobileone {
 namespace {
 
-const Workshop& shop() { return Workshop::get(); }
-
 nlohmann::json evaluate_json(const std::string& model) {
   const auto outcome = run_program({"eval", model, "--data", shop().shapes("val"), "--json"});
   EXPECT_EQ(outcome.status, 0) << outcome.errors;

@@ -10,14 +10,14 @@ namespace {
 bool succeeds(const std::string& command) { return std::system(command.c_str()) == 0; }
 
 std::string script_for(const std::string& shell) {
-  const std::string path = Workshop::get().path("complete." + shell);
+  const std::string path = shop().path("complete." + shell);
   write_whole(path, run_program({"completion", shell}).output);
   return path;
 }
 
 /// The answers for a command line whose last word is being typed.
 std::string complete_in_bash(const std::string& words, int position) {
-  const std::string out = Workshop::get().path("answers");
+  const std::string out = shop().path("answers");
   const std::string typing = fmt::format(
       "source {}; COMP_WORDS=({}); COMP_CWORD={}; _mobileone; printf \"%s\\n\" "
       "\"${{COMPREPLY[@]}}\"",

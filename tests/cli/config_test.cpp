@@ -8,7 +8,7 @@ namespace mobileone {
 namespace {
 
 TEST(ConfigCommand, ShowsWhereValuesComeFrom) {
-  const std::string file = Workshop::get().path("tiny.yaml");
+  const std::string file = shop().path("tiny.yaml");
   const auto outcome = run_program({"config", "show", file, "optimizer.lr=0.25"});
   ASSERT_EQ(outcome.status, 0) << outcome.errors;
   EXPECT_NE(outcome.output.find("# " + file + ":4\n"), std::string::npos) << outcome.output;
@@ -23,7 +23,7 @@ TEST(ConfigCommand, PrintsASchema) {
 }
 
 TEST(ConfigCommand, ReportsAllMistakes) {
-  const std::string file = Workshop::get().path("tiny.yaml");
+  const std::string file = shop().path("tiny.yaml");
   const auto outcome = run_program({"config", "check", file, "optimizer.lr=fast", "ema.dekay=0"});
   EXPECT_EQ(outcome.status, 2);
   EXPECT_EQ(outcome.output, "");

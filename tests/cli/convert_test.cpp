@@ -14,8 +14,6 @@
 namespace mobileone {
 namespace {
 
-const Workshop& shop() { return Workshop::get(); }
-
 void convert(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), "convert");
   const auto outcome = run_program(arguments);

@@ -5,8 +5,6 @@
 namespace mobileone {
 namespace {
 
-const Workshop& shop() { return Workshop::get(); }
-
 Outcome show(const std::string& png, std::vector<std::string> more = {}) {
   std::vector<std::string> arguments = {"data", "show", shop().path("tiny.yaml"), "-o", png};
   arguments.insert(arguments.end(), more.begin(), more.end());

@@ -21,17 +21,17 @@ std::string predicted_line(const std::string& model, const std::string& image) {
 
 /// What a command prints.
 std::string answer_of(const std::string& command) {
-  const std::string answer = Workshop::get().path("answer.txt");
+  const std::string answer = shop().path("answer.txt");
   EXPECT_EQ(std::system((command + " > " + answer).c_str()), 0) << command;
   return read_file(answer);
 }
 
 TEST(Deploy, ClassifiesWithLibTorchAlone) {
-  const Workshop& shop = Workshop::get();
-  const std::string model = shop.path("deploy.pt"), image = shop.shapes("val") + "/star/0001.jpg";
-  ASSERT_EQ(run_program({"export", shop.path("run/best.pth"), "-o", model}).status, 0);
+  const std::string model = shop().path("deploy.pt"),
+                    image = shop().shapes("val") + "/star/0001.jpg";
+  ASSERT_EQ(run_program({"export", shop().path("run/best.pth"), "-o", model}).status, 0);
   const auto pixels = read_image(image);
-  const std::string ppm = shop.path("image.ppm");
+  const std::string ppm = shop().path("image.ppm");
   std::string bytes = fmt::format("P6\n{} {}\n255\n", pixels.size(1), pixels.size(0));
   bytes.append(static_cast<const char*>(pixels.data_ptr()), pixels.numel());
   write_whole(ppm, bytes);
@@ -43,9 +43,9 @@ TEST(Deploy, ClassifiesWithPyTorchAlone) {
   if (!python_has("torch, PIL")) {
     GTEST_SKIP() << "needs Python with torch and Pillow in .deps/venv: scripts/setup.sh";
   }
-  const Workshop& shop = Workshop::get();
-  const std::string model = shop.path("deploy.pt"), image = shop.shapes("val") + "/star/0001.jpg";
-  ASSERT_EQ(run_program({"export", shop.path("run/best.pth"), "-o", model}).status, 0);
+  const std::string model = shop().path("deploy.pt"),
+                    image = shop().shapes("val") + "/star/0001.jpg";
+  ASSERT_EQ(run_program({"export", shop().path("run/best.pth"), "-o", model}).status, 0);
   const std::string answer = answer_of(fmt::format("{} {}/examples/deploy/classify.py {} {}",
                                                    kPython, MOBILEONE_SOURCE_DIR, model, image));
   EXPECT_TRUE(answer.starts_with(predicted_line(model, image))) << answer;

@@ -11,8 +11,6 @@
 namespace mobileone {
 namespace {
 
-const Workshop& shop() { return Workshop::get(); }
-
 struct Mistake {
   std::vector<std::string> arguments;
   std::string message;  ///< a part of the one line

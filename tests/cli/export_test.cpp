@@ -9,8 +9,6 @@
 namespace mobileone {
 namespace {
 
-const Workshop& shop() { return Workshop::get(); }
-
 /// Exports the run's best checkpoint to a file of the workshop and returns its path.
 std::string exported(const std::string& name, std::vector<std::string> options = {}) {
   const std::string path = shop().path(name);

@@ -18,8 +18,6 @@ namespace mobileone {
 namespace {
 namespace fs = std::filesystem;
 
-const Workshop& shop() { return Workshop::get(); }
-
 void expect_one_line(const std::string& errors, const std::string& part) {
   const size_t begin = errors.find("mobileone: ");
   ASSERT_NE(begin, std::string::npos) << errors;

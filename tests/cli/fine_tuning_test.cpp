@@ -13,8 +13,6 @@ namespace mobileone {
 namespace {
 namespace fs = std::filesystem;
 
-const Workshop& shop() { return Workshop::get(); }
-
 /// The workshop's run without its branches.
 const std::string& folded_file() {
   static const std::string path = [] {
@@ -104,14 +102,14 @@ TEST(FineTuning, FindsLearningRatesFromTheWeights) {
       << outcome.errors;
 }
 
-struct Mistake {
+struct BadOverrides {
   std::vector<std::string> overrides;
   std::string message;
 };
 
 TEST(FineTuning, FilesThatDoNotFitAreRefused) {
   const std::string best = shop().path("run/best.pth"), pretrained = "model.pretrained=" + best;
-  const Mistake mistakes[] = {
+  const BadOverrides mistakes[] = {
       {{"model.pretrained=" + shop().path("missing.pth")}, "missing.pth"},
       {{pretrained, "model.width_multipliers=[0.25, 0.125, 0.125, 0.25]"},
        "model.width_multipliers: " + best +

@@ -63,7 +63,7 @@ class Hazards {
 
  private:
   Hazards() {
-    const fs::path root = Workshop::get().path("hazards");
+    const fs::path root = shop().path("hazards");
     fs::create_directories(root / "folder");
     fs::create_directories(root / "no_images" / "cat");
     write_whole(root / "text", "hello\n");
@@ -104,15 +104,14 @@ class Hazards {
 /// The arguments with sound paths, except that `slot` becomes `hazard`.
 std::vector<std::string> filled(const Command& command, const std::string& slot = "",
                                 const std::string& hazard = "") {
-  const Workshop& shop = Workshop::get();
   std::map<std::string, std::string, std::greater<>> paths = {
-      {"CONFIG", shop.path("tiny.yaml")},
-      {"FOLDER", shop.shapes("train")},
-      {"MODEL", shop.path("run/best.pth")},
-      {"IMAGE", shop.shapes("val") + "/star/0000.jpg"},
-      {"RUN", shop.path("run")},
-      {"OUT_DIR", shop.path("hostile_out")},
-      {"OUT", shop.path("hostile_file")}};
+      {"CONFIG", shop().path("tiny.yaml")},
+      {"FOLDER", shop().shapes("train")},
+      {"MODEL", shop().path("run/best.pth")},
+      {"IMAGE", shop().shapes("val") + "/star/0000.jpg"},
+      {"RUN", shop().path("run")},
+      {"OUT_DIR", shop().path("hostile_out")},
+      {"OUT", shop().path("hostile_file")}};
   if (!slot.empty()) paths[slot] = hazard;
   std::vector<std::string> arguments = command.arguments;
   for (auto& argument : arguments) {
@@ -163,7 +162,7 @@ TEST_P(Hostile, EveryWrongPathIsRefusedInOneLine) {
       const auto arguments = filled(GetParam(), slot, hazard);
       const auto outcome = run_program(arguments);
       expect_one_readable_line(outcome.status, outcome.errors, spelled(arguments));
-      fs::remove_all(Workshop::get().path("hostile_out"));
+      fs::remove_all(shop().path("hostile_out"));
       ++tried;
     }
   }
@@ -186,7 +185,7 @@ TEST_P(Hostile, UnknownOptionsAndStrayWordsAreRefused) {
 
 TEST_P(Hostile, AWorkingDirectoryThatIsGone) {
   const auto arguments = filled(GetParam());
-  const std::string gone = Workshop::get().path("gone");
+  const std::string gone = shop().path("gone");
   fs::create_directories(gone);
   Process run(arguments, [&] {
     (void)!::chdir(gone.c_str());
@@ -211,9 +210,8 @@ std::string name_of(const testing::TestParamInfo<Command>& test) {
 INSTANTIATE_TEST_SUITE_P(Commands, Hostile, testing::ValuesIn(commands()), name_of);
 
 TEST(HostileNumbers, AreRefusedInOneLine) {
-  const std::string model = Workshop::get().path("run/best.pth"),
-                    config = Workshop::get().path("tiny.yaml"),
-                    data = Workshop::get().shapes("val");
+  const std::string model = shop().path("run/best.pth"), config = shop().path("tiny.yaml"),
+                    data = shop().shapes("val");
   const std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> numeric = {
       {{"eval", model, "--data", data},
        {"--resize", "--crop", "--batch", "--workers", "--threads"}},

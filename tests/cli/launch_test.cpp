@@ -24,10 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-const Workshop& shop() { return Workshop::get(); }
-
 /// A run that depends on nothing but its configuration: batch norms see all images of a batch.
-std::vector<std::string> busy_run(const std::string& dir, std::vector<std::string> more = {}) {
+std::vector<std::string> synced_run(const std::string& dir, std::vector<std::string> more = {}) {
   std::vector<std::string> arguments = {"schedule.epochs=6", "runtime.sync_bn=true",
                                         "checkpoints.every_minutes=0.0005", "runtime.timeout=20"};
   arguments.insert(arguments.end(), more.begin(), more.end());
@@ -69,11 +67,11 @@ void expect_same_end(const std::string& first_dir, const std::string& second_dir
 TEST(Launched, TrainsAsOneProcessDoes) {
   // A rate at which rounding does not grow from step to step.
   const std::vector<std::string> calm = {"optimizer.lr=0.001", "schedule.warmup_epochs=0"};
-  Process one(busy_run("one", calm));
+  Process one(synced_run("one", calm));
   ASSERT_EQ(one.wait(), 0) << one.errors();
   for (const char* processes : {"2", "3"}) {
     const std::string dir = std::string("launched") + processes;
-    Process several(launched({"-n", processes}, busy_run(dir, calm)));
+    Process several(launched({"-n", processes}, synced_run(dir, calm)));
     ASSERT_EQ(several.wait(), 0) << several.errors();
     expect_same_end("one", dir, 1e-4);
     EXPECT_NE(several.errors().find("epoch 6/6"), std::string::npos) << several.errors();
@@ -83,35 +81,29 @@ TEST(Launched, TrainsAsOneProcessDoes) {
 }
 
 TEST(Launched, WithLocalStatisticsAveragesThem) {
-  Process run(launched({"-n", "2"}, busy_run("local", {"runtime.sync_bn=false"})));
+  Process run(launched({"-n", "2"}, synced_run("local", {"runtime.sync_bn=false"})));
   EXPECT_EQ(run.wait(), 0) << run.errors();
-  Process goes_on_alone(busy_run("local", {"runtime.sync_bn=false", "--resume"}));
+  Process goes_on_alone(synced_run("local", {"runtime.sync_bn=false", "--resume"}));
   EXPECT_EQ(goes_on_alone.wait(), 0) << goes_on_alone.errors();
-}
-
-/// scripts/kill_campaign.sh asks for more.
-int kills_wanted() {
-  const char* wanted = std::getenv("MOBILEONE_KILLS");
-  return wanted != nullptr ? std::atoi(wanted) : 6;
 }
 
 TEST(Launched, KilledProcessesAtAnyMomentChangeNothing) {
   const auto start = Clock::now();
-  Process whole(launched({"-n", "2"}, busy_run("whole2")));
+  Process whole(launched({"-n", "2"}, synced_run("whole2")));
   ASSERT_EQ(whole.wait(), 0) << whole.errors();
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   Random random(5);
   int kills = 0, finished = 0;
-  while (kills < kills_wanted()) {
+  while (kills < kills_wanted(6)) {
     const std::string dir = fmt::format("killed2-{}", finished++);
-    Process run(launched({"-n", "2", "--restarts", "100000"}, busy_run(dir)));
+    Process run(launched({"-n", "2", "--restarts", "100000"}, synced_run(dir)));
     while (run.runs()) {
       const auto patience = std::chrono::duration<double>(random.uniform(0, 1.1 * seconds));
       for (const auto end = Clock::now() + patience; run.runs() && Clock::now() < end;) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
       }
       const auto ranks = children_of(run.id());
-      if (kills >= kills_wanted() || ranks.empty()) continue;
+      if (kills >= kills_wanted(6) || ranks.empty()) continue;
       ::kill(ranks[static_cast<size_t>(random.integer(std::ssize(ranks)))], SIGKILL);
       ++kills;
     }
@@ -123,7 +115,7 @@ TEST(Launched, KilledProcessesAtAnyMomentChangeNothing) {
 
 TEST(Launched, GoesOnWithTheProcessesThatAreLeft) {
   Process run(launched({"--elastic", "1:2", "--restarts", "1"},
-                       busy_run("elastic", {"schedule.epochs=30"})));
+                       synced_run("elastic", {"schedule.epochs=30"})));
   ASSERT_TRUE(wait_for(shop().path("elastic/last.pth"))) << run.errors();
   ASSERT_EQ(children_of(run.id()).size(), 2);
   ::kill(children_of(run.id())[1], SIGKILL);
@@ -138,7 +130,7 @@ TEST(Launched, AStoppedProcessEndsTheOthersAndIsNamed) {
   for (const size_t rank : {1, 0}) {
     const std::string dir = fmt::format("stopped-rank{}", rank);
     Process run(
-        launched({"-n", "2"}, busy_run(dir, {"schedule.epochs=1000", "runtime.timeout=6"})));
+        launched({"-n", "2"}, synced_run(dir, {"schedule.epochs=1000", "runtime.timeout=6"})));
     ASSERT_TRUE(wait_for(shop().path(dir + "/last.pth"))) << run.errors();
     const auto ranks = children_of(run.id());
     const auto start = Clock::now();
@@ -196,10 +188,10 @@ TEST(Launched, EvaluatesExactlyAsOneProcessDoes) {
 class LaunchedSignal : public testing::TestWithParam<int> {};
 
 TEST_P(LaunchedSignal, SavesAndGoesOnToTheSameEnd) {
-  Process whole(busy_run(fmt::format("signal-whole{}", GetParam()), {"schedule.epochs=12"}));
+  Process whole(synced_run(fmt::format("signal-whole{}", GetParam()), {"schedule.epochs=12"}));
   ASSERT_EQ(whole.wait(), 0);
   const std::string dir = fmt::format("signal{}", GetParam());
-  const auto command = busy_run(dir, {"schedule.epochs=12", "optimizer.lr=0.001"});
+  const auto command = synced_run(dir, {"schedule.epochs=12", "optimizer.lr=0.001"});
   Process run(launched({"-n", "2"}, command));
   ASSERT_TRUE(wait_for(shop().path(dir + "/last.pth"))) << run.errors();
   run.send(GetParam());
@@ -261,11 +253,11 @@ std::string shown_on_terminal(const std::vector<std::string>& arguments) {
 
 TEST(Launched, OnATerminalShowsOneProgressLineAndOneError) {
   if (std::system("command -v script >/dev/null") != 0) GTEST_SKIP() << "needs script";
-  const std::string run = shown_on_terminal(launched({"-n", "2"}, busy_run("terminal-run")));
+  const std::string run = shown_on_terminal(launched({"-n", "2"}, synced_run("terminal-run")));
   EXPECT_NE(run.find("\r\x1b[Kepoch 1/6 [####"), std::string::npos) << run;
   EXPECT_EQ(run.find("rank 1"), std::string::npos) << run;
   const std::string failed =
-      shown_on_terminal(launched({"-n", "2"}, busy_run("no-run", {"data.train=no-such"})));
+      shown_on_terminal(launched({"-n", "2"}, synced_run("no-run", {"data.train=no-such"})));
   EXPECT_NE(failed.find("of 2: no-such"), std::string::npos) << failed;
   EXPECT_EQ(failed.find("mobileone: "), failed.rfind("mobileone: ")) << failed;
 }
@@ -273,7 +265,7 @@ TEST(Launched, OnATerminalShowsOneProgressLineAndOneError) {
 /// Whose fault it is, with its status; a restart would not mend it, and is not another run.
 TEST(Launched, AFolderThatHoldsARunIsRankZerosErrorAndNotGoneOnWith) {
   const auto bytes = read_file(shop().path("run/last.pth"));
-  Process run(launched({"-n", "2", "--restarts", "2"}, busy_run("run", {"schedule.epochs=3"})));
+  Process run(launched({"-n", "2", "--restarts", "2"}, synced_run("run", {"schedule.epochs=3"})));
   EXPECT_EQ(run.wait(), 2) << run.errors();
   EXPECT_TRUE(run.errors().starts_with("mobileone: rank 0 of 2: ")) << run.errors();
   EXPECT_NE(run.errors().find("already holds a run"), std::string::npos) << run.errors();
@@ -282,7 +274,7 @@ TEST(Launched, AFolderThatHoldsARunIsRankZerosErrorAndNotGoneOnWith) {
 
 TEST(Launched, ASignalToOneProcessStopsAllInOrder) {
   Process run(
-      launched({"-n", "2", "--restarts", "2"}, busy_run("one-signal", {"schedule.epochs=1000"})));
+      launched({"-n", "2", "--restarts", "2"}, synced_run("one-signal", {"schedule.epochs=1000"})));
   ASSERT_TRUE(wait_for(shop().path("one-signal/last.pth"))) << run.errors();
   ::kill(children_of(run.id())[1], SIGTERM);
   EXPECT_EQ(run.wait(), 128 + SIGTERM) << run.errors();
@@ -294,14 +286,14 @@ TEST(Launched, ImagesThatCannotBeReadAreCountedOverAllProcesses) {
   const fs::path set = shop().path("unreadable-set");
   fs::copy(shop().shapes("val"), set, fs::copy_options::recursive);
   for (const char* image : {"circle/0000.jpg", "star/0001.jpg"}) fs::resize_file(set / image, 50);
-  Process run(launched({"-n", "2"}, busy_run("unreadable", {"data.val=" + set.string()})));
+  Process run(launched({"-n", "2"}, synced_run("unreadable", {"data.val=" + set.string()})));
   EXPECT_EQ(run.wait(), 2) << run.errors();
   EXPECT_NE(run.errors().find("2 of 20 images cannot be read, more than 1 %"), std::string::npos)
       << run.errors();
 }
 
 TEST(Launched, ABatchTooSmallForItsProcessesIsAnError) {
-  Process run(launched({"-n", "6"}, busy_run("small")));
+  Process run(launched({"-n", "6"}, synced_run("small")));
   EXPECT_EQ(run.wait(), 2) << run.errors();
   EXPECT_NE(run.errors().find("need at least 12, got 10"), std::string::npos) << run.errors();
 }
@@ -356,21 +348,22 @@ std::string complaints(const std::vector<std::string>& first,
 }
 
 TEST(Places, ProcessesThatDoNotFitSayInWhat) {
-  const auto right = busy_run("unfit");
-  const auto other_lr = busy_run("unfit", {"optimizer.lr=0.05"});
+  const auto right = synced_run("unfit");
+  const auto other_lr = synced_run("unfit", {"optimizer.lr=0.05"});
   EXPECT_NE(complaints(right, other_lr).find("optimizer.lr: 0.05, rank 0 has 0.1"),
             std::string::npos);
-  const auto other_data = busy_run("unfit", {"data.train=" + shop().shapes("val")});
+  const auto other_data = synced_run("unfit", {"data.train=" + shop().shapes("val")});
   EXPECT_NE(complaints(right, other_data).find("rank 1 has another set of training images"),
             std::string::npos);
-  const std::string lacking = complaints(right, busy_run("unfit", {"data.train=no-such"}));
+  const std::string lacking = complaints(right, synced_run("unfit", {"data.train=no-such"}));
   EXPECT_NE(lacking.find("mobileone: rank 1: no-such"), std::string::npos) << lacking;
   EXPECT_FALSE(fs::exists(shop().path("unfit/last.pth")));
 }
 
 TEST(Places, SizesThatDiffer) {
   const int port = free_port();
-  const auto a = placed(0, 2, port, busy_run("sizes")), b = placed(1, 3, port, busy_run("sizes"));
+  const auto a = placed(0, 2, port, synced_run("sizes")),
+             b = placed(1, 3, port, synced_run("sizes"));
   EXPECT_EQ(b->wait(), 2);
   EXPECT_NE(b->errors().find("one of 3 processes, rank 0 one of 2"), std::string::npos)
       << b->errors();
@@ -381,15 +374,15 @@ TEST(Places, SizesThatDiffer) {
 
 TEST(Places, APortInUseAndAnAddressThatCannotBeReached) {
   const Listener taken;
-  const auto a = placed(0, 2, taken.port, busy_run("port"));
+  const auto a = placed(0, 2, taken.port, synced_run("port"));
   EXPECT_EQ(a->wait(), 2);
   EXPECT_NE(a->errors().find("is in use; choose another by MASTER_PORT"), std::string::npos)
       << a->errors();
-  const auto answered = placed(1, 2, taken.port, busy_run("port"));  // by nobody who says a word
+  const auto answered = placed(1, 2, taken.port, synced_run("port"));  // by nobody who says a word
   EXPECT_EQ(answered->wait(), 2);
   EXPECT_NE(answered->errors().find("what answers there is not rank 0"), std::string::npos)
       << answered->errors();
-  const auto b = placed(1, 2, 29500, busy_run("port"), "no-such-host.invalid");
+  const auto b = placed(1, 2, 29500, synced_run("port"), "no-such-host.invalid");
   EXPECT_EQ(b->wait(), 2);
   EXPECT_TRUE(b->errors().starts_with("mobileone: MASTER_ADDR: no-such-host.invalid: "))
       << b->errors();
@@ -408,8 +401,9 @@ TEST(Places, EvaluateOneModelOnOneSet) {
 }
 
 TEST(Places, AMachineThatCannotBeReachedEndsTheOthersAndIsNamed) {
-  const Outcome cut = started_by(MOBILEONE_SOURCE_DIR "/scripts/two_machines.sh --cut 6",
-                                 busy_run("cut", {"schedule.epochs=100000", "runtime.timeout=4"}));
+  const Outcome cut =
+      started_by(MOBILEONE_SOURCE_DIR "/scripts/two_machines.sh --cut 6",
+                 synced_run("cut", {"schedule.epochs=100000", "runtime.timeout=4"}));
   if (cut.status == 77) GTEST_SKIP() << cut.errors;
   EXPECT_EQ(cut.status, 3) << cut.errors;
   EXPECT_NE(cut.errors.find("mobileone: rank 1 ("), std::string::npos) << cut.errors;
@@ -425,7 +419,7 @@ TEST(Places, AreTorchruns) {
       fmt::format("{} -m torch.distributed.run --no-python --nproc-per-node 2 --rdzv-backend c10d "
                   "--rdzv-endpoint localhost:0",
                   kPython),
-      busy_run("torchrun"));
+      synced_run("torchrun"));
   EXPECT_EQ(run.status, 0) << run.errors;
   EXPECT_EQ(load_checkpoint(shop().path("torchrun/last.pth")).training->epoch, 6);
 }
@@ -433,7 +427,7 @@ TEST(Places, AreTorchruns) {
 TEST(Places, AreMpiruns) {
   if (std::system("command -v mpirun >/dev/null") != 0) GTEST_SKIP() << "needs mpirun";
   const Outcome run =
-      started_by("mpirun --allow-run-as-root --oversubscribe -n 2", busy_run("mpirun"));
+      started_by("mpirun --allow-run-as-root --oversubscribe -n 2", synced_run("mpirun"));
   EXPECT_EQ(run.status, 0) << run.errors;
   EXPECT_EQ(load_checkpoint(shop().path("mpirun/last.pth")).training->epoch, 6);
 }

@@ -7,8 +7,6 @@
 namespace mobileone {
 namespace {
 
-const Workshop& shop() { return Workshop::get(); }
-
 void expect_plot_refused(const std::vector<std::string>& runs, const std::string& message) {
   std::vector<std::string> arguments = {"plot", "-o", shop().path("never.html")};
   arguments.insert(arguments.end(), runs.begin(), runs.end());

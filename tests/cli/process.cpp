@@ -17,7 +17,7 @@ namespace mobileone {
 
 Process::Process(std::vector<std::string> arguments, const std::function<void()>& before_start) {
   static std::atomic<int> count = 0;
-  errors_path_ = Workshop::get().path(fmt::format("process{}.err", count++));
+  errors_path_ = shop().path(fmt::format("process{}.err", count++));
   arguments.insert(arguments.begin(), MOBILEONE_PROGRAM);
   std::vector<char*> argv;
   for (auto& argument : arguments) argv.push_back(argument.data());
@@ -61,6 +61,11 @@ bool wait_for(const std::string& path) {
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return false;
+}
+
+int kills_wanted(int usually) {
+  const char* wanted = std::getenv("MOBILEONE_KILLS");
+  return wanted != nullptr ? std::atoi(wanted) : usually;
 }
 
 }  // namespace mobileone

@@ -29,13 +29,10 @@ inline Outcome run_program(std::vector<std::string> arguments) {
   return {status, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
 }
 
-/// A folder with a small data set and a run of one epoch on it, made once per process.
+/// A folder with a small data set and a run of one epoch on it.
 class Workshop {
  public:
-  static const Workshop& get() {
-    static const Workshop workshop;
-    return workshop;
-  }
+  Workshop();
 
   std::string path(const std::string& name) const { return (root_ / name).string(); }
   std::string shapes(const std::string& split) const { return path("shapes/" + split); }
@@ -49,8 +46,13 @@ class Workshop {
   }
 
  private:
-  Workshop();
   std::filesystem::path root_;
 };
+
+/// The one workshop of this process.
+inline const Workshop& shop() {
+  static const Workshop workshop;
+  return workshop;
+}
 
 }  // namespace mobileone

@@ -20,8 +20,6 @@ namespace mobileone {
 namespace {
 namespace fs = std::filesystem;
 
-const Workshop& shop() { return Workshop::get(); }
-
 /// A run of a few seconds that saves and logs as often as it can.
 std::vector<std::string> busy_run(const std::string& dir, std::vector<std::string> more = {}) {
   std::vector<std::string> arguments = {
@@ -126,12 +124,6 @@ std::vector<std::string> started_or_resumed(const std::string& dir) {
   return begun ? busy_run(dir, {"--resume"}) : busy_run(dir);
 }
 
-/// scripts/kill_campaign.sh asks for more.
-int kills_wanted() {
-  const char* wanted = std::getenv("MOBILEONE_KILLS");
-  return wanted != nullptr ? std::atoi(wanted) : 20;
-}
-
 TEST(Survival, KilledAtAnyMomentEqualsNeverKilled) {
   const auto start = std::chrono::steady_clock::now();
   whole_run();
@@ -140,7 +132,7 @@ TEST(Survival, KilledAtAnyMomentEqualsNeverKilled) {
   Random random(20);
   int kills = 0, finished = 0;
   std::vector<int64_t> kills_of_runs;
-  while (kills < kills_wanted()) {
+  while (kills < kills_wanted(20)) {
     const std::string dir = fmt::format("killed{}", finished);
     Process run(started_or_resumed(dir));
     const auto patience = std::chrono::duration<double>(random.uniform(0, 1.1 * whole_seconds));

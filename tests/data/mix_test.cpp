@@ -7,7 +7,7 @@
 namespace mobileone {
 namespace {
 
-constexpr int kSamples = 20'000;
+constexpr int kMixes = 20'000;
 
 /// Mean 1/2 and variance 1 / (4 (2 alpha + 1)); for alpha = 1, uniform.
 TEST(RandomBeta, HasItsMoments) {
@@ -16,7 +16,7 @@ TEST(RandomBeta, HasItsMoments) {
     double sum = 0;
     double squares = 0;
     int lowest_quarter = 0;
-    for (int i = 0; i < kSamples; ++i) {
+    for (int i = 0; i < kMixes; ++i) {
       const double share = random_beta(alpha, random);
       ASSERT_GE(share, 0);
       ASSERT_LE(share, 1);
@@ -25,10 +25,10 @@ TEST(RandomBeta, HasItsMoments) {
       lowest_quarter += share < 0.25;
     }
     const double variance = 1 / (4 * (2 * alpha + 1));
-    EXPECT_NEAR(sum / kSamples, 0.5, 5 * std::sqrt(variance / kSamples)) << alpha;
-    EXPECT_NEAR(squares / kSamples, variance, 0.05 * variance) << alpha;
+    EXPECT_NEAR(sum / kMixes, 0.5, 5 * std::sqrt(variance / kMixes)) << alpha;
+    EXPECT_NEAR(squares / kMixes, variance, 0.05 * variance) << alpha;
     if (alpha == 1) {
-      EXPECT_NEAR(lowest_quarter, kSamples / 4, 310);
+      EXPECT_NEAR(lowest_quarter, kMixes / 4, 310);
     }
   }
 }
@@ -42,13 +42,13 @@ TEST(Mixture, IsMixupOrCutmixAsOftenAsAsked) {
   const MixConfig config{.mixup = 0.2, .cutmix = 1, .probability = 0.6, .switch_probability = 0.3};
   int mixed = 0;
   int cut = 0;
-  for (int seed = 0; seed < kSamples; ++seed) {
+  for (int seed = 0; seed < kMixes; ++seed) {
     const Mixture mixture = drawn(config, seed);
     mixed += !mixture.cuts && mixture.share < 1;
     cut += mixture.cuts;
   }
-  EXPECT_NEAR(mixed, kSamples * 0.6 * 0.7, 360);
-  EXPECT_NEAR(cut, kSamples * 0.6 * 0.3, 280);
+  EXPECT_NEAR(mixed, kMixes * 0.6 * 0.7, 360);
+  EXPECT_NEAR(cut, kMixes * 0.6 * 0.3, 280);
   for (int seed = 0; seed < 200; ++seed) {
     EXPECT_FALSE(drawn({.mixup = 0.2}, seed).cuts);
     EXPECT_TRUE(drawn({.cutmix = 0.2}, seed).cuts);
@@ -58,7 +58,7 @@ TEST(Mixture, IsMixupOrCutmixAsOftenAsAsked) {
 
 TEST(Mixture, SharesOfCutmixAreThoseOfItsBox) {
   double kept = 0;
-  for (int seed = 0; seed < kSamples; ++seed) {
+  for (int seed = 0; seed < kMixes; ++seed) {
     const auto [share, cuts, box] = drawn({.cutmix = 1}, seed);
     ASSERT_GE(box.top, 0);
     ASSERT_GE(box.left, 0);
@@ -76,7 +76,7 @@ TEST(Mixture, SharesOfCutmixAreThoseOfItsBox) {
     }
     return sum / 1000;
   }();
-  EXPECT_NEAR(1 - kept / kSamples, mean_area, 0.02);
+  EXPECT_NEAR(1 - kept / kMixes, mean_area, 0.02);
 }
 
 TEST(MixImages, MixupIsTheLineBetweenTheImages) {

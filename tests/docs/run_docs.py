@@ -4,7 +4,7 @@ run_docs.py PROGRAM CLASSIFY   PROGRAM is build/mobileone, CLASSIFY the example'
 
 A command is what stands in a block that begins with ```sh; one with ```sh no-test sets up a machine
 and is left out. Each page runs from its top to its end in a copy of the repository of its own, in
-which training is short, DIR is a drawn data set, TARS holds files of ImageNet's form with few
+which training and measuring are short, DIR is a drawn data set, TARS holds files of ImageNet's form with few
 images, and photo.jpg is a photograph.
 """
 
@@ -33,6 +33,7 @@ TINY_RUN = [
     "data.workers=1", "schedule.epochs=1", "schedule.batch_size=8", "schedule.warmup_epochs=0",
     "curriculum.stages=[]", "runtime.threads=1",
 ]
+FEW_PEERS = ["mobilenetv1_100", "mobilenetv3_small_100", "resnet18", "--size", "64"]
 
 
 def blocks_of(page: Path) -> list[tuple[str, str]]:
@@ -85,11 +86,18 @@ case "$1 $2" in
       *) exec {program} "$@" {shlex.join(TINY_RUN)} ;;
     esac ;;
   "study branches") ;;
-  "study "*) exec {program} "$@" latency.rounds=1 ;;
+  "study "*) exec {program} "$@" latency.rounds=1 latency.size=64 ;;
+  "bench data") exec {program} "$@" {shlex.join(TINY_RUN)} --rounds 1 ;;
+  "bench latency") exec {program} "$@" --rounds 1 ;;
   "find-lr "*) exec {program} "$@" {shlex.join(TINY_RUN)} --from 0.001 --to 1 --steps 150 ;;
   "train "*) exec {program} "$@" {shlex.join(TINY_RUN)} ;;
 esac
 exec {program} "$@"
+""")
+        (copy / "scripts/export_peers.py").write_text(f"""
+import runpy, sys
+sys.argv += {FEW_PEERS}
+runpy.run_path({str(ROOT / "scripts/export_peers.py")!r}, run_name="__main__")
 """)
         (copy / "build/examples/deploy").mkdir(parents=True)
         (copy / "build/examples/deploy/classify").symlink_to(CLASSIFY)

@@ -15,9 +15,13 @@
 
 namespace mobileone::fuzz {
 
-inline std::string_view text(const uint8_t* data, size_t size) {
-  return {reinterpret_cast<const char*>(data), size};
-}
+// What reads an input, and aborts where a reader did wrong: one for each kind of file.
+void torch_file(std::string_view input);
+void safetensors(std::string_view input);
+void pickle(std::string_view input);
+void jpeg(std::string_view input);
+void tar(std::string_view input);
+void pack(std::string_view input);
 
 /// A file that is only in memory, so that readers see what they see in use: a path.
 class MemoryFile {

@@ -3,11 +3,12 @@
 #include "mobileone/util/crc32.h"
 #include "mobileone/util/endian.h"
 
+namespace mobileone::fuzz {
 namespace {
 
 void store_crc(std::string& bytes, size_t place, size_t begin, size_t size) {
   std::string crc;
-  mobileone::append_little_endian(crc, mobileone::crc32c(bytes.substr(begin, size)), 4);
+  append_little_endian(crc, crc32c(bytes.substr(begin, size)), 4);
   bytes.replace(place, 4, crc);
 }
 
@@ -16,25 +17,25 @@ void seal(std::string& bytes) {
   if (bytes.size() < 160) return;
   store_crc(bytes, 124, 0, 124);
   const size_t footer = bytes.size() - 32;
-  const uint64_t begin = mobileone::little_endian(bytes, footer, 8);
+  const uint64_t begin = little_endian(bytes, footer, 8);
   if (begin <= footer) store_crc(bytes, footer + 16, begin, footer - begin);
 }
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace mobileone;
-  std::string bytes(fuzz::text(data, size));
+void pack(std::string_view input) {
+  std::string bytes(input);
   seal(bytes);
-  fuzz::expect_clean("pack", [&] {
+  expect_clean("pack", [&] {
     const ImageList list = parse_pack(bytes, "pack");
     for (int64_t i = 0; i < list.size(); ++i) {
       if (list.labels[i] < 0 || list.name(i).size() < 6) std::abort();
-      fuzz::expect_clean("", [&] {
+      expect_clean("", [&] {
         const StoredImage image = list.read(i);
-        if (image.is_decoded()) fuzz::touch(image.pixels());
+        if (image.is_decoded()) touch(image.pixels());
       });
     }
   });
-  return 0;
 }
+
+}  // namespace mobileone::fuzz

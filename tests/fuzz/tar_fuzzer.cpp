@@ -2,17 +2,21 @@
 #include "mobileone/data/shard_index.h"
 #include "mobileone/data/tar_reader.h"
 
+namespace mobileone::fuzz {
+
 /// All that a shard's headers lead to lies in its file.
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace mobileone;
-  const fuzz::MemoryFile file(fuzz::text(data, size));
+void tar(std::string_view input) {
+  const MemoryFile file(input);
   const auto path = file.path();
-  fuzz::expect_clean(path.string() + ": ", [&] {
+  expect_clean(path.string() + ": ", [&] {
     const ShardIndex index = index_shard(path.string());
     for (const auto& image : index.images) {
-      if (image.label < 0 || image.offset > size || image.size > size - image.offset) std::abort();
+      if (image.label < 0 || image.offset > input.size() ||
+          image.size > input.size() - image.offset)
+        std::abort();
     }
     if (index.names.size() != std::ssize(index.images)) std::abort();
   });
-  return 0;
 }
+
+}  // namespace mobileone::fuzz

@@ -34,7 +34,7 @@ UnitOptions unit(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_
   return o;
 }
 
-void randomise(torch::nn::Module& module) {
+void randomise_vectors(torch::nn::Module& module) {
   torch::NoGradGuard no_grad;
   for (auto& parameter : module.parameters()) {
     if (parameter.dim() == 1) parameter.normal_(0.5, 0.5);
@@ -102,18 +102,18 @@ std::vector<Unit> make_units(const std::vector<UnitOptions>& options, torch::Sca
   std::vector<Unit> units;
   for (const auto& o : options) {
     units.emplace_back(o);
-    randomise(*units.back());
+    randomise_vectors(*units.back());
     units.back()->to(dtype);
   }
   return units;
 }
 
-struct Case {
+struct UnitsCase {
   std::vector<UnitOptions> units;
   int64_t batch, height, width;
 };
 
-std::ostream& operator<<(std::ostream& out, const Case& c) {
+std::ostream& operator<<(std::ostream& out, const UnitsCase& c) {
   for (const auto& u : c.units) {
     out << (u.groups > 1 ? "depthwise " : "dense ") << u.in_channels << "->" << u.out_channels
         << " k" << u.kernel << " s" << u.stride << " d" << u.dilation << " x" << u.branches
@@ -122,7 +122,7 @@ std::ostream& operator<<(std::ostream& out, const Case& c) {
   return out << c.batch << "x" << c.height << "x" << c.width;
 }
 
-class FoldedUnits : public testing::TestWithParam<Case> {};
+class FoldedUnits : public testing::TestWithParam<UnitsCase> {};
 
 TEST_P(FoldedUnits, EqualBranchesInDouble) {
   const auto& c = GetParam();
@@ -149,8 +149,8 @@ TEST_P(FoldedUnits, AreAsExactAsBranchesInFloat) {
   }
 }
 
-std::vector<Case> cases() {
-  std::vector<Case> all;
+std::vector<UnitsCase> cases() {
+  std::vector<UnitsCase> all;
   for (int64_t size : {1, 2, 3, 4, 5, 6, 7}) {
     all.push_back({{unit(5, 5, 3, 1, 2, true)}, 3, size, 8 - size});
     all.push_back({{unit(17, 17, 3, 2, 2, true)}, 3, size, 8 - size});

@@ -23,7 +23,7 @@ NetworkOptions small_network(int64_t branches, bool se, int64_t output_stride = 
   return network_options(config, 7);
 }
 
-void randomise(torch::nn::Module& module) {
+void randomise_state(torch::nn::Module& module) {
   torch::NoGradGuard no_grad;
   for (auto& item : state_dict(module)) {
     auto tensor = item.value();
@@ -36,13 +36,13 @@ void randomise(torch::nn::Module& module) {
   }
 }
 
-struct Case {
+struct FoldCase {
   int64_t branches;
   bool se;
   int64_t output_stride, stem_stride;
 };
 
-class Fold : public testing::TestWithParam<Case> {};
+class Fold : public testing::TestWithParam<FoldCase> {};
 
 TEST_P(Fold, KeepsTheFunction) {
   const auto [branches, se, output_stride, stem_stride] = GetParam();
@@ -50,7 +50,7 @@ TEST_P(Fold, KeepsTheFunction) {
     torch::manual_seed(seed);
     MobileOne network(small_network(branches, se, output_stride, stem_stride));
     network->to(torch::kFloat64);
-    randomise(*network);
+    randomise_state(*network);
     network->eval();
     torch::NoGradGuard no_grad;
     const auto x = torch::randn({2, 3, 50, 37}, torch::kFloat64);
@@ -61,9 +61,9 @@ TEST_P(Fold, KeepsTheFunction) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, Fold,
-                         testing::Values(Case{1, false, 32, 2}, Case{4, false, 32, 2},
-                                         Case{5, true, 32, 2}, Case{2, true, 16, 2},
-                                         Case{3, false, 8, 2}, Case{1, true, 32, 1}));
+                         testing::Values(FoldCase{1, false, 32, 2}, FoldCase{4, false, 32, 2},
+                                         FoldCase{5, true, 32, 2}, FoldCase{2, true, 16, 2},
+                                         FoldCase{3, false, 8, 2}, FoldCase{1, true, 32, 1}));
 
 TEST(FoldNetwork, LeavesConvolutionBiasSeAndLinearOnly) {
   const MobileOne folded = fold(MobileOne(small_network(4, true)));
@@ -101,7 +101,7 @@ TEST(MobileOne, DilationIsInEveryBranch) {
   options.dilation = 2;
   options.branches = 3;
   Unit unit(options);
-  randomise(*unit);
+  randomise_state(*unit);
   unit->eval();
   torch::NoGradGuard no_grad;
   auto x = torch::zeros({1, 2, 9, 9});

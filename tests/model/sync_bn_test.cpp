@@ -30,7 +30,7 @@ NetworkOptions small(std::vector<StageOptions> stages) {
 }
 
 /// Depthwise and pointwise units by moments and by the direct way, with and without skip and SE.
-std::vector<NetworkOptions> networks() {
+std::vector<NetworkOptions> synced_networks() {
   return {small({{.channels = 8, .blocks = 1, .branches = 4},
                  {.channels = 16, .blocks = 2, .branches = 4}}),
           small({{.channels = 8, .blocks = 1}, {.channels = 16, .blocks = 3, .se_blocks = 1}}),
@@ -74,7 +74,7 @@ TEST_P(SyncBn, IsAsIfOneProcessHadAllImages) {
   const std::vector<int64_t>& shares = GetParam();
   int64_t count = 0;
   for (const int64_t share : shares) count += share;
-  for (const auto& options : networks()) {
+  for (const auto& options : synced_networks()) {
     MobileOne alone = make(options);
     torch::manual_seed(4);
     const Tensor images = torch::randn({count, 3, 20, 20}, torch::kFloat64) + 1,

@@ -13,7 +13,7 @@ TEST(Page, IsWellFormedWhateverItHolds) {
   const std::string page =
       html::page(evil, html::heading(evil) + html::paragraph(evil) +
                            html::table({{evil, "n"}, {{evil, "1"}}}) +
-                           html::figures({to_svg({evil, {}, {}, {}})}) +
+                           html::figures({to_svg(Chart{evil, {}, {}, {}})}) +
                            html::contact_sheet({{"\xff\xd8", {evil}}, {"", {evil}}}) +
                            html::link(evil, evil) + html::details(evil, html::preformatted(evil)));
   EXPECT_EQ(xml_fault(page), "");

@@ -1,0 +1,37 @@
+// The fuzzers of all readers in one program: `readers_fuzzer --reader=tar CORPUS...` runs that of
+// tar files. libFuzzer, which has the main function, leaves options with two dashes alone.
+
+#include <map>
+
+#include "fuzz.h"
+
+namespace {
+
+using namespace mobileone;
+void (*reader)(std::string_view) = nullptr;
+
+}  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  const std::map<std::string_view, void (*)(std::string_view)> readers = {
+      {"--reader=torch_file", fuzz::torch_file},
+      {"--reader=safetensors", fuzz::safetensors},
+      {"--reader=pickle", fuzz::pickle},
+      {"--reader=jpeg", fuzz::jpeg},
+      {"--reader=tar", fuzz::tar},
+      {"--reader=pack", fuzz::pack}};
+  const auto chosen = *argc > 1 ? readers.find((*argv)[1]) : readers.end();
+  if (chosen == readers.end()) {
+    std::fputs("expected one of these as the first argument:", stderr);
+    for (const auto& [option, function] : readers) std::fprintf(stderr, " %s", option.data());
+    std::fputs("\n", stderr);
+    std::exit(2);
+  }
+  reader = chosen->second;
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  reader({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
