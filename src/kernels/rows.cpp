@@ -19,14 +19,16 @@ namespace HWY_NAMESPACE {
 /// Rows of which the sums stay in the compute type before they go to double.
 inline constexpr int64_t kRowsPerFlush = 128;
 
-/// Calls f(r, c, count) for each vector of channels of rows [begin, end).
+/// Calls f(at, c, count) for each vector of channels of rows [begin, end): where it lies, its first
+/// channel, and how many there are.
 template <typename T, typename F>
 HWY_INLINE void for_vectors(int64_t begin, int64_t end, int64_t channels, const F& f) {
   const int64_t lanes = static_cast<int64_t>(hn::Lanes(Tag<T>()));
-  for (int64_t r = begin; r < end; ++r) {
-    for (int64_t c = 0; c < channels; c += lanes) {
-      f(r * channels + c, c, static_cast<size_t>(std::min(lanes, channels - c)));
-    }
+  for (int64_t at = begin * channels; begin < end; ++begin) {
+    int64_t c = 0;
+    for (; c + lanes <= channels; c += lanes, at += lanes) f(at, c, kFull<T>);
+    if (c < channels) f(at, c, static_cast<size_t>(channels - c));
+    at += channels - c;
   }
 }
 
@@ -41,13 +43,15 @@ HWY_INLINE void sum_vectors(int64_t rows, int64_t channels, double* out, const F
   for (int64_t begin = 0; begin < rows; begin += kRowsPerFlush) {
     std::fill(running, running + kSums * padded, T(0));
     for_vectors<T>(begin, std::min(begin + kRowsPerFlush, rows), channels,
-                   [&](int64_t at, int64_t c, size_t count) {
-                     hn::Vec<Tag<T>> sums[kSums];
-                     for (int i = 0; i < kSums; ++i)
+                   [&](int64_t at, int64_t c, auto count) MOBILEONE_INLINE {
+                     Vector<T> sums[kSums];
+                     unroll<kSums>([&](auto i) MOBILEONE_INLINE {
                        sums[i] = hn::Load(d, running + i * padded + c);
+                     });
                      f(at, c, count, sums);
-                     for (int i = 0; i < kSums; ++i)
+                     unroll<kSums>([&](auto i) MOBILEONE_INLINE {
                        hn::Store(sums[i], d, running + i * padded + c);
+                     });
                    });
     for (int i = 0; i < kSums; ++i) {
       for (int64_t c = 0; c < channels; c += lanes) {
@@ -63,16 +67,16 @@ void column_moments(int64_t rows, int64_t channels, const S* x, const Compute<S>
                     double* sums) {
   using T = Compute<S>;
   sum_vectors<2, T>(rows, channels, sums,
-                    [&](int64_t at, int64_t c, size_t count, hn::Vec<Tag<T>>* s) {
+                    [&](int64_t at, int64_t c, auto count, Vector<T>* s) MOBILEONE_INLINE {
                       const auto v = hn::Sub(load(x + at, count), load(shift + c, count));
                       s[0] = hn::Add(s[0], v);
                       s[1] = hn::MulAdd(v, v, s[1]);
                     });
 }
 
-template <typename S, typename T = Compute<S>>
-HWY_INLINE hn::Vec<Tag<T>> affine_at(const Affine<T>& affine, int64_t c, size_t count,
-                                     hn::Vec<Tag<T>> y, const S* x) {
+template <typename S, typename T = Compute<S>, typename Count>
+HWY_INLINE Vector<T> affine_at(const Affine<T>& affine, int64_t c, Count count, Vector<T> y,
+                               const S* x) {
   auto z = hn::MulAdd(load(affine.scale + c, count), y, load(affine.bias + c, count));
   if (affine.skip != nullptr) z = hn::MulAdd(load(affine.skip + c, count), load(x, count), z);
   return z;
@@ -82,9 +86,10 @@ template <typename S>
 void normalise(int64_t rows, int64_t channels, const S* y, const S* x,
                const Affine<Compute<S>>& affine, bool relu, S* out) {
   using T = Compute<S>;
+  const Affine<T> factors = affine;  // a copy, which no store to `out` might change
   const auto zero = hn::Zero(Tag<T>());
-  for_vectors<T>(0, rows, channels, [&](int64_t at, int64_t c, size_t count) {
-    auto z = affine_at(affine, c, count, load(y + at, count), x + at);
+  for_vectors<T>(0, rows, channels, [&](int64_t at, int64_t c, auto count) MOBILEONE_INLINE {
+    auto z = affine_at(factors, c, count, load(y + at, count), x + at);
     // As torch's ReLU: a NaN stays one.
     if (relu) z = hn::IfThenZeroElse(hn::Lt(z, zero), z);
     store(z, out + at, count);
@@ -96,7 +101,7 @@ void relu_backward(int64_t rows, int64_t channels, const S* y, S* g, double* sum
   using T = Compute<S>;
   const auto zero = hn::Zero(Tag<T>());
   sum_vectors<1, T>(rows, channels, sums,
-                    [&](int64_t at, int64_t, size_t count, hn::Vec<Tag<T>>* s) {
+                    [&](int64_t at, int64_t, auto count, Vector<T>* s) MOBILEONE_INLINE {
                       auto value = load(g + at, count);
                       if (y != nullptr) {
                         value = hn::IfThenZeroElse(hn::Le(load(y + at, count), zero), value);
@@ -111,19 +116,20 @@ void normalise_backward_sums(int64_t rows, int64_t channels, const S* y, const S
                              const Affine<Compute<S>>& affine, bool relu, const Compute<S>* shift,
                              const Compute<S>* shift_skip, S* g, double* sums) {
   using T = Compute<S>;
+  const Affine<T> factors = affine;
   const auto zero = hn::Zero(Tag<T>());
   sum_vectors<3, T>(rows, channels, sums,
-                    [&](int64_t at, int64_t c, size_t count, hn::Vec<Tag<T>>* s) {
+                    [&](int64_t at, int64_t c, auto count, Vector<T>* s) MOBILEONE_INLINE {
                       const auto main = load(y + at, count);
                       auto value = load(g + at, count);
                       if (relu) {
-                        const auto z = affine_at(affine, c, count, main, x + at);
+                        const auto z = affine_at(factors, c, count, main, x + at);
                         value = hn::IfThenZeroElse(hn::Le(z, zero), value);
                         store(value, g + at, count);
                       }
                       s[0] = hn::Add(s[0], value);
                       s[1] = hn::MulAdd(value, hn::Sub(main, load(shift + c, count)), s[1]);
-                      if (affine.skip != nullptr) {
+                      if (factors.skip != nullptr) {
                         const auto skip = hn::Sub(load(x + at, count), load(shift_skip + c, count));
                         s[2] = hn::MulAdd(value, skip, s[2]);
                       }
@@ -135,18 +141,19 @@ void normalise_backward(int64_t rows, int64_t channels, const S* y, const S* x,
                         const NormGradient<Compute<S>>& main, const NormGradient<Compute<S>>& skip,
                         S* g, S* dx) {
   using T = Compute<S>;
-  const auto gradient = [](const NormGradient<T>& norm, int64_t c, size_t count,
-                           hn::Vec<Tag<T>> value, hn::Vec<Tag<T>> input) {
+  const NormGradient<T> of_main = main, of_skip = skip;
+  const auto gradient = [](const NormGradient<T>& norm, int64_t c, auto count, Vector<T> value,
+                           Vector<T> input) MOBILEONE_INLINE {
     const auto centred = hn::Sub(input, load(norm.shift + c, count));
     const auto own = hn::MulAdd(load(norm.b + c, count), centred, load(norm.c + c, count));
     return hn::MulAdd(load(norm.a + c, count), value, own);
   };
-  for_vectors<T>(0, rows, channels, [&](int64_t at, int64_t c, size_t count) {
+  for_vectors<T>(0, rows, channels, [&](int64_t at, int64_t c, auto count) MOBILEONE_INLINE {
     const auto value = load(g + at, count);
     if (x != nullptr) {
-      store(gradient(skip, c, count, value, load(x + at, count)), dx + at, count);
+      store(gradient(of_skip, c, count, value, load(x + at, count)), dx + at, count);
     }
-    store(gradient(main, c, count, value, load(y + at, count)), g + at, count);
+    store(gradient(of_main, c, count, value, load(y + at, count)), g + at, count);
   });
 }
 

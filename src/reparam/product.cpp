@@ -42,8 +42,8 @@ void multiply(const std::vector<Product>& products, const ProductOptions& option
       options.bias.defined() ? options.bias.to(kComputeType<S>).contiguous() : at::Tensor();
   const kernels::Epilogue<T> epilogue{bias.defined() ? data_of<const T>(bias) : nullptr,
                                       options.accumulate, options.relu};
-  constexpr int64_t kGrain = 96;
-  at::parallel_for(0, y.size(0), kGrain, [&](int64_t begin, int64_t end) {
+  constexpr int64_t kFewestRows = 96;  // of a thread
+  at::parallel_for(0, y.size(0), kFewestRows, [&](int64_t begin, int64_t end) {
     auto here = factors;
     for (auto& f : here) f.a += begin * f.stride;
     kernels::multiply<S>(end - begin, n, here, epilogue, data_of<S>(y) + begin * n, n);
