@@ -1,6 +1,7 @@
 # Run once a test program is built: writes FILE for ctest, in which each suite of PROGRAM is a test,
 # since a process for each single case would spend most of its time on loading LibTorch.
 # cmake -DPROGRAM=... -DPREFIX=... -DLONG=... -DFILE=... -P TestSuites.cmake
+cmake_minimum_required(VERSION 3.22)
 execute_process(COMMAND ${PROGRAM} --gtest_list_tests OUTPUT_VARIABLE listed
                 COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCHALL "\n[^ \n]+\\." suites "\n${listed}")

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 /// The data set of the workshop in every form, made once.
 class Storages : public testing::Test {
  protected:
-  static static void SetUpTestSuite() {
+  static void SetUpTestSuite() {
     fs::create_directories(shop().path("stored"));
     for (const std::string split : {"train", "val"}) {
       const std::string packed = shop().path("stored/" + split);

@@ -12,7 +12,7 @@
 namespace mobileone::kernels {
 namespace {
 
-std::vector<double> normal_values(int64_t count, unsigned seed) {
+std::vector<double> random_values(int64_t count, unsigned seed) {
   std::mt19937 generator(seed);
   std::normal_distribution<double> normal;
   std::vector<double> values(static_cast<size_t>(count));
@@ -56,11 +56,11 @@ template <typename S>
 void check_multiply(int64_t rows, int64_t k, int64_t n, double tolerance) {
   using T = Compute<S>;
   const int64_t more = k / 2 + 1;
-  const auto a = stored<S>(normal_values(rows * k, 1)),
-             c = stored<S>(normal_values(rows * more, 7)),
-             before = stored<S>(normal_values(rows * n, 4));
-  const auto b = stored<T>(normal_values(k * n, 2)), d = stored<T>(normal_values(more * n, 8)),
-             bias = stored<T>(normal_values(n, 3));
+  const auto a = stored<S>(random_values(rows * k, 1)),
+             c = stored<S>(random_values(rows * more, 7)),
+             before = stored<S>(random_values(rows * n, 4));
+  const auto b = stored<T>(random_values(k * n, 2)), d = stored<T>(random_values(more * n, 8)),
+             bias = stored<T>(random_values(n, 3));
   std::vector<T> b_packed(static_cast<size_t>(packed_size<T>(k, n))),
       d_packed(static_cast<size_t>(packed_size<T>(more, n)));
   pack<T>(k, n, b.data(), n, 1, b_packed.data());
@@ -104,8 +104,8 @@ TEST_P(Matrix, ReluKeepsNaN) {
 template <typename S>
 void check_outer_product(int64_t rows, int64_t columns, int64_t others, double tolerance) {
   using T = Compute<S>;
-  const auto a = stored<S>(normal_values(rows * columns, 5)),
-             b = stored<S>(normal_values(rows * others, 6));
+  const auto a = stored<S>(random_values(rows * columns, 5)),
+             b = stored<S>(random_values(rows * others, 6));
   const std::vector<T> shift(static_cast<size_t>(columns), T(0.25));
   std::vector<double> c(static_cast<size_t>(columns * others), 1.0),
       sums(static_cast<size_t>(columns), 2.0);
@@ -138,7 +138,7 @@ TEST_P(Matrix, OuterProductsAreShiftedAndSummed) {
 TEST_P(Matrix, TheUpperHalfOfASquareIsThatOfTheWhole) {
   for (const int64_t columns : {1, 16, 27, 70}) {
     const int64_t rows = 300;
-    const auto a = stored<float>(normal_values(rows * columns, 9));
+    const auto a = stored<float>(random_values(rows * columns, 9));
     const Columns<float> all{a.data(), columns, columns};
     std::vector<double> whole(static_cast<size_t>(columns * columns)), upper = whole;
     outer_product(rows, all, all, Part::kAll, whole.data(), columns);
