@@ -56,7 +56,7 @@ function(mobileone_folder name)
 endfunction()
 
 function(mobileone_test_folder name)
-  cmake_parse_arguments(ARG "" "" "LINKS;LONG" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*.cpp)
   add_executable(${name}_tests ${sources})
   target_link_libraries(${name}_tests
@@ -72,7 +72,7 @@ function(mobileone_test_folder name)
   set(suites ${CMAKE_CURRENT_BINARY_DIR}/${name}_suites.cmake)
   add_custom_command(TARGET ${name}_tests POST_BUILD BYPRODUCTS ${suites} VERBATIM
     COMMAND ${CMAKE_COMMAND} -DPROGRAM=$<TARGET_FILE:${name}_tests> -DPREFIX=${name}
-            "-DLONG=${ARG_LONG}" -DFILE=${suites}
+            "-DLONG=${MOBILEONE_LONG_SUITES}" -DFILE=${suites}
             -P ${PROJECT_SOURCE_DIR}/cmake/TestSuites.cmake)
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${suites})
 endfunction()

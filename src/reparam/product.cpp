@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "mobileone/kernels/instruction_set.h"
 #include "mobileone/kernels/matrix.h"
 #include "mobileone/kernels/rows.h"
 #include "mobileone/util/profile.h"
