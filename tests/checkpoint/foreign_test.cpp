@@ -216,8 +216,7 @@ TEST_F(ForeignTest, ReadsTheReferencesNetworks) {
     const Checkpoint expected = load_checkpoint(testing::golden(name + "_fused.safetensors"));
     EXPECT_TRUE(expected.folded());
     for (const auto& item : expected.weights) {
-      EXPECT_LT((folded[item.key()] - item.value()).abs().max().item<double>(), 1e-6)
-          << item.key();
+      EXPECT_LT((folded[item.key()] - item.value()).abs().max().item<double>(), 1e-6) << item.key();
     }
   }
 }

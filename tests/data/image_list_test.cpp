@@ -45,7 +45,8 @@ TEST(ImageFolder, SaysWhatIsMissing) {
   const auto error = [&](const std::string& name) {
     return error_of([&] { read_image_list(folder.path(name)); });
   };
-  EXPECT_EQ(error("set"), folder.path("set") + ": no such data set (folder, CSV list, tar shards or pack)");
+  EXPECT_EQ(error("set"),
+            folder.path("set") + ": no such data set (folder, CSV list, tar shards or pack)");
 
   folder.write("set/a.jpg", "");
   EXPECT_EQ(error("set"), folder.path("set") +

@@ -23,8 +23,8 @@ struct TrainingCost {
 TrainingCost measure_training(const Config& config, int64_t size, int64_t steps,
                               const Workers& workers = Workers::none());
 
-/// How many times as long as in float32 a step of `config` takes in its own precision: on at most 16
-/// of its images, one step each after one to warm up.
+/// How many times as long as in float32 a step of `config` takes in its own precision: on at most
+/// 16 of its images, the shorter of two steps after one to warm up.
 double precision_cost(Config config);
 
 }  // namespace mobileone
