@@ -8,6 +8,7 @@
 
 #include <hwy/highway.h>
 
+#include <concepts>
 #include <type_traits>
 #include <utility>
 
@@ -50,7 +51,7 @@ inline constexpr bool kManyRegisters =
     HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_TARGET == HWY_NEON;
 
 /// The first `count` elements at p (at most a vector of them), zeros above.
-template <typename T>
+template <std::floating_point T>
 HWY_INLINE hn::Vec<Tag<T>> load(const T* p, size_t count) {
   const Tag<T> d;
   if (HWY_LIKELY(count >= hn::Lanes(d))) return hn::LoadU(d, p);
@@ -71,7 +72,7 @@ HWY_INLINE hn::Vec<Tag<float>> load(const bfloat16* p, size_t count) {
 }
 
 /// Writes the first `count` lanes (at most all).
-template <typename T>
+template <std::floating_point T>
 HWY_INLINE void store(hn::Vec<Tag<T>> v, T* p, size_t count) {
   const Tag<T> d;
   if (HWY_LIKELY(count >= hn::Lanes(d))) {
