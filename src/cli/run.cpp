@@ -20,6 +20,7 @@
 #include "mobileone/dist/workers.h"
 #include "mobileone/kernels/instruction_set.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/one_line.h"
 #include "mobileone/util/progress.h"
 #include "mobileone/util/version.h"
 
@@ -32,7 +33,7 @@ constexpr const char* kOutOfMemory =
 int report(const std::string& message, int status) {
   clear_progress_line();
   std::fflush(stdout);
-  fmt::print(stderr, "mobileone: {}\n", message);
+  fmt::print(stderr, "mobileone: {}\n", one_line(message));
   return status;
 }
 

@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include "mobileone/util/one_line.h"
 #include "mobileone/util/progress.h"
 
 namespace mobileone::log {
@@ -22,12 +23,12 @@ spdlog::logger& logger() {
 
 void write_info(const std::string& line) {
   clear_progress_line();
-  logger().info(line);
+  logger().info(one_line(line));
 }
 
 void write_warning(const std::string& line) {
   clear_progress_line();
-  logger().warn("warning: " + line);
+  logger().warn("warning: " + one_line(line));
 }
 
 void only_warnings() { logger().set_level(spdlog::level::warn); }
