@@ -130,6 +130,15 @@ void check_training(const OptimizerConfig& optimizer, const ScheduleConfig& sche
                optimizer.lr);
 }
 
+void check_classes(const Config& config, Contradictions& found) {
+  const auto weights = std::ssize(config.loss.class_weights), classes = config.model.num_classes;
+  found.expect(weights == 0 || classes == 0 || weights == classes,
+               {"loss.class_weights", "model.num_classes"},
+               "{} weights for the {} classes of model.num_classes", weights, classes);
+  found.expect(weights == 0 || !config.loss.balanced, {"loss.balanced", "loss.class_weights"},
+               "sets the weights that loss.class_weights gives; choose one of them");
+}
+
 void check_curriculum(const std::vector<CurriculumStage>& stages, Contradictions& found) {
   if (stages.empty()) return;
   found.expect(stages.front().epoch == 0, {"curriculum.stages"},
@@ -151,6 +160,7 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   check_images(config, found);
   check_augment(config.augment, found);
   check_training(config.optimizer, config.schedule, found);
+  check_classes(config, found);
   check_curriculum(config.curriculum.stages, found);
   found.expect(!config.runtime.sync_bn || config.runtime.engine == Engine::kFolded,
                {"runtime.sync_bn", "runtime.engine"}, "needs runtime.engine folded");

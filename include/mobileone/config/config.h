@@ -34,6 +34,7 @@ enum class Policy { kNone, kAutoAugment, kRandAugment, kTrivialAugment };
 enum class RandAugmentSpace { kTorchvision, kTimm };
 enum class EraseMode { kConst, kRand, kPixel };
 enum class Interpolation { kBilinear, kBicubic };
+enum class Sampler { kShuffled, kBalanced };
 enum class OnNonfinite { kStop, kSkip };
 enum class DeviceChoice { kAuto, kCpu, kCuda };
 enum class Precision { kFloat32, kBfloat16 };
@@ -71,6 +72,10 @@ inline constexpr auto enum_names(EraseMode) {
 inline constexpr auto enum_names(Interpolation) {
   return std::array<EnumName<Interpolation>, 2>{
       {{Interpolation::kBilinear, "bilinear"}, {Interpolation::kBicubic, "bicubic"}}};
+}
+inline constexpr auto enum_names(Sampler) {
+  return std::array<EnumName<Sampler>, 2>{
+      {{Sampler::kShuffled, "shuffled"}, {Sampler::kBalanced, "balanced"}}};
 }
 inline constexpr auto enum_names(OnNonfinite) {
   return std::array<EnumName<OnNonfinite>, 2>{
@@ -196,6 +201,7 @@ struct DataConfig {
   int64_t workers = 2;
   int64_t prefetch = 4;
   int64_t shuffle_buffer = 8192;
+  Sampler sampler = Sampler::kShuffled;
 
   bool operator==(const DataConfig&) const = default;
 
@@ -227,6 +233,11 @@ struct DataConfig {
        "is "
        "drawn from this many that come next.",
        "images", 1, 1e9});
+    v("sampler", sampler,
+      {"Which images make an epoch: shuffled: each once; balanced: as many of each class, images "
+       "of "
+       "small classes several times, each time augmented anew (as a WeightedRandomSampler of "
+       "PyTorch does on average)."});
   }
 };
 
@@ -401,6 +412,8 @@ struct ScheduleConfig {
 
 struct LossConfig {
   double label_smoothing = 0.1;
+  std::vector<double> class_weights;
+  bool balanced = false;
 
   bool operator==(const LossConfig&) const = default;
 
@@ -408,11 +421,19 @@ struct LossConfig {
   void visit(Visitor&& v) {
     v("label_smoothing", label_smoothing,
       {"Share of the target that is spread over all classes.", "", 0, 1});
+    v("class_weights", class_weights,
+      {"One weight for each class, in the order of classes.txt: the loss is the mean weighted by "
+       "them, as the `weight` of PyTorch's CrossEntropyLoss; empty: all 1.",
+       "", 1e-6, 1e6});
+    v("balanced", balanced,
+      {"Whether classes weigh inversely to their number of training images: n / (classes × images "
+       "of the class), as scikit-learn's `class_weight=\"balanced\"`."});
   }
 };
 
 struct EmaConfig {
   double decay = 0.9995;
+  bool warmup = true;
 
   bool operator==(const EmaConfig&) const = default;
 
@@ -421,6 +442,12 @@ struct EmaConfig {
     v("decay", decay,
       {"Per-step decay of the moving average of parameters and buffers; 0: no average.", "", 0,
        kBelowOne});
+    v("warmup", warmup,
+      {"Whether the decay grows to `decay`: at step t, from 0, it is at most 1 - (1 + t)^(-2/3), "
+       "as "
+       "in timm's ModelEmaV3, so that the average forgets the first weights however short a run "
+       "is; "
+       "false: `decay` from the start, as in the paper."});
   }
 };
 
@@ -463,6 +490,7 @@ struct RuntimeConfig {
   OnNonfinite on_nonfinite = OnNonfinite::kStop;
   bool sync_bn = false;
   double timeout = 300;
+  double memory_limit = 0;
 
   bool operator==(const RuntimeConfig&) const = default;
 
@@ -480,14 +508,17 @@ struct RuntimeConfig {
     v("seed", seed, {"Seed of initialisation, order and augmentation.", "", 0, 9007199254740992.0});
     v("on_nonfinite", on_nonfinite,
       {"A batch whose loss or gradient is not finite ends the run, or is left out; more than 20 in "
-       "a "
-       "row always end it."});
+       "a row, and an epoch without any other, always end it."});
     v("sync_bn", sync_bn,
       {"Whether batch norms see the batches of all processes of a run together, as if one process "
        "had them; otherwise each sees its own, and running statistics are averaged."});
     v("timeout", timeout,
       {"After so long without an answer from another process of the run all others end.", "seconds",
        1, 86400});
+    v("memory_limit", memory_limit,
+      {"A run that is estimated to need more memory is refused before it takes it; 0: what this "
+       "machine, or its container, has.",
+       "GiB", 0, 1e6});
   }
 };
 
