@@ -47,7 +47,7 @@ function(mobileone_folder name)
   # Lets ccache see through the precompiled header.
   target_compile_options(mobileone_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
   set_target_properties(mobileone_${name} PROPERTIES EXPORT_NAME ${name})
-  install(TARGETS mobileone_${name} EXPORT mobileoneTargets)
+  install(TARGETS mobileone_${name} EXPORT mobileoneTargets COMPONENT development)
   mobileone_share_torch_header(mobileone_${name})
   # Highway compiles its sources several times over and needs each by itself.
   if(NOT "mobileone_highway" IN_LIST ARG_HIDES)

@@ -4,7 +4,7 @@
 
 namespace mobileone {
 
-/// "0.1.0"
+/// "0.2.0"
 std::string_view version();
 
 /// The git revision that the program was built from, with "-dirty" if files differed from it;
