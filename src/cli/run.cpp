@@ -9,6 +9,7 @@
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -30,10 +31,14 @@ namespace {
 constexpr const char* kOutOfMemory =
     "out of memory; lower schedule.batch_size (train) or --batch (eval, bench)";
 
+/// A configuration's faults are a line each.
 int report(const std::string& message, int status) {
   clear_progress_line();
   std::fflush(stdout);
-  fmt::print(stderr, "mobileone: {}\n", one_line(message));
+  std::istringstream lines(message);
+  std::string shown = "mobileone: ";
+  for (std::string line; std::getline(lines, line);) shown += one_line(line) + "\n";
+  fmt::print(stderr, "{}", shown);
   return status;
 }
 

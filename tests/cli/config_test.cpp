@@ -29,6 +29,7 @@ TEST(ConfigCommand, ReportsAllMistakes) {
   EXPECT_EQ(outcome.output, "");
   EXPECT_NE(outcome.errors.find("optimizer.lr: expected a number"), std::string::npos);
   EXPECT_NE(outcome.errors.find("did you mean 'decay'"), std::string::npos);
+  EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 2) << outcome.errors;
 }
 
 TEST(ConfigCommand, FailsWhereItCannotPrint) {
