@@ -71,6 +71,7 @@ install(FILES ${PROJECT_BINARY_DIR}/mobileoneConfig.cmake
               ${PROJECT_BINARY_DIR}/mobileoneConfigVersion.cmake
               ${PROJECT_SOURCE_DIR}/third_party/Dependencies.cmake
               ${PROJECT_SOURCE_DIR}/third_party/FindOpenCV.cmake
+              ${PROJECT_SOURCE_DIR}/third_party/FindWebP.cmake
         DESTINATION ${MOBILEONE_PACKAGE_DIR} COMPONENT development)
 
 set(CPACK_GENERATOR TGZ DEB)

@@ -1,10 +1,10 @@
 """Writes the files that the fuzzers of tests/fuzz start from.
 
-make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, .../safetensors, .../pickle, .../jpeg, .../tar
-                             and .../pack
+make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, .../safetensors, .../pickle, .../tar, .../pack
+                             and a folder for each kind of image, such as .../png
 
-Small files of every container and of what people save in them, and the tests' JPEG files. Check sums are left out of zip files
-where torch can: a fuzzer would seldom get past them.
+Small files of every container and of what people save in them, and the tests' images. Check sums are
+left out of zip files where torch can: a fuzzer would seldom get past them.
 """
 
 import io
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 
+GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden"
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16,
           "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32, "I16": torch.int16,
           "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool}
@@ -86,11 +87,18 @@ def write_safetensors(folder):
 
 def write_jpegs(folder):
     """Followed by what the fuzzer chooses a box by: its place, its size and its scale, 3 for all."""
-    golden = Path(__file__).resolve().parent.parent / "tests" / "golden" / "data"
-    for path in golden.glob("*.jpg"):
+    for path in (GOLDEN / "data").glob("*.jpg"):
         for scale in range(4):
             choice = struct.pack("<4H4B", 5, 7, 40, 50, scale, 20, 30, scale)
             (folder / f"{path.stem}_{scale}").write_bytes(path.read_bytes() + choice)
+
+
+def write_images(folder):
+    """Of the kind that the folder is named after."""
+    endings = {"tiff": ("tif",), "pnm": ("pbm", "pgm", "ppm")}.get(folder.name, (folder.name,))
+    for path in [*(GOLDEN / "images").iterdir(), *(GOLDEN / "data").glob("*.webp")]:
+        if path.suffix[1:] in endings and not path.name.endswith(".expected.png"):
+            (folder / path.name).write_bytes(path.read_bytes())
 
 
 def write_tars(folder):
@@ -138,7 +146,8 @@ def write_packs(folder):
 def main():
     for name, write in (("torch_file", write_torch_files), ("pickle", write_pickles),
                         ("safetensors", write_safetensors), ("jpeg", write_jpegs),
-                        ("tar", write_tars), ("pack", write_packs)):
+                        ("tar", write_tars), ("pack", write_packs),
+                        *((kind, write_images) for kind in ("png", "webp", "tiff", "gif", "bmp", "pnm"))):
         folder = Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)
         write(folder)

@@ -12,7 +12,8 @@ cd "$(dirname "$0")/.."
 
 TORCH_VERSION=2.13.0
 PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
-          libopencv-core-dev libopencv-imgcodecs-dev libopencv-imgproc-dev libjpeg-dev
+          libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev
+          libopencv-core-dev libopencv-imgproc-dev
           libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
           libhwy-dev libbenchmark-dev libprotozero-dev libgloo-dev
           clang libclang-rt-dev)  # these two: for the fuzzers

@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <optional>
 
+#include "mobileone/data/jpeg.h"
+#include "mobileone/data/png.h"
+#include "mobileone/data/webp.h"
 #include "mobileone/util/endian.h"
 
 namespace mobileone {
@@ -30,11 +33,20 @@ class TiffReader {
   std::endian order_;
 };
 
-/// What follows the heading of the first EXIF segment; empty if there is none.
-std::string_view find_exif(std::string_view jpeg) {
-  constexpr std::string_view kHeading("Exif\0\0", 6);
+/// Where a file has orientations: a TIFF structure, and a text of XML. Empty where there is none.
+struct ImageMetadata {
+  std::string_view exif;
+  std::string_view xmp;
+};
+
+constexpr std::string_view kExifHeading("Exif\0\0", 6);
+
+/// The first segment of each kind, without its heading.
+ImageMetadata jpeg_metadata(std::string_view jpeg) {
+  constexpr std::string_view kXmpHeading("http://ns.adobe.com/xap/1.0/\0", 29);
   constexpr uint64_t kApp1 = 0xffe1;
   constexpr uint64_t kStartOfScan = 0xffda;
+  ImageMetadata found;
   size_t offset = 2;  // after the start of the image
   while (offset + 4 <= jpeg.size()) {
     const uint64_t marker = big_endian(jpeg, offset, 2);
@@ -43,12 +55,40 @@ std::string_view find_exif(std::string_view jpeg) {
       continue;
     }
     const std::string_view segment = jpeg.substr(offset + 2, big_endian(jpeg, offset + 2, 2));
-    if (marker < 0xff00 || marker == kStartOfScan || segment.size() < 2) return {};
-    const std::string_view contents = segment.substr(2);
-    if (marker == kApp1 && contents.starts_with(kHeading)) return contents.substr(kHeading.size());
+    if (marker < 0xff00 || marker == kStartOfScan || segment.size() < 2) break;
+    const std::string_view contents = marker == kApp1 ? segment.substr(2) : std::string_view();
+    if (contents.starts_with(kExifHeading) && found.exif.empty()) {
+      found.exif = contents.substr(kExifHeading.size());
+    }
+    if (contents.starts_with(kXmpHeading) && found.xmp.empty()) {
+      found.xmp = contents.substr(kXmpHeading.size());
+    }
     offset += 2 + segment.size();
   }
-  return {};
+  return found;
+}
+
+ImageMetadata metadata_of(std::string_view file) {
+  if (is_jpeg(file)) return jpeg_metadata(file);
+  ImageMetadata found;
+  if (is_png(file)) {
+    found = {find_png_chunk(file, "eXIf"), find_png_chunk(file, "iTXt")};
+    if (!found.xmp.starts_with("XML:com.adobe.xmp")) found.xmp = {};
+  }
+  if (is_webp(file)) found = {find_webp_chunk(file, "EXIF"), find_webp_chunk(file, "XMP ")};
+  if (found.exif.starts_with(kExifHeading)) found.exif.remove_prefix(kExifHeading.size());
+  return found;
+}
+
+/// The attribute or element `tiff:Orientation`, of one digit.
+std::optional<uint64_t> xmp_orientation(std::string_view xmp) {
+  constexpr std::string_view kName = "tiff:Orientation";
+  for (size_t at = xmp.find(kName); at != std::string_view::npos; at = xmp.find(kName, at + 1)) {
+    std::string_view value = xmp.substr(at + kName.size());
+    value.remove_prefix(value.starts_with("=\"") ? 2 : value.starts_with('>') ? 1 : value.size());
+    if (!value.empty() && value[0] >= '0' && value[0] <= '9') return value[0] - '0';
+  }
+  return std::nullopt;
 }
 
 /// The orientation entry of a TIFF structure's first directory.
@@ -72,8 +112,10 @@ std::optional<uint64_t> find_orientation(std::string_view tiff) {
 
 }  // namespace
 
-int exif_orientation(std::string_view jpeg) {
-  const uint64_t orientation = find_orientation(find_exif(jpeg)).value_or(1);
+int exif_orientation(std::string_view file) {
+  const ImageMetadata metadata = metadata_of(file);
+  const auto by_exif = find_orientation(metadata.exif);
+  const uint64_t orientation = (by_exif ? by_exif : xmp_orientation(metadata.xmp)).value_or(1);
   return orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : 1;
 }
 

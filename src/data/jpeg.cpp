@@ -5,24 +5,24 @@
 #include <iterator>
 #include <utility>
 
+#include "cmyk.h"
 #include "jpeg_decoder.h"
+#include "jpeg_encoder.h"
 #include "mobileone/data/image.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
 namespace {
 
-/// Pillow's conversion: 255 - c, scaled by 255 - k, rounded. `inks` is [H,W,4], inverted.
+/// `inks` is [H,W,4], inverted.
 at::Tensor rgb_from_inverted_cmyk(const at::Tensor& inks) {
   at::Tensor image = at::empty({inks.size(0), inks.size(1), 3}, at::kByte);
   const uint8_t* in = inks.const_data_ptr<uint8_t>();
   uint8_t* out = image.mutable_data_ptr<uint8_t>();
+  const auto inverse = [](uint8_t level) { return static_cast<uint8_t>(255 - level); };
   for (int64_t pixel = 0; pixel < inks.size(0) * inks.size(1); ++pixel, in += 4, out += 3) {
-    const int light = in[3];
-    for (int channel = 0; channel < 3; ++channel) {
-      const int product = (255 - in[channel]) * light + 128;
-      out[channel] = static_cast<uint8_t>(light - (((product >> 8) + product) >> 8));
-    }
+    const uint8_t inks_of_pixel[] = {inverse(in[0]), inverse(in[1]), inverse(in[2])};
+    rgb_from_cmyk(inks_of_pixel, in[3], out);
   }
   return image;
 }
@@ -80,6 +80,17 @@ Patch JpegFile::decode_box(const CropBox& box, int eighths, std::vector<uint8_t>
 
 at::Tensor decode_jpeg(std::string_view bytes, const std::string& name) {
   return JpegFile(bytes, name).decode();
+}
+
+std::string encode_jpeg(const at::Tensor& image, int quality) {
+  TORCH_CHECK(image.dim() == 3 && image.size(2) == 3 && image.scalar_type() == at::kByte,
+              "an image is uint8 [H,W,3], got ", image.scalar_type(), " ", image.sizes());
+  const at::Tensor pixels = image.contiguous();
+  JpegEncoder encoder;
+  TORCH_CHECK(
+      encoder.write(pixels.const_data_ptr<uint8_t>(), pixels.size(0), pixels.size(1), quality),
+      "cannot encode a JPEG of ", image.sizes());
+  return std::string(encoder.bytes());
 }
 
 }  // namespace mobileone

@@ -127,9 +127,13 @@ class JpegDecoder {
   }
 
  private:
-  /// Encoders make 10 scans or so; a small file with many thousands would keep a worker for
-  /// minutes.
-  static constexpr int kMostScans = 500;
+  /// Encoders make 10 scans or so, and each costs up to the time of the whole image: a small file
+  /// of many would keep a worker for minutes. 500 is where libjpeg's own programs stop.
+  int most_scans() const {
+    constexpr int64_t kMostPixelsOfAllScans = 1'000'000'000;  // a few seconds
+    return static_cast<int>(
+        std::clamp<int64_t>(kMostPixelsOfAllScans / (width() * height()), 50, 500));
+  }
   /// libjpeg decodes whole groups of rows, and is handed as many places for rows.
   static constexpr int64_t kRowsAtOnce = 16;
   /// Pixels beside and above a box that smooth chroma needs to be the same. (Smoothed blocks, of
@@ -192,8 +196,8 @@ class JpegDecoder {
 
   /// Called as the decoder goes through the scans: each may cost the time of the whole image.
   void count_scans() {
-    if (info_.input_scan_number <= kMostScans) return;
-    std::snprintf(message_, sizeof message_, "more than %d scans", kMostScans);
+    if (info_.input_scan_number <= most_scans()) return;
+    std::snprintf(message_, sizeof message_, "more than %d scans", most_scans());
     std::longjmp(landing_, 1);
   }
 

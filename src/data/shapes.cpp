@@ -12,6 +12,7 @@
 #include <numbers>
 
 #include "mobileone/data/image.h"
+#include "mobileone/data/jpeg.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 

@@ -1,65 +1,79 @@
 #include "mobileone/data/webp.h"
 
-#include <algorithm>
+#include <ATen/ATen.h>
+#include <webp/decode.h>
+#include <webp/demux.h>
 
+#include <algorithm>
+#include <memory>
+
+#include "mobileone/data/image.h"
 #include "mobileone/util/endian.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
 namespace {
 
-constexpr size_t kRiffHeader = 12;   // "RIFF", the length of what follows, "WEBP"
-constexpr size_t kChunkHeader = 8;   // type and length
-constexpr size_t kFrameHeader = 16;  // place, size, duration and flags of an animation's picture
+constexpr size_t kRiffHeader = 12;  // "RIFF", the length of what follows, "WEBP"
 
-int64_t number(std::string_view bytes, size_t offset, size_t length) {
-  return static_cast<int64_t>(little_endian(bytes, offset, length));
-}
-
-/// The first chunk of `type` in a sequence of chunks, without its header; throws if there is none
-/// that is whole.
-std::string_view find_chunk(std::string_view chunks, std::string_view type,
-                            const std::string& name) {
-  while (chunks.size() >= kChunkHeader) {
-    const auto length = static_cast<size_t>(little_endian(chunks, 4, 4));
-    if (length > chunks.size() - kChunkHeader) break;
-    if (chunks.starts_with(type)) return chunks.substr(kChunkHeader, length);
-    chunks.remove_prefix(std::min(kChunkHeader + length + length % 2, chunks.size()));
-  }
-  throw Error("{}: is a truncated WebP animation", name);
-}
-
-std::string still_webp(std::string_view type, std::string_view coded) {
-  const size_t padding = coded.size() % 2;
-  std::string file = "RIFF";
-  append_little_endian(file, 4 + kChunkHeader + coded.size() + padding, 4);
-  file.append("WEBP").append(type);
-  append_little_endian(file, coded.size(), 4);
-  return file.append(coded).append(padding, '\0');
-}
+Error truncated_webp(const std::string& name) { return Error("{}: is a truncated WebP", name); }
+Error damaged_webp(const std::string& name) { return Error("{}: is a damaged WebP", name); }
 
 }  // namespace
 
-std::optional<WebpAnimation> webp_animation(std::string_view bytes, const std::string& name) {
-  constexpr int64_t kAnimated = 2;
-  const size_t flags = kRiffHeader + kChunkHeader;
-  if (!bytes.starts_with("RIFF") || bytes.size() <= flags || bytes.substr(8, 8) != "WEBPVP8X" ||
-      (bytes[flags] & kAnimated) == 0) {
-    return std::nullopt;
+bool is_webp(std::string_view bytes) {
+  return bytes.starts_with("RIFF") && bytes.substr(std::min<size_t>(8, bytes.size()), 4) == "WEBP";
+}
+
+at::Tensor decode_webp(std::string_view bytes, const std::string& name) {
+  const WebPData data{reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+  WebPDemuxState state = WEBP_DEMUX_PARSE_ERROR;
+  // Pictures behind the first are not looked at, so they may be missing.
+  const std::unique_ptr<WebPDemuxer, decltype(&WebPDemuxDelete)> file(
+      WebPDemuxPartial(&data, &state), &WebPDemuxDelete);
+  if (state == WEBP_DEMUX_PARSE_ERROR) throw damaged_webp(name);
+  if (state == WEBP_DEMUX_PARSING_HEADER) throw truncated_webp(name);
+  const int64_t width = WebPDemuxGetI(file.get(), WEBP_FF_CANVAS_WIDTH);
+  const int64_t height = WebPDemuxGetI(file.get(), WEBP_FF_CANVAS_HEIGHT);
+  require_image_size(width, height, name);
+  WebPIterator picture{};
+  const bool whole = WebPDemuxGetFrame(file.get(), 1, &picture) != 0 && picture.complete != 0;
+  WebPDemuxReleaseIterator(&picture);  // it holds no memory
+  if (!whole) throw truncated_webp(name);
+  if (picture.x_offset < 0 || picture.y_offset < 0 || picture.x_offset + picture.width > width ||
+      picture.y_offset + picture.height > height) {
+    throw damaged_webp(name);
   }
-  const std::string_view chunks = bytes.substr(kRiffHeader);
-  const std::string_view canvas = find_chunk(chunks, "VP8X", name);
-  const std::string_view frame = find_chunk(chunks, "ANMF", name);
-  if (canvas.size() < 10 || frame.size() < kFrameHeader) {
-    throw Error("{}: is a damaged WebP animation", name);
+
+  const bool covers = picture.width == width && picture.height == height;
+  at::Tensor canvas =
+      covers ? at::empty({height, width, 3}, at::kByte) : at::zeros({height, width, 3}, at::kByte);
+  const at::Tensor part =
+      canvas.narrow(0, picture.y_offset, picture.height).narrow(1, picture.x_offset, picture.width);
+  WebPDecoderConfig config;
+  TORCH_CHECK(WebPInitDecoderConfig(&config), "libwebp is of another version than its headers");
+  config.output.colorspace = MODE_RGB;
+  config.output.is_external_memory = 1;
+  config.output.u.RGBA.rgba = part.mutable_data_ptr<uint8_t>();
+  config.output.u.RGBA.stride = static_cast<int>(3 * width);
+  config.output.u.RGBA.size = 3 * ((picture.height - 1) * width + picture.width);
+  const auto status = WebPDecode(picture.fragment.bytes, picture.fragment.size, &config);
+  if (status == VP8_STATUS_SUSPENDED || status == VP8_STATUS_NOT_ENOUGH_DATA) {
+    throw truncated_webp(name);
   }
-  const std::string_view picture = frame.substr(kFrameHeader);
-  const std::string_view type = picture.starts_with("VP8L") ? "VP8L" : "VP8 ";
-  return WebpAnimation{.width = 1 + number(canvas, 4, 3),
-                       .height = 1 + number(canvas, 7, 3),
-                       .left = 2 * number(frame, 0, 3),
-                       .top = 2 * number(frame, 3, 3),
-                       .picture = still_webp(type, find_chunk(picture, type, name))};
+  if (status != VP8_STATUS_OK) throw damaged_webp(name);
+  return canvas;
+}
+
+std::string_view find_webp_chunk(std::string_view webp, std::string_view type) {
+  constexpr size_t kHeader = 8;  // type and length
+  std::string_view rest = webp.substr(std::min(webp.size(), kRiffHeader));
+  while (rest.size() >= kHeader && rest.size() - kHeader >= little_endian(rest, 4, 4)) {
+    const size_t length = little_endian(rest, 4, 4);
+    if (rest.starts_with(type)) return rest.substr(kHeader, length);
+    rest.remove_prefix(std::min(kHeader + length + length % 2, rest.size()));
+  }
+  return {};
 }
 
 }  // namespace mobileone

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "mobileone/data/image.h"
+#include "mobileone/data/jpeg.h"
 #include "mobileone/data/resize.h"
 #include "mobileone/eval/calibration.h"
 #include "mobileone/eval/confusion.h"

@@ -29,10 +29,12 @@ TEST(Inspect, CountsWhatIsThere) {
     EXPECT_EQ(found.widths.median, 50);
     EXPECT_EQ(found.widths.most, 60);
     EXPECT_EQ(found.heights.median, 20);
-    EXPECT_EQ(found.bad, (std::vector<std::string>{
-                             folder.path("cat/d.jpg") +
-                                 ": is not an image that can be read (expected JPEG, PNG, ...)",
-                             folder.path("cat/e.jpg") + ": is not an image: it is empty"}));
+    EXPECT_EQ(found.bad,
+              (std::vector<std::string>{
+                  folder.path("cat/d.jpg") + ": is text that begins with `no picture` (expected "
+                                             "JPEG, PNG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM)",
+                  folder.path("cat/e.jpg") +
+                      ": is empty (expected JPEG, PNG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM)"}));
     ASSERT_EQ(found.duplicates.size(), 2u);
     EXPECT_EQ(found.duplicates[0].first, 0);
     EXPECT_EQ(found.duplicates[0].index, 5);

@@ -493,7 +493,8 @@ TEST(Loader, StopsAtMoreThanOnePercentDamaged) {
   testing::internal::GetCapturedStderr();
   EXPECT_EQ(error, folder.path() + ": 2 of 75 images cannot be read, more than 1 %; the last: " +
                        folder.path("dog/0021.jpg") +
-                       ": is not an image that can be read (expected JPEG, PNG, ...)");
+                       ": is text that begins with `no picture` (expected JPEG, PNG, WebP, TIFF, "
+                       "GIF, BMP, PBM, PGM or PPM)");
 }
 
 TEST(Loader, WorkersStartNoThreadsOfTheirOwn) {

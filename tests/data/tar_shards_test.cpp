@@ -6,6 +6,7 @@
 #include "data/support.h"
 #include "data/tar_bytes.h"
 #include "mobileone/data/epoch_order.h"
+#include "mobileone/data/jpeg.h"
 #include "mobileone/data/loader.h"
 #include "mobileone/data/transforms.h"
 

@@ -20,6 +20,7 @@ void torch_file(std::string_view input);
 void safetensors(std::string_view input);
 void pickle(std::string_view input);
 void jpeg(std::string_view input);
+void image(std::string_view input);
 void tar(std::string_view input);
 void pack(std::string_view input);
 

@@ -13,11 +13,18 @@ void (*reader)(std::string_view) = nullptr;
 }  // namespace
 
 extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  // The kinds of images have one reader, which tells them by their first bytes, and a corpus each.
   const std::map<std::string_view, void (*)(std::string_view)> readers = {
       {"--reader=torch_file", fuzz::torch_file},
       {"--reader=safetensors", fuzz::safetensors},
       {"--reader=pickle", fuzz::pickle},
       {"--reader=jpeg", fuzz::jpeg},
+      {"--reader=png", fuzz::image},
+      {"--reader=webp", fuzz::image},
+      {"--reader=tiff", fuzz::image},
+      {"--reader=gif", fuzz::image},
+      {"--reader=bmp", fuzz::image},
+      {"--reader=pnm", fuzz::image},
       {"--reader=tar", fuzz::tar},
       {"--reader=pack", fuzz::pack}};
   const auto chosen = *argc > 1 ? readers.find((*argv)[1]) : readers.end();

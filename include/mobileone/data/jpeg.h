@@ -53,4 +53,8 @@ class JpegFile {
 /// The image of a JPEG file.
 at::Tensor decode_jpeg(std::string_view bytes, const std::string& name);
 
+/// The bytes of a JPEG file, with chroma of half the size; `image` is uint8 RGB [H,W,3], `quality`
+/// in 1 to 100.
+std::string encode_jpeg(const at::Tensor& image, int quality);
+
 }  // namespace mobileone

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <string>
 #include <string_view>
 
@@ -8,10 +10,16 @@ namespace mobileone {
 /// Whether `bytes` begin as a PNG file does.
 bool is_png(std::string_view bytes);
 
-/// The same PNG with nothing but the chunks that make its pixels (IHDR, PLTE, IDAT, IEND), checked
-/// to be whole. A decoder then has no reason to return half a picture, to print a warning about a
-/// colour profile, to turn the image, or to apply a transparency. Throws Error naming `name` if the
-/// file is truncated, fails a check sum, or declares more than `kMaxImagePixels`.
-std::string essential_png(std::string_view bytes, const std::string& name);
+/// The image of a PNG file, uint8 RGB [H,W,3], of its first picture if it is animated. Chunks that
+/// make no pixels (gamma, profiles, transparency) are passed over. Throws Error naming `name` if
+/// the file is truncated, fails a check sum or has more than `kMaxImagePixels`.
+at::Tensor decode_png(std::string_view bytes, const std::string& name);
+
+/// The bytes of a PNG file; `image` is uint8 RGB [H,W,3].
+std::string encode_png(const at::Tensor& image);
+
+/// The contents of the first chunk of a type, such as "eXIf", in a PNG file; empty if there is
+/// none.
+std::string_view find_png_chunk(std::string_view png, std::string_view type);
 
 }  // namespace mobileone

@@ -1,23 +1,22 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
+#include <ATen/core/Tensor.h>
+
 #include <string>
 #include <string_view>
 
 namespace mobileone {
 
-/// The first picture of an animation, at (left, top) of a transparent canvas.
-struct WebpAnimation {
-  int64_t width;  ///< of the canvas, in px, as all of it
-  int64_t height;
-  int64_t left;
-  int64_t top;
-  std::string picture;  ///< a WebP file of its own, without its transparency
-};
+/// Whether `bytes` begin as a WebP file does.
+bool is_webp(std::string_view bytes);
 
-/// The animation that a WebP file holds; nothing if `bytes` are a still picture or no WebP. Throws
-/// Error naming `name` if it is truncated or has no picture.
-std::optional<WebpAnimation> webp_animation(std::string_view bytes, const std::string& name);
+/// The image of a WebP file, uint8 RGB [H,W,3], transparency dropped; of an animation, the first
+/// picture, on black where the canvas is larger. Throws Error naming `name` if the file is
+/// truncated, damaged or has more than `kMaxImagePixels`.
+at::Tensor decode_webp(std::string_view bytes, const std::string& name);
+
+/// The contents of the first chunk of a type, such as "EXIF", in a WebP file; empty if there is
+/// none.
+std::string_view find_webp_chunk(std::string_view webp, std::string_view type);
 
 }  // namespace mobileone
