@@ -76,7 +76,7 @@ void expect_refused(std::initializer_list<BadText> texts) {
 TEST(Document, RefusesKeys) {
   expect_refused(
       {{"\nema:\n  dacay: 0.9",
-        "cfg.yaml:3: ema.dacay: unknown key; did you mean 'decay'? (known: decay)"},
+        "cfg.yaml:3: ema.dacay: unknown key; did you mean 'decay'? (known: decay, warmup)"},
        {"loss: {gamma: 2}", "cfg.yaml:1: loss.gamma: unknown key (known: label_smoothing)"},
        {"output: {lr: 1}",
         "cfg.yaml:1: output.lr: unknown key; did you mean 'optimizer.lr'? "
@@ -95,8 +95,9 @@ TEST(Document, RefusesKeys) {
         "cfg.yaml:3: curriculum.stages[0].sise: unknown key; did you mean 'size'? "
         "(known: epoch, size, strength)"},
        {"ema:\n  [a]: 1", "cfg.yaml:2: ema: expected a key, got a list of 1"},
-       {"ema: 0.99", "cfg.yaml:1: ema: expected a map with the keys decay, got '0.99'"},
-       {"ema: [0.99]", "cfg.yaml:1: ema: expected a map with the keys decay, got a list of 1"}});
+       {"ema: 0.99", "cfg.yaml:1: ema: expected a map with the keys decay, warmup, got '0.99'"},
+       {"ema: [0.99]",
+        "cfg.yaml:1: ema: expected a map with the keys decay, warmup, got a list of 1"}});
 }
 
 TEST(Document, RefusesValues) {
@@ -117,7 +118,7 @@ TEST(Document, RefusesValues) {
         "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got '1.01'"},
        {"ema: {decay: -0.5}",
         "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got '-0.5'"},
-       {"ema: {decay: 0,9}", "cfg.yaml:1: ema.9: unknown key (known: decay)"},
+       {"ema: {decay: 0,9}", "cfg.yaml:1: ema.9: unknown key (known: decay, warmup)"},
        {"ema: {decay: }",
         "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got nothing"},
        {"ema:\n  decay:\n    start: 1",

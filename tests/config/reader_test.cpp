@@ -180,7 +180,7 @@ TEST_F(ReaderFiles, RefuseOverrides) {
                        "ema.decay=[1: not valid YAML: end of sequence flow not found"},
            BadOverride{"ema.dekay=1",
                        "ema.dekay=1: ema.dekay: unknown key; did you mean 'decay'? "
-                       "(known: decay)"},
+                       "(known: decay, warmup)"},
            BadOverride{"ema.decay.x=1",
                        "ema.decay.x=1: ema.decay: expected a number from 0 to 0.999999, got "
                        "a map"},
