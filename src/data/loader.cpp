@@ -82,12 +82,17 @@ int64_t Loader::batches_per_epoch() const {
   return (images + extra) / options_.batch_size;
 }
 
-void Loader::start_epoch(int64_t epoch, Transform transform, int64_t first_batch) {
+std::vector<int64_t> Loader::order_of(int64_t epoch) const {
+  if (!options_.shuffle) return stored_order(list_);
   Random random(options_.seed, {static_cast<uint64_t>(epoch)});
-  auto order = options_.shuffle ? shuffled_order(list_, options_.shuffle_buffer, random)
-                                : stored_order(list_);
+  return options_.sampler == Sampler::kBalanced
+             ? balanced_order(list_, random)
+             : shuffled_order(list_, options_.shuffle_buffer, random);
+}
+
+void Loader::start_epoch(int64_t epoch, Transform transform, int64_t first_batch) {
   auto next_epoch =
-      std::make_shared<Epoch>(epoch, std::move(transform), std::move(order), std::stop_source());
+      std::make_shared<Epoch>(epoch, std::move(transform), order_of(epoch), std::stop_source());
   {
     const std::lock_guard lock(mutex_);
     if (epoch_) epoch_->abandoned.request_stop();
@@ -159,12 +164,12 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
   Result result;
   Batch& batch = result.batch;
   batch.number = batch_number;
-  std::vector<int64_t> labels;
+  std::vector<int64_t> labels, draws;
   for (const int64_t place : places) {
     if (epoch.abandoned.stop_requested()) break;
-    const int64_t index = epoch.order[begin + place];
+    const int64_t draw = epoch.order[begin + place], index = draw % list_.size();
     Random random(options_.seed,
-                  {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(index)});
+                  {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(draw)});
     try {
       pipeline.decode(read(list_, index), list_.name(index), epoch.transform, random);
     } catch (const Error& error) {
@@ -183,19 +188,21 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
                     batch.images.mutable_data_ptr<float>() + slot * 3 * height * width);
     labels.push_back(list_.labels[index]);
     batch.indices.push_back(index);
+    draws.push_back(draw);
   }
   if (!labels.empty()) batch.images = batch.images.narrow(0, 0, labels.size());
   batch.labels = at::tensor(labels, at::kLong);
-  finish_batch(epoch, batch);
+  finish_batch(epoch, draws, batch);
   return result;
 }
 
 /// What is done to normalised images. Draws from streams of its own.
-void Loader::finish_batch(const Epoch& epoch, Batch& batch) const {
+void Loader::finish_batch(const Epoch& epoch, const std::vector<int64_t>& draws,
+                          Batch& batch) const {
   const auto images = static_cast<int64_t>(batch.indices.size());
   const auto number = static_cast<uint64_t>(epoch.number);
   for (int64_t i = 0; options_.erase.probability > 0 && i < images; ++i) {
-    Random random(options_.seed, {number, static_cast<uint64_t>(batch.indices[i]), kErasing});
+    Random random(options_.seed, {number, static_cast<uint64_t>(draws[i]), kErasing});
     erase_randomly(options_.erase, batch.images[i], random);
   }
   if (images == 0 || (options_.mix.mixup == 0 && options_.mix.cutmix == 0)) return;

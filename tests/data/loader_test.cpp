@@ -106,6 +106,30 @@ TEST(Loader, ChangesSizesBetweenEpochsWithTheSameWorkers) {
   }
 }
 
+TEST(Loader, ABalancedEpochAugmentsEachDrawAnew) {
+  const TestFolder folder;
+  ImageList list = write_images(folder, 21);
+  list.labels.assign(21, 0);
+  list.labels[4] = 1;  // half of all draws
+  LoaderOptions options = shuffled(1);
+  options.sampler = Sampler::kBalanced;
+  Loader one(list, options);
+  options.workers = 3;
+  Loader three(list, options);
+  const auto batches = read_epoch(one, 1);
+  expect_equal(batches, read_epoch(three, 1));
+  std::vector<at::Tensor> of_image_4;
+  for (const Batch& batch : batches) {
+    for (size_t i = 0; i < batch.indices.size(); ++i) {
+      if (batch.indices[i] == 4) of_image_4.push_back(batch.images[i]);
+    }
+  }
+  ASSERT_GE(of_image_4.size(), 10u);
+  for (size_t i = 1; i < of_image_4.size(); ++i) {
+    EXPECT_FALSE(of_image_4[i].equal(of_image_4[0])) << i;
+  }
+}
+
 LoaderOptions erasing_and_mixing(int64_t workers) {
   LoaderOptions options = shuffled(workers);
   options.erase.probability = 0.5;

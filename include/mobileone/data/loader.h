@@ -53,13 +53,14 @@ struct LoaderOptions {
   int64_t prefetch = 1;    ///< batches finished or in work, beyond the one last handed out
   uint64_t seed = 0;
   bool shuffle = false;
-  int64_t shuffle_buffer = 1;          ///< images; where the order of reading matters
-  bool drop_last = false;              ///< leave out an epoch's last batch where it is smaller
-  LoaderShare share = {};              ///< of batches
-  int64_t fewest = 1;                  ///< readable images without which a batch is left out
-  ImagePipeline::Options images = {};  ///< how they are decoded and normalised
-  EraseConfig erase = {};              ///< what is done to normalised images
-  MixConfig mix = {};                  ///< and then to a batch of them
+  int64_t shuffle_buffer = 1;            ///< images; where the order of reading matters
+  Sampler sampler = Sampler::kShuffled;  ///< what is drawn where it is shuffled
+  bool drop_last = false;                ///< leave out an epoch's last batch where it is smaller
+  LoaderShare share = {};                ///< of batches
+  int64_t fewest = 1;                    ///< readable images without which a batch is left out
+  ImagePipeline::Options images = {};    ///< how they are decoded and normalised
+  EraseConfig erase = {};                ///< what is done to normalised images
+  MixConfig mix = {};                    ///< and then to a batch of them
 };
 
 /// Options as `data` gives them; batch size, seed and order are the caller's.
@@ -67,8 +68,9 @@ LoaderOptions loader_options(const DataConfig& data);
 
 /// Reads, transforms and batches the images of a list in worker threads of its own, which live as
 /// long as it does. An epoch's order is drawn from (seed, epoch), a sample's augmentation from
-/// (seed, epoch, index), a batch's mixture from (seed, epoch, its number): the batches are the
-/// same, bit for bit, whatever the number of workers.
+/// (seed, epoch, index), where an image is drawn again from its repetition too, a batch's mixture
+/// from (seed, epoch, its number): the batches are the same, bit for bit, whatever the number of
+/// workers.
 ///
 /// An image that cannot be read is left out of its batch (which may then be smaller, or missing if
 /// fewer than `fewest` are left). `next` names it once, in a warning, when it comes to its batch,
@@ -102,7 +104,7 @@ class Loader {
   struct Epoch {
     int64_t number;
     Transform transform;
-    std::vector<int64_t> order;
+    std::vector<int64_t> order;  // draws (epoch_order.h)
     std::stop_source abandoned;
   };
   struct Damage {
@@ -118,7 +120,8 @@ class Loader {
   void work(std::stop_token stop);
   Result make_result(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
   Result make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
-  void finish_batch(const Epoch& epoch, Batch& batch) const;
+  void finish_batch(const Epoch& epoch, const std::vector<int64_t>& draws, Batch& batch) const;
+  std::vector<int64_t> order_of(int64_t epoch) const;
   void note_damage(const Damage& damage);
 
   const ImageList list_;
