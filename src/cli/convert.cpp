@@ -26,7 +26,8 @@ struct ConvertOptions {
   std::string input, output;
   std::optional<Dialect> dialect;
   std::optional<torch::ScalarType> dtype;
-  bool folded = false, raw_weights = false;
+  std::optional<Weights> weights;
+  bool folded = false;
 };
 
 Container container_of(const std::string& path) {
@@ -37,19 +38,6 @@ Container container_of(const std::string& path) {
   if (path.ends_with(".safetensors")) return Container::kSafetensors;
   throw Error("{}: its name tells no format: expected it to end in {} or .safetensors", path,
               fmt::join(kTorchEndings, ", "));
-}
-
-/// Leaves one set of weights, the moving average if there is one and it is wanted, and nothing of
-/// training. Returns which one.
-const char* keep_one_set(Checkpoint& checkpoint, const ConvertOptions& options) {
-  const bool average = !options.raw_weights && !checkpoint.ema.is_empty();
-  if (average) checkpoint.weights = checkpoint.ema;
-  checkpoint.ema.clear();
-  checkpoint.training.reset();
-  NetworkOptions network = network_options(checkpoint.config.model);
-  network.folded = checkpoint.folded();
-  require_fit(checkpoint.weights, state_shapes(network), options.input);
-  return average ? "moving-average" : "raw";
 }
 
 torch::ScalarType dtype_of(const Checkpoint& checkpoint) {
@@ -130,13 +118,16 @@ void convert(const ConvertOptions& options) {
     throw Error("{}: would be overwritten; name another file", options.output);
   }
   Checkpoint checkpoint = load_checkpoint(options.input);
-  const char* set = keep_one_set(checkpoint, options);
+  const Weights taken = keep_one_set(checkpoint, options.input, options.weights);
+  NetworkOptions network = network_options(checkpoint.config.model);
+  network.folded = checkpoint.folded();
+  require_fit(checkpoint.weights, state_shapes(network), options.input);
   prepare(checkpoint, options);
   const std::string form = write(checkpoint, options, container);
   fmt::print("{}: {} of mobileone {}, {}, {}, from the {} weights of {}\n", options.output, form,
              network_options(checkpoint.config.model).variant,
              checkpoint.folded() ? "folded" : "unfolded", torch::toString(dtype_of(checkpoint)),
-             set, options.input);
+             to_string(taken), options.input);
 }
 
 }  // namespace
@@ -164,7 +155,7 @@ void add_convert(CLI::App& app) {
           "--dtype", [options, types](const std::string& name) { options->dtype = types.at(name); },
           "Numbers to write [the input's]")
       ->check(CLI::IsMember(types));
-  command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
+  add_weights_options(*command, options->weights);
   command->callback([options] { convert(*options); });
 }
 

@@ -2,10 +2,12 @@
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/options.h"
 #include "mobileone/config/validate.h"
 #include "mobileone/dist/workers.h"
 #include "mobileone/eval/calibration.h"
@@ -26,7 +28,8 @@ struct EvalOptions {
   std::string model, data, report;
   int64_t resize = 0, crop = 0, threads = 0, mistakes = 48;
   EvaluationOptions evaluation;
-  bool raw_weights = false, json = false, cpu = false;
+  std::optional<Weights> weights;
+  bool json = false, cpu = false;
 };
 
 void print_table(const Evaluation& result) {
@@ -68,8 +71,9 @@ void require_same_task(const EvalOptions& options, const ImageList& list, const 
                workers);
   require_same_images("set of images", &list, workers);
   require_same("set of options",
-               fmt::format("--resize {} --crop {} --batch {}{}", options.resize, options.crop,
-                           options.evaluation.batch_size, options.raw_weights ? " --raw" : ""),
+               fmt::format("--resize {} --crop {} --batch {}, {}", options.resize, options.crop,
+                           options.evaluation.batch_size,
+                           options.weights ? to_string(*options.weights) : "better weights"),
                workers);
 }
 
@@ -81,8 +85,9 @@ void eval(const EvalOptions& options) {
   Model model;
   ImageList list;
   Evaluation result;
+  if (!workers.first()) log::only_warnings();
   workers.run([&] {
-    model = load_model(options.model, device, options.raw_weights);
+    model = load_model(options.model, device, options.weights);
     DataConfig& data = model.config.data;
     if (options.crop > 0) data.eval_crop = options.crop;
     if (options.resize > 0) data.eval_resize = options.resize;
@@ -131,7 +136,7 @@ void add_eval(CLI::App& app) {
   command->add_option("--mistakes", options->mistakes, "Images in mistakes.html")
       ->check(CLI::Range(0, 10000))
       ->capture_default_str();
-  command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
+  add_weights_options(*command, options->weights);
   command->add_flag("--cpu", options->cpu, "Compute on the CPU even if there is a GPU");
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
   command->callback([options] { eval(*options); });

@@ -17,7 +17,8 @@ struct ExportOptions {
   std::string input, output;
   std::optional<ExportFormat> format;  // empty: as the output's name says
   ExportType type = ExportType::kFloat32;
-  bool raw_weights = false, frozen = false, portable = false, with_preprocessing = false;
+  std::optional<Weights> weights;
+  bool frozen = false, portable = false, with_preprocessing = false;
 };
 
 /// The format that a file's name says; none where it says nothing.
@@ -51,8 +52,8 @@ void export_network(const ExportOptions& options) {
   const ExportFormat format = format_of(options);
   const Checkpoint checkpoint = load_checkpoint(options.input);
   if (!checkpoint.folded()) fmt::print("{}: is not folded; folding it first\n", options.input);
-  const MobileOne folded = fold_for_export(
-      make_network(checkpoint, options.input, !options.raw_weights), options.type, options.input);
+  const MobileOne folded = fold_for_export(make_network(checkpoint, options.input, options.weights),
+                                           options.type, options.input);
   const auto preprocessing =
       options.with_preprocessing ? Preprocessing::kInside : Preprocessing::kOutside;
   if (format == ExportFormat::kOnnx) {
@@ -84,7 +85,7 @@ void add_export(CLI::App& app) {
                     "Turn TorchScript's weights into constants of its code");
   command->add_flag("--portable", options->portable,
                     "TorchScript for LibTorch without oneDNN, too: slower on CPUs that have it");
-  command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
+  add_weights_options(*command, options->weights);
   command->callback([options] { export_network(*options); });
 }
 

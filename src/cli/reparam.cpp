@@ -7,6 +7,7 @@
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/options.h"
 #include "mobileone/data/loader.h"
 #include "mobileone/export/compare.h"
 #include "mobileone/model/counts.h"
@@ -18,7 +19,7 @@ namespace {
 struct ReparamOptions {
   std::string input, output;
   std::optional<std::string> data;
-  bool raw_weights = false;
+  std::optional<Weights> weights;
   bool float64 = false;
 };
 
@@ -56,7 +57,8 @@ void reparam(const ReparamOptions& options) {
   if (options.input == options.output) {
     throw Error("{}: would be overwritten; name another --output", options.output);
   }
-  MobileOne unfolded = make_network(checkpoint, options.input, !options.raw_weights);
+  const Weights taken = keep_one_set(checkpoint, options.input, options.weights);
+  MobileOne unfolded = make_network(checkpoint, options.input);
   unfolded->to(options.float64 ? torch::kFloat64 : torch::kFloat32);
   const MobileOne folded = fold(unfolded);
 
@@ -68,16 +70,12 @@ void reparam(const ReparamOptions& options) {
     compare("real images", unfolded, folded, real_images(*options.data, data).to(dtype),
             options.float64);
   }
-  const bool average = !options.raw_weights && !checkpoint.ema.is_empty();
   checkpoint.weights = state_dict(*folded);
-  checkpoint.ema.clear();
-  checkpoint.training.reset();
   save_checkpoint(options.output, checkpoint);
   const LayerCounts before = total_counts(unfolded->options, data.eval_crop);
   const LayerCounts after = total_counts(folded->options, data.eval_crop);
   fmt::print("{}: {} weights of {}, {} parameters folded into {}\n", options.output,
-             average ? "moving-average" : "raw", options.input, before.parameters,
-             after.parameters);
+             to_string(taken), options.input, before.parameters, after.parameters);
 }
 
 }  // namespace
@@ -92,7 +90,7 @@ void add_reparam(CLI::App& app) {
       ->required();
   command->add_option("-o,--output", options->output, "Folded checkpoint to write")->required();
   command->add_option("--data", options->data, "Compare on images of this data set, too");
-  command->add_flag("--raw", options->raw_weights, "Fold the raw weights, not the moving average");
+  add_weights_options(*command, options->weights);
   command->add_flag("--float64", options->float64, "Compute and store in float64");
   command->callback([options] { reparam(*options); });
 }

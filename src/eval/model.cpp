@@ -56,14 +56,16 @@ void run(MobileOne network, Model& model) {
 
 enum class Branches { kAsTheyAre, kFolded };
 
-Model checkpoint_model(const std::filesystem::path& path, torch::Device device, bool raw_weights,
-                       Branches branches = Branches::kAsTheyAre) {
+Model checkpoint_model(const std::filesystem::path& path, torch::Device device,
+                       std::optional<Weights> wanted, Branches branches = Branches::kAsTheyAre) {
   const Checkpoint checkpoint = load_checkpoint(path);
-  auto network = make_network(checkpoint, path.string(), !raw_weights);
+  const Weights taken = choose_weights(checkpoint, path.string(), wanted);
+  auto network = make_network(checkpoint, path.string(), wanted);
   if (branches == Branches::kFolded) network = fold(network);
   network->to(device, torch::kFloat32);
   Model model;
   model.form = network->options.folded ? "folded" : "unfolded";
+  if (!checkpoint.ema.is_empty()) model.weights = taken;
   model.config = checkpoint.config;
   model.class_names = checkpoint.class_names;
   run(network, model);
@@ -134,7 +136,8 @@ Model exported_onnx(const std::string& what) {
 
 }  // namespace
 
-Model load_model(const std::filesystem::path& path, torch::Device device, bool raw_weights) {
+Model load_model(const std::filesystem::path& path, torch::Device device,
+                 std::optional<Weights> wanted) {
   if (path.extension() == ".onnx") {
     throw Error(
         "{}: expected a checkpoint or TorchScript; ONNX is run by "
@@ -142,14 +145,14 @@ Model load_model(const std::filesystem::path& path, torch::Device device, bool r
         path.string());
   }
   Model model = is_torchscript_file(path) ? torchscript_model(path, device)
-                                          : checkpoint_model(path, device, raw_weights);
+                                          : checkpoint_model(path, device, wanted);
   model.origin = path.string();
   model.device = device;
   return model;
 }
 
 Model load_folded_model(const std::filesystem::path& checkpoint) {
-  Model model = checkpoint_model(checkpoint, torch::kCPU, /*raw_weights=*/false, Branches::kFolded);
+  Model model = checkpoint_model(checkpoint, torch::kCPU, /*wanted=*/{}, Branches::kFolded);
   model.origin = checkpoint.string();
   return model;
 }

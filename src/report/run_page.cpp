@@ -81,7 +81,7 @@ bool image_size_changes(const std::vector<TrainingRun>& runs) {
 /// Columns that have no place yet, of another version's runs, in one panel each.
 std::vector<Panel> other_panels(const std::vector<TrainingRun>& runs,
                                 const std::vector<Panel>& panels) {
-  std::set<std::string> placed = {"epoch", "step", "size", "seconds"};
+  std::set<std::string> placed = {"epoch", "step", "size", "seconds", "ema_better"};
   for (const auto& panel : panels) {
     for (const auto& curve : panel.curves) placed.insert(curve.column);
   }

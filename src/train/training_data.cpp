@@ -40,6 +40,13 @@ int64_t count_classes(const ImageList& list) {
   return classes;
 }
 
+void require_class_weights(const Config& config) {
+  const auto weights = std::ssize(config.loss.class_weights);
+  if (weights == 0 || weights == config.model.num_classes) return;
+  throw Error("loss.class_weights: expected one for each of the {} classes of {}, got {}",
+              config.model.num_classes, config.data.train, weights);
+}
+
 }  // namespace
 
 TrainingData read_training_data(Config& config) {
@@ -52,6 +59,7 @@ TrainingData read_training_data(Config& config) {
   require_trainable(config);
   if (config.model.num_classes == 0) config.model.num_classes = count_classes(data.train);
   require_labels_below(data.train, config.model.num_classes);
+  require_class_weights(config);
   if (!config.data.val.empty()) {
     data.val = read_image_list(config.data.val);
     require_labels_below(*data.val, config.model.num_classes);
@@ -60,11 +68,25 @@ TrainingData read_training_data(Config& config) {
   return data;
 }
 
+std::vector<double> class_weights(const Config& config, const ImageList& images) {
+  if (!config.loss.balanced) return config.loss.class_weights;
+  std::vector<int64_t> counts(static_cast<size_t>(config.model.num_classes));
+  for (const int32_t label : images.labels) ++counts[label];
+  const auto classes = std::ssize(counts) - std::ranges::count(counts, 0);
+  std::vector<double> weights;
+  for (const int64_t count : counts) {
+    const auto even = static_cast<double>(images.size()) / static_cast<double>(classes);
+    weights.push_back(count > 0 ? even / static_cast<double>(count) : 1);
+  }
+  return weights;
+}
+
 LoaderOptions training_loader_options(const Config& config, const Workers& workers) {
   LoaderOptions options = loader_options(config.data);
   options.batch_size = config.schedule.batch_size;
   options.seed = static_cast<uint64_t>(config.runtime.seed);
   options.shuffle = options.drop_last = true;
+  options.sampler = config.data.sampler;
   options.images.decoding = config.data.fast_decode ? Decoding::kScaled : Decoding::kCropped;
   options.erase = config.augment.erase;
   options.mix = config.augment.mix;

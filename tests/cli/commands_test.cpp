@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
+#include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/kernels/instruction_set.h"
 #include "mobileone/model/counts.h"
@@ -27,9 +28,10 @@ TEST(Train, LeavesARunBehind) {
     EXPECT_TRUE(std::filesystem::exists(shop().path("run/") + file)) << file;
   }
   const std::string metrics = read_file(shop().path("run/metrics.csv"));
-  EXPECT_TRUE(
-      metrics.starts_with("epoch,step,size,lr,weight_decay,train_loss,val_loss,val_top1,"
-                          "val_top5,ema_loss,ema_top1,ema_top5,images_per_second,seconds\n1,4,"))
+  EXPECT_TRUE(metrics.starts_with(
+      "epoch,step,size,lr,weight_decay,train_loss,val_loss,val_top1,"
+      "val_top5,ema_loss,ema_top1,ema_top5,ema_better,images_per_second,seconds\n"
+      "1,4,"))
       << metrics;
 }
 
@@ -48,7 +50,8 @@ TEST(Train, PythonReadsTheCheckpoint) {
   const std::string script = fmt::format(
       "import torch; c = torch.load('{}', weights_only=True); "
       "assert 'stage0.rbr_conv.0.conv.weight' in c['state_dict']; "
-      "assert list(c['ema']) == list(c['state_dict']); t = c['training']; assert t['step'] == 4 "
+      "assert list(c[c['better']]) == list(c['state_dict']); t = c['training']; assert t['step'] "
+      "== 4 "
       "and t['epoch'] == 1; "
       "assert len(c['class_names']) == 10 and 'schedule:' in c['config']; "
       "assert c['metrics']['val_top5'] >= c['metrics']['val_top1']; "
@@ -63,7 +66,9 @@ TEST(Reparam, FoldsExportsAndKeepsTheAccuracy) {
   const auto fold = run_program({"reparam", best, "-o", folded, "--data", shop().shapes("val")});
   ASSERT_EQ(fold.status, 0) << fold.errors;
   EXPECT_NE(fold.output.find("real images"), std::string::npos) << fold.output;
-  EXPECT_NE(fold.output.find("moving-average weights"), std::string::npos) << fold.output;
+  const Weights better = load_checkpoint(best).better.value();
+  EXPECT_NE(fold.output.find(fmt::format("{} weights of ", to_string(better))), std::string::npos)
+      << fold.output;
   const auto write = run_program({"export", folded, "-o", exported});
   ASSERT_EQ(write.status, 0) << write.errors;
 

@@ -66,6 +66,17 @@ TEST_F(RunLogTest, GoesOnFromACheckpointAsIfItHadNeverStopped) {
   EXPECT_EQ(std::system((kPython + " -c \"" + script + "\"").c_str()), 0) << script;
 }
 
+TEST_F(RunLogTest, ARunKeepsTheColumnsThatItBeganWith) {
+  RunLog::Lengths saved;
+  {
+    RunLog log(dir, {}, 0, false);
+    log.add_epoch(2, epoch_row(1));
+    saved = log.sync();
+  }
+  RunLog(dir, saved, 2, false).add_epoch(4, {{"epoch", 2}, {"ema_better", 1}, {"val_top1", 20}});
+  EXPECT_EQ(read_file(dir / "metrics.csv"), "epoch,train_loss,val_top1\n1,1,10\n2,,20\n");
+}
+
 TEST_F(RunLogTest, StartsFromNothingOverWhatAKilledRunLeft) {
   { RunLog(dir, {}, 0, true).add_epoch(2, epoch_row(1)); }
   { RunLog(dir, {}, 0, false).add_epoch(2, epoch_row(3)); }

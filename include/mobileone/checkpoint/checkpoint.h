@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -17,14 +18,23 @@ namespace mobileone {
 /// Numbers by name, in the order they were measured ("val_top1" → 71.4).
 using Metrics = std::vector<std::pair<std::string, double>>;
 
+/// The two sets of weights that a checkpoint may hold: those of SGD, and their moving average.
+enum class Weights { kRaw, kAverage };
+inline constexpr auto enum_names(Weights) {
+  return std::array<EnumName<Weights>, 2>{
+      {{Weights::kRaw, "raw"}, {Weights::kAverage, "moving-average"}}};
+}
+
 /// What training needs, beyond the weights, to go on as if it had never stopped. Random streams are
 /// functions of runtime.seed, the epoch and an image's index, the curriculum's stage is one of the
 /// epoch: nothing more is kept of them.
 struct TrainingState {
   StateDict momentum;
-  int64_t step = 0;           ///< optimizer steps done
-  int64_t epoch = 0;          ///< epochs done
-  double best = -1.0;         ///< best validation top-1 so far, percent; negative: none yet
+  int64_t step = 0;        ///< optimizer steps done
+  int64_t epoch = 0;       ///< epochs done
+  double best = -1.0;      ///< best validation top-1 so far, percent; negative: none yet
+  int64_t best_epoch = 0;  ///< from 1, whose it is
+  Weights best_weights = Weights::kRaw;  ///< whose it is
   std::set<int64_t> damaged;  ///< positions in the list of training images found unreadable
   int64_t left_out = 0;       ///< batches in a row whose loss was not finite
 
@@ -40,14 +50,15 @@ struct TrainingState {
 
 /// A network on disk: `last.pth`, `best.pth` and the output of `reparam`. A torch zip file that
 /// Python's torch.load(path, weights_only=True) reads as a dict with the keys format, version,
-/// state_dict, ema, optimizer, training, config, class_names, metrics. Every record of the zip file
-/// has a check sum.
+/// state_dict, ema, better (the name of one of these), optimizer, training, config, class_names,
+/// metrics. Every record of the zip file has a check sum.
 struct Checkpoint {
   Config config;                         ///< resolved: model.num_classes is the real number
   std::vector<std::string> class_names;  ///< by class; empty if the data set names none
   StateDict weights;                     ///< under Apple's keys, unfolded or folded
   StateDict ema;                         ///< the moving average likewise; empty: none was kept
   Metrics metrics;                       ///< of the last validation
+  std::optional<Weights> better;         ///< of weights and ema, by validation; empty: not compared
   std::optional<TrainingState> training;
 
   bool folded() const;
@@ -61,9 +72,20 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
 /// empty: it does not say where in its logs it was.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
-/// The network that a checkpoint describes with its weights (the moving average, if it has one and
-/// `prefer_ema`), in evaluation mode on the CPU; `origin` names the checkpoint in errors.
+/// Of a checkpoint's weights the set that is wanted, or else the better one by validation; where
+/// nothing compared them, the moving average, unless most of it is what a run began with. Throws
+/// Error if there is no moving average to want.
+Weights choose_weights(const Checkpoint& checkpoint, const std::string& origin,
+                       std::optional<Weights> wanted = {});
+
+/// Leaves the chosen set alone in `checkpoint`, as its `weights`, with nothing of training, and
+/// says which one where there were two. Returns it.
+Weights keep_one_set(Checkpoint& checkpoint, const std::string& origin,
+                     std::optional<Weights> wanted = {});
+
+/// The network that a checkpoint describes with the chosen weights, in evaluation mode on the CPU;
+/// `origin` names the checkpoint in messages.
 MobileOne make_network(const Checkpoint& checkpoint, const std::string& origin,
-                       bool prefer_ema = true);
+                       std::optional<Weights> wanted = {});
 
 }  // namespace mobileone

@@ -5,9 +5,11 @@
 #include <array>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/config/config.h"
 
 namespace mobileone {
@@ -20,13 +22,15 @@ struct Model {
   std::function<torch::Tensor(const torch::Tensor&)> forward;
   std::vector<torch::Tensor> buffers;  ///< running statistics: no parameters
   torch::Device device = torch::kCPU;
+  std::optional<Weights> weights = {};   ///< taken of a checkpoint that holds both sets
   std::vector<std::string> class_names;  ///< empty if the file names none
   Config config;                         ///< `data` says how images are prepared
 };
 
-/// Loads by content, not by name. A checkpoint's moving average is taken where it has one, unless
-/// `raw_weights`. Throws Error if the file is none of these or damaged.
-Model load_model(const std::filesystem::path& path, torch::Device device, bool raw_weights = false);
+/// Loads by content, not by name. Of a checkpoint's weights the set is taken that is `wanted`, or
+/// the better one (see choose_weights). Throws Error if the file is none of these or damaged.
+Model load_model(const std::filesystem::path& path, torch::Device device,
+                 std::optional<Weights> wanted = {});
 
 /// A checkpoint as `load_model` takes it, on the CPU, its branches folded.
 Model load_folded_model(const std::filesystem::path& checkpoint);

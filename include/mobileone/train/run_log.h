@@ -26,7 +26,8 @@ class RunLog {
 
   /// A line of the log in mid-epoch.
   void add_step(int64_t epoch, int64_t step, const Metrics& metrics);
-  /// The row of an epoch; every row has the same names.
+  /// The row of an epoch. metrics.csv keeps the columns of its first row, whichever version of this
+  /// program wrote it.
   void add_epoch(int64_t step, const Metrics& row);
 
   /// Makes all of it last, and says how much it is.
@@ -35,6 +36,7 @@ class RunLog {
  private:
   Lengths earlier_events_;  // cut before this session's file is made
   AppendFile metrics_;
+  std::vector<std::string> columns_;  // of metrics.csv
   EventFile events_;
   std::optional<AppendFile> json_;
 };
