@@ -16,6 +16,11 @@ namespace {
 
 std::atomic<bool> line_is_drawn = false;
 
+/// In place of the progress line; that it cannot be written stops nothing.
+void write_to_terminal(const std::string& line) {
+  std::fputs((std::string(kWipeLine) + line).c_str(), stderr);
+}
+
 }  // namespace
 
 std::string format_duration(double seconds) {
@@ -33,13 +38,13 @@ std::string format_bar(double share, int columns) {
 }
 
 void draw_progress_line(const std::string& line) {
-  fmt::print(stderr, "{}{}", kWipeLine, line);
+  write_to_terminal(line);
   std::fflush(stderr);
   line_is_drawn = true;
 }
 
 void clear_progress_line() {
-  if (line_is_drawn.exchange(false)) fmt::print(stderr, "{}", kWipeLine);
+  if (line_is_drawn.exchange(false)) write_to_terminal("");
 }
 
 int terminal_columns() {
