@@ -126,6 +126,12 @@ StoredImage ImageFiles::read(int64_t index) const {
   return StoredImage(read_file(name(index), kLargestImageFile));
 }
 
+std::optional<uint64_t> ImageFiles::file_size(int64_t index) const {
+  std::error_code error;
+  const uintmax_t size = fs::file_size(name(index), error);
+  return error ? 0 : size;  // gone: reading it will say so
+}
+
 bool is_image_extension(std::string_view extension) {
   static const std::set<std::string> kExtensions = {"jpg", "jpeg", "png",  "ppm", "bmp",
                                                     "pgm", "tif",  "tiff", "webp"};

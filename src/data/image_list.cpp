@@ -50,6 +50,18 @@ std::string fingerprint(const ImageList& list) {
   return c10::sha1(text).str();
 }
 
+std::string sizes_fingerprint(const ImageList& list) {
+  constexpr int64_t kMost = 16384;
+  const int64_t count = std::min(list.size(), kMost);
+  std::string text;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto size = list.storage->file_size(i * list.size() / count);
+    if (!size) return "";
+    text += fmt::format("{}\n", *size);
+  }
+  return c10::sha1(text).str();
+}
+
 void require_few_damaged(const ImageList& list, int64_t damaged, const std::string& last) {
   if (damaged <= std::max<int64_t>(1, list.size() / 100)) return;
   throw Error("{}: {} of {} images cannot be read, more than 1 %{}", list.origin, damaged,

@@ -149,6 +149,10 @@ class PackStorage : public ImageStorage {
         at::from_blob(const_cast<char*>(record.data()), {entry.height, entry.width, 3}, at::kByte));
   }
 
+  std::optional<uint64_t> file_size(int64_t index) const override {
+    return decoded_ ? std::nullopt : std::optional<uint64_t>(entry_at(entries_, index).size);
+  }
+
  private:
   std::shared_ptr<const MappedFile> file_;
   std::string_view bytes_;

@@ -49,6 +49,8 @@ class ShardStorage : public ImageStorage {
 
   std::vector<int64_t> stretches() const override { return starts_; }
 
+  std::optional<uint64_t> file_size(int64_t index) const override { return places_[index].size; }
+
   StoredImage read(int64_t index) const override {
     const Place& place = places_[index];
     const auto file = open(place.shard);

@@ -20,6 +20,7 @@ class ImageFiles : public ImageStorage {
   std::string name(int64_t index) const override;
   std::string relative_name(int64_t index) const override;
   StoredImage read(int64_t index) const override;
+  std::optional<uint64_t> file_size(int64_t index) const override;
 
  private:
   std::string root_;
