@@ -36,7 +36,10 @@ Value training_value(const TrainingState& training) {
                      {"images", training.images},
                      {"loss_sum", training.loss_sum},
                      {"seconds", training.seconds},
-                     {"data", training.data},
+                     {"data", training.data.train},
+                     {"data_sizes", training.data.train_sizes},
+                     {"val", training.data.val},
+                     {"val_sizes", training.data.val_sizes},
                      {"files", files}};
 }
 
@@ -50,11 +53,18 @@ TrainingState to_training_state(const Value& value, const Value& momentum) {
   training.images = value.at("images").as_int();
   training.loss_sum = value.at("loss_sum").as_double();
   training.seconds = value.at("seconds").as_double();
-  training.data = value.at("data").as_string();
+  training.data.train = value.at("data").as_string();
   for (const auto& item : value.at("files").as_dict()) {
     training.files.emplace(item.key(), item.value().as_int());
   }
-  // Files of the first programs that wrote version 2 have neither of these.
+  // Files of the first programs that wrote version 2 lack some of these.
+  const auto text = [&](const char* key) {
+    const auto found = value.find(key);
+    return found ? found->as_string() : std::string();
+  };
+  training.data.train_sizes = text("data_sizes");
+  training.data.val = text("val");
+  training.data.val_sizes = text("val_sizes");
   if (const auto damaged = value.find("damaged")) {
     for (const auto& position : damaged->as_list()) training.damaged.insert(position.as_int());
   }
@@ -85,6 +95,15 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
     file.insert("training", training_value(*checkpoint.training));
   }
   write_torch_file(path, file);
+}
+
+std::filesystem::path network_file(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) return path;
+  for (const char* name : {"best.pth", "last.pth"}) {
+    if (std::filesystem::exists(path / name, error)) return path / name;
+  }
+  return path;
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& path) {

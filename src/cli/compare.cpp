@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/train/run_folder.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 
@@ -37,6 +39,9 @@ void add_compare(CLI::App& app) {
       ->capture_default_str();
   command->callback([options] {
     if (options->runs.size() < 2) throw Error("compare: expected two or more runs, got one");
+    auto inputs = files_of_runs(options->runs);
+    inputs.emplace_back(options->compare.data);
+    require_output(options->output, inputs);
     write_whole(options->output, comparison_page(options->runs, options->compare));
     fmt::print("{}: {} runs\n", options->output, options->runs.size());
   });

@@ -16,6 +16,7 @@
 #include "mobileone/config/difference.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 namespace {
@@ -126,9 +127,7 @@ std::string write(const Checkpoint& checkpoint, const ConvertOptions& options,
 void convert(const ConvertOptions& options) {
   torch::NoGradGuard no_grad;
   const Container container = container_of(options.output);
-  if (options.input == options.output) {
-    throw Error("{}: would be overwritten; name another file", options.output);
-  }
+  require_output(options.output, {options.input});
   Checkpoint checkpoint = load_checkpoint(options.input);
   const char* set = keep_one_set(checkpoint, options);
   prepare(checkpoint, options);
@@ -165,7 +164,10 @@ void add_convert(CLI::App& app) {
           "Numbers to write [the input's]")
       ->check(CLI::IsMember(types));
   command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
-  command->callback([options] { convert(*options); });
+  command->callback([options] {
+    options->input = network_file(options->input);
+    convert(*options);
+  });
 }
 
 }  // namespace mobileone::cli

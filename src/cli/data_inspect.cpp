@@ -11,6 +11,7 @@
 #include "mobileone/optim/runtime.h"
 #include "mobileone/report/text.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 namespace {
@@ -94,6 +95,7 @@ void print_text(const ImageList& list, const Inspection& found) {
 
 void inspect_data(const InspectOptions& options) {
   set_threads(1);  // each worker decodes by itself
+  if (!options.sheet.empty()) require_output(options.sheet, {options.source});
   const ImageList list = read_image_list(options.source);
   const Inspection found = inspect(list, options.workers);
   if (!options.sheet.empty()) write_png(options.sheet, contact_sheet(list));

@@ -11,6 +11,7 @@
 #include "mobileone/optim/schedule.h"
 #include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 namespace {
@@ -59,6 +60,7 @@ void data_show(const DataShowOptions& options) {
   }
   Config config = load_config(options.config, options.overrides);
   config.data.val.clear();  // is not read
+  require_output(options.output, {options.config, config.data.train});
   const TrainingData data = read_training_data(config);
   Loader loader(data.train, training_loader_options(config));
   loader.start_epoch(options.epoch, training_transform(config, options.epoch));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/validate.h"
 #include "mobileone/dist/workers.h"
@@ -78,6 +79,9 @@ void eval(const EvalOptions& options) {
   set_threads(options.threads, place.local_size);
   const auto device = choose_device(options.cpu ? DeviceChoice::kCpu : DeviceChoice::kAuto, place);
   const Workers workers(place, {.device = device});
+  if (workers.first() && !options.report.empty()) {
+    require_report(options.report, {options.model, options.data});
+  }
   Model model;
   ImageList list;
   Evaluation result;
@@ -134,7 +138,10 @@ void add_eval(CLI::App& app) {
   command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
   command->add_flag("--cpu", options->cpu, "Compute on the CPU even if there is a GPU");
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
-  command->callback([options] { eval(*options); });
+  command->callback([options] {
+    options->model = network_file(options->model);
+    eval(*options);
+  });
 }
 
 }  // namespace mobileone::cli

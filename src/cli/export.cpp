@@ -9,6 +9,7 @@
 #include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 namespace {
@@ -29,9 +30,6 @@ std::optional<ExportFormat> named_format(const std::filesystem::path& path) {
 
 /// Throws Error where the options contradict each other.
 ExportFormat format_of(const ExportOptions& options) {
-  if (options.input == options.output) {
-    throw Error("{}: would be overwritten; name another --output", options.output);
-  }
   const auto named = named_format(options.output);
   if (named && options.format && named != options.format) {
     throw Error("{}: the name says {}, --format says {}; change one of them", options.output,
@@ -48,6 +46,7 @@ ExportFormat format_of(const ExportOptions& options) {
 }
 
 void export_network(const ExportOptions& options) {
+  require_output(options.output, {options.input});
   const ExportFormat format = format_of(options);
   const Checkpoint checkpoint = load_checkpoint(options.input);
   if (!checkpoint.folded()) fmt::print("{}: is not folded; folding it first\n", options.input);
@@ -85,7 +84,10 @@ void add_export(CLI::App& app) {
   command->add_flag("--portable", options->portable,
                     "TorchScript for LibTorch without oneDNN, too: slower on CPUs that have it");
   command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
-  command->callback([options] { export_network(*options); });
+  command->callback([options] {
+    options->input = network_file(options->input);
+    export_network(*options);
+  });
 }
 
 }  // namespace mobileone::cli

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/eval/evaluate.h"
 #include "mobileone/optim/runtime.h"
@@ -21,7 +22,7 @@ struct PredictOptions {
 };
 
 void predict_all(const PredictOptions& options) {
-  const Model model = load_model(options.model, choose_device(DeviceChoice::kAuto));
+  const Model model = load_model(network_file(options.model), choose_device(DeviceChoice::kAuto));
   auto results = nlohmann::ordered_json::array();
   for (const auto& image : options.images) {
     const auto predictions = predict(model, image, options.count);

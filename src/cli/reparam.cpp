@@ -11,6 +11,7 @@
 #include "mobileone/export/compare.h"
 #include "mobileone/model/counts.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 namespace {
@@ -51,11 +52,9 @@ void compare(const char* what, MobileOne unfolded, MobileOne folded, const torch
 
 void reparam(const ReparamOptions& options) {
   torch::NoGradGuard no_grad;
+  require_output(options.output, {options.input, options.data.value_or("")});
   Checkpoint checkpoint = load_checkpoint(options.input);
   if (checkpoint.folded()) throw Error("{}: is folded already", options.input);
-  if (options.input == options.output) {
-    throw Error("{}: would be overwritten; name another --output", options.output);
-  }
   MobileOne unfolded = make_network(checkpoint, options.input, !options.raw_weights);
   unfolded->to(options.float64 ? torch::kFloat64 : torch::kFloat32);
   const MobileOne folded = fold(unfolded);
@@ -94,7 +93,10 @@ void add_reparam(CLI::App& app) {
   command->add_option("--data", options->data, "Compare on images of this data set, too");
   command->add_flag("--raw", options->raw_weights, "Fold the raw weights, not the moving average");
   command->add_flag("--float64", options->float64, "Compute and store in float64");
-  command->callback([options] { reparam(*options); });
+  command->callback([options] {
+    options->input = network_file(options->input);
+    reparam(*options);
+  });
 }
 
 }  // namespace mobileone::cli

@@ -26,7 +26,7 @@ Config described_config(const std::string& what) {
     config.model.variant = *variant;
     return config;
   }
-  const std::filesystem::path path = what;
+  const std::filesystem::path path = network_file(what);
   if (path.extension() == ".yaml" || path.extension() == ".yml") return load_config(path);
   if (!std::filesystem::exists(path)) {
     throw Error("{}: is no variant (s0, s1, s2, s3, s4) and no such file", what);

@@ -159,15 +159,16 @@ Model measured_model(const std::string& what, InferenceRuntime runtime) {
   if (!named && !std::filesystem::exists(what)) {
     throw Error("{}: is no such file and no variant (s0, s1, s2, s3, s4, or s0:unfolded)", what);
   }
+  const std::string file = named ? what : network_file(what).string();
   Model model;
-  if (std::filesystem::path(what).extension() == ".onnx") {
-    model.forward = onnx_function(read_file(what), what, at::get_num_threads());
+  if (std::filesystem::path(file).extension() == ".onnx") {
+    model.forward = onnx_function(read_file(file), file, at::get_num_threads());
     model.form = "ONNX";
   } else if (runtime == InferenceRuntime::kOnnxRuntime) {
-    model = exported_onnx(what);
+    model = exported_onnx(file);
     model.form = "ONNX";
   } else {
-    model = named ? variant_model(*std::move(named)) : load_model(what, torch::kCPU);
+    model = named ? variant_model(*std::move(named)) : load_model(file, torch::kCPU);
   }
   model.origin = what;
   return model;

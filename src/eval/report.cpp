@@ -14,6 +14,7 @@
 #include "mobileone/report/page.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone {
 namespace {
@@ -89,6 +90,14 @@ std::string evaluation_page(const Evaluation& evaluation, const Model& model,
           html::figures({confusion_svg(evaluation)}));
 }
 
+void require_report(const std::filesystem::path& dir,
+                    const std::vector<std::filesystem::path>& inputs) {
+  require_outputs(dir,
+                  {"report.html", "mistakes.html", "per_class.csv", "confusion.csv",
+                   "confusion.svg", "calibration.csv", "mistakes.csv"},
+                  inputs);
+}
+
 void write_report(const std::filesystem::path& dir, const Evaluation& evaluation,
                   const Model& model, const ImageList& list, int64_t shown_mistakes) {
   std::vector<std::string> thumbnails;
@@ -96,13 +105,13 @@ void write_report(const std::filesystem::path& dir, const Evaluation& evaluation
     if (static_cast<int64_t>(thumbnails.size()) == shown_mistakes) break;
     thumbnails.push_back(thumbnail(list, image.index, model.config.data.exif_orientation));
   }
+  write_whole(dir / "report.html", evaluation_page(evaluation, model, list));
   write_whole(dir / "per_class.csv", per_class_csv(evaluation));
   write_whole(dir / "confusion.csv", confusion_csv(evaluation));
   write_whole(dir / "confusion.svg", confusion_svg(evaluation));
   write_whole(dir / "calibration.csv", calibration_csv(calibrate(evaluation.images)));
   write_whole(dir / "mistakes.csv", mistakes_csv(evaluation, list));
   write_whole(dir / "mistakes.html", mistakes_page(evaluation, list, thumbnails));
-  write_whole(dir / "report.html", evaluation_page(evaluation, model, list));
 }
 
 }  // namespace mobileone

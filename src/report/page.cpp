@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "mobileone/report/text.h"
+#include "mobileone/util/output.h"
 #include "mobileone/util/version.h"
 
 namespace mobileone::html {
@@ -128,10 +129,10 @@ std::string page(std::string_view title, const std::string& body) {
   const std::string escaped = xml_escaped(title);
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-      "<meta name=\"viewport\" content=\"width=device-width\"/>\n<title>{0}</title>\n"
+      "<meta name=\"viewport\" content=\"width=device-width\"/>\n{4}\n<title>{0}</title>\n"
       "<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}"
       "<footer>mobileone {3}</footer>\n</body>\n</html>\n",
-      escaped, kStyle, body, version());
+      escaped, kStyle, body, version(), kPageMark);
 }
 
 }  // namespace mobileone::html

@@ -22,6 +22,7 @@
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/output.h"
 #include "mobileone/util/progress.h"
 
 namespace mobileone {
@@ -221,8 +222,8 @@ std::string grid_page(const BranchesStudy& study, const std::vector<Outcome>& ou
 
 void write_grid(const BranchesStudy& study, const std::vector<Outcome>& outcomes) {
   const fs::path dir = study.output;
-  write_whole(dir / "branches.csv", grid_csv(study, outcomes));
   write_whole(dir / "branches.html", grid_page(study, outcomes));
+  write_whole(dir / "branches.csv", grid_csv(study, outcomes));
 }
 
 }  // namespace
@@ -231,6 +232,7 @@ int study_branches(const BranchesStudy& study) {
   require_grid(study);
   const std::vector<GridRun> runs = grid_runs(study);
   for (const auto& run : runs) require_same_config(run);
+  require_outputs(study.output, {"branches.html", "branches.csv"}, {study.recipe});
   std::vector<Outcome> outcomes;
   for (size_t i = 0; i < runs.size(); ++i) {
     const auto& run = runs[i];

@@ -109,4 +109,17 @@ void Learner::average_statistics() {
   if (ema_) average(ema_->buffers());
 }
 
+StatisticsAveraged::StatisticsAveraged(Learner& learner)
+    : learner_(learner),
+      own_(learner.state().buffers.clone()),
+      own_average_(learner.ema() != nullptr ? learner.ema()->buffers().clone() : torch::Tensor()) {
+  learner_.average_statistics();
+}
+
+StatisticsAveraged::~StatisticsAveraged() {
+  torch::NoGradGuard no_grad;
+  torch::Tensor(learner_.state().buffers).copy_(own_);
+  if (learner_.ema() != nullptr) torch::Tensor(learner_.ema()->buffers()).copy_(own_average_);
+}
+
 }  // namespace mobileone

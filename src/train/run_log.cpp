@@ -2,8 +2,13 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "mobileone/util/error.h"
+#include "mobileone/util/file.h"
+#include "mobileone/util/log.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;
@@ -14,7 +19,7 @@ int64_t length_of(const RunLog::Lengths& lengths, const std::string& name) {
   return found == lengths.end() ? 0 : found->second;
 }
 
-/// Event files of the run so far, cut to their lengths; those that are younger are removed.
+/// Event files of the run so far, cut to their lengths; those of ours that are younger are removed.
 RunLog::Lengths cut_event_files(const fs::path& dir, const RunLog::Lengths& lengths) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(dir)) {
@@ -24,10 +29,10 @@ RunLog::Lengths cut_event_files(const fs::path& dir, const RunLog::Lengths& leng
   for (const fs::path& file : files) {
     const auto found = lengths.find(file.filename().string());
     if (found == lengths.end()) {
-      fs::remove(file);
+      if (is_own_event_file(file)) fs::remove(file);
     } else {
       kept.insert(*found);
-      AppendFile(file, found->second);
+      AppendFile(file, std::min(found->second, static_cast<int64_t>(fs::file_size(file))));
     }
   }
   return kept;
@@ -53,7 +58,35 @@ std::string json_line(nlohmann::ordered_json line, const Metrics& metrics) {
   return line.dump() + "\n";
 }
 
+/// Bytes of the whole lines that a file holds; 0 if it is not there.
+int64_t whole_lines(const fs::path& path) {
+  std::error_code error;
+  if (!fs::exists(path, error)) return 0;
+  return static_cast<int64_t>(read_file(path).rfind('\n') + 1);
+}
+
 }  // namespace
+
+RunLog::Lengths RunLog::lengths_there(const fs::path& dir, Lengths lengths, bool accept_changes) {
+  for (const char* name : {"metrics.csv", "log.jsonl"}) {
+    const fs::path path = dir / name;
+    std::error_code error;
+    const bool there = fs::exists(path, error);
+    const int64_t size = there ? static_cast<int64_t>(fs::file_size(path)) : 0;
+    const auto known = lengths.find(name);
+    if (known == lengths.end() || size >= known->second) continue;
+    const std::string what =
+        there ? fmt::format("has {} bytes of the {} that the run wrote", size, known->second)
+              : fmt::format("is gone, and with it {} bytes of the run's", known->second);
+    if (!accept_changes) {
+      throw Error("{}: {}; put it back, or go on without what it lacks with --accept-changes",
+                  path.string(), what);
+    }
+    log::warning("{}: {}; it goes on without them", path.string(), what);
+    known->second = whole_lines(path);
+  }
+  return lengths;
+}
 
 RunLog::RunLog(const fs::path& dir, const Lengths& lengths, int64_t step, bool json)
     : earlier_events_(cut_event_files(dir, lengths)),

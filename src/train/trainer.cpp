@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <csignal>
+#include <cstring>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -13,7 +14,6 @@
 #include <utility>
 
 #include "mobileone/bench/training.h"
-#include "mobileone/config/writer.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/train/classification.h"
@@ -22,6 +22,7 @@
 #include "mobileone/train/pretrained.h"
 #include "mobileone/train/run_folder.h"
 #include "mobileone/train/run_log.h"
+#include "mobileone/train/same_run.h"
 #include "mobileone/train/same_session.h"
 #include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"
@@ -60,7 +61,8 @@ class Trainer {
   /// `folder` is null but in the process that writes.
   Trainer(const Config& config, TrainingData data, RunFolder* folder, const Workers& workers);
 
-  void resume(const Checkpoint& checkpoint, const std::string& origin);
+  /// Changes nothing but itself.
+  void resume(const Checkpoint& checkpoint, const std::string& origin, bool accept_changes);
   void start() { load_pretrained(config_, train_data_.list(), learner_); }
   /// Makes where this process stands rank 0's.
   void share_state();
@@ -110,33 +112,32 @@ Trainer::Trainer(const Config& config, TrainingData data, RunFolder* folder, con
       workers_(workers),
       train_data_(std::move(data.train), training_loader_options(config, workers)),
       learner_(config, workers) {
-  state_.data = fingerprint(train_data_.list());
-  if (!data.val) return;
-  LoaderOptions options = loader_options(config.data);
-  options.batch_size = config.schedule.batch_size;
-  options.share = {.rank = workers.rank(), .size = workers.size(), .whole_batches = true};
-  val_data_ = std::make_unique<Loader>(*std::move(data.val), options);
+  if (data.val) {
+    LoaderOptions options = loader_options(config.data);
+    options.batch_size = config.schedule.batch_size;
+    options.share = {.rank = workers.rank(), .size = workers.size(), .whole_batches = true};
+    val_data_ = std::make_unique<Loader>(*std::move(data.val), options);
+  }
+  if (folder_ == nullptr) return;
+  state_.data = data_state(train_data_.list(), val_data_ ? &val_data_->list() : nullptr);
 }
 
 // Going on from a checkpoint.
 
-void Trainer::resume(const Checkpoint& checkpoint, const std::string& origin) {
-  require_same_run(checkpoint, config_, origin);
+void Trainer::resume(const Checkpoint& checkpoint, const std::string& origin, bool accept_changes) {
+  auto files = RunLog::lengths_there(folder_->dir(), checkpoint.training->files, accept_changes);
+  require_same_run(checkpoint, config_, state_.data, origin, accept_changes);
   require_same_classes(checkpoint.class_names, origin, train_data_.list());
-  if (checkpoint.training->data != state_.data) {
-    throw Error(
-        "{}: was trained on other images than {}, which has {} (their names or labels differ); "
-        "resume with the same",
-        origin, train_data_.list().origin, train_data_.list().size());
-  }
-  if (checkpoint.training->epoch > config_.schedule.epochs ||
-      checkpoint.training->batches > train_data_.batches_per_epoch()) {
-    throw Error("{}: is damaged: its epoch or batch lies beyond the schedule", origin);
+  if (checkpoint.training->batches > train_data_.batches_per_epoch()) {
+    throw Error("{}: is damaged: its batch lies beyond the epoch", origin);
   }
   load_state_dict(*learner_.network(), checkpoint.weights, origin);
   learner_.optimizer().load_momentum(checkpoint.training->momentum, origin);
   if (learner_.ema() != nullptr) learner_.ema()->load(checkpoint.ema, origin);
+  const DataState data = state_.data;
   state_ = *checkpoint.training;
+  state_.data = data;
+  state_.files = std::move(files);
   train_data_.set_damaged(state_.damaged);
   validation_ = checkpoint.metrics;
   if (state_.epoch == config_.schedule.epochs) {
@@ -182,10 +183,11 @@ void Trainer::begin() {
   const ImageList& list = train_data_.list();
   std::string classes;
   for (const auto& name : list.class_names) classes += name + "\n";
-  write_whole(dir / "config.yaml", to_yaml(config_));
-  write_whole(dir / "classes.txt", classes);
+  // First of all, as it tells that the folder is a run's.
   record_session(dir / "environment.json", {config_, list, state_.data,
                                             val_data_ ? &val_data_->list() : nullptr, state_.step});
+  folder_->keep_config(config_);
+  write_whole(dir / "classes.txt", classes);
   log_.emplace(dir, state_.files, state_.step, config_.output.json_log);
 }
 
@@ -374,7 +376,7 @@ void Trainer::save_if_due() {
 }
 
 void Trainer::save(bool is_best) {
-  learner_.average_statistics();
+  const StatisticsAveraged averaged(learner_);
   const std::set<int64_t> damaged = damaged_anywhere();
   if (folder_ == nullptr) return;
   const FlatState& flat = learner_.state();
@@ -407,23 +409,18 @@ std::set<int64_t> Trainer::damaged_anywhere() const {
 int Trainer::stop() {
   save(/*is_best=*/false);
   if (folder_ != nullptr) {
-    log::info("{}: stopped after step {} (epoch {}/{}) and saved {}; go on with --resume",
-              stop_signal_ == SIGINT ? "SIGINT" : "SIGTERM", state_.step, state_.epoch + 1,
-              config_.schedule.epochs, folder_->last().string());
+    log::info("SIG{}: stopped after step {} (epoch {}/{}) and saved {}; go on with --resume",
+              ::sigabbrev_np(stop_signal_), state_.step, state_.epoch + 1, config_.schedule.epochs,
+              folder_->last().string());
   }
   return stop_signal_;
 }
 
 /// Throws Error unless a run can start there so.
 void require_start(const std::string& dir, const TrainingStart& start) {
-  if (start.resumes() && !has_run(dir)) {
-    throw Error("{}: holds no run to resume; start one without --resume, or check output.dir", dir);
-  }
-  if (!start.resumes() && has_checkpoint(dir)) {
-    throw Error(
-        "{}: already holds a run (last.pth); go on with --resume, or choose another output.dir",
-        dir);
-  }
+  if (!start.resumes()) return require_room_for_run(dir);
+  if (has_run(dir)) return;
+  throw Error("{}: holds no run to resume; start one without --resume, or check output.dir", dir);
 }
 
 /// Throws Error unless each process can have its part of every batch.
@@ -470,10 +467,11 @@ int train_together(Config config, const TrainingStart& start, const Workers& wor
   workers.together([&] {
     if (!folder) return;
     if (!start.from.empty()) {
-      trainer.resume(load_training_checkpoint(start.from), start.from.string());
+      trainer.resume(load_training_checkpoint(start.from), start.from.string(),
+                     start.accept_changes);
       folder->go_back_to(start.from);
     } else if (start.resume && has_checkpoint(folder->dir())) {
-      trainer.resume(folder->load_last(), folder->last().string());
+      trainer.resume(folder->load_last(), folder->last().string(), start.accept_changes);
     } else {
       if (start.resume) {
         log::info("{}: was stopped before its first checkpoint; starting anew",

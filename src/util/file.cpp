@@ -28,20 +28,36 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+}  // namespace
+
 fs::path temporary_beside(const fs::path& path) {
   return fs::path(path) += fmt::format(".{}.tmp", ::getpid());
 }
 
-}  // namespace
+fs::path leftover_of(const fs::path& path) {
+  const fs::path with_process = fs::path(path).replace_extension();
+  const std::string process = with_process.extension().string();
+  const bool is_leftover = path.extension() == ".tmp" && process.size() > 1 &&
+                           process.find_first_not_of("0123456789", 1) == std::string::npos;
+  return is_leftover ? fs::path(with_process).replace_extension() : fs::path();
+}
+
+void require_replaceable(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found) return;
+  if (error) throw Error("{}: cannot be written: {}", path.string(), error.message());
+  if (fs::is_directory(status)) throw Error("{}: is a folder, expected a file", path.string());
+  if (!fs::is_regular_file(status)) {
+    throw Error("{}: is not a regular file, and will not be replaced", path.string());
+  }
+}
 
 void write_whole(const fs::path& path, const std::function<void(const fs::path&)>& write) {
   const fs::path temporary = temporary_beside(path);
   try {
     fs::create_directories(folder_of(path));
-    if (fs::is_directory(path)) throw Error("{}: is a folder, expected a file", path.string());
-    if (fs::exists(path) && !fs::is_regular_file(path)) {
-      throw Error("{}: is not a regular file, and will not be replaced", path.string());
-    }
+    require_replaceable(path);
     write(temporary);
     sync(temporary, O_RDONLY);
     rename_whole(temporary, path);
@@ -54,12 +70,6 @@ void write_whole(const fs::path& path, const std::function<void(const fs::path&)
     fs::remove(temporary, ignored);
     throw;
   }
-}
-
-bool is_leftover(const fs::path& path) {
-  const std::string process = path.stem().extension().string();
-  return path.extension() == ".tmp" && process.size() > 1 &&
-         process.find_first_not_of("0123456789", 1) == std::string::npos;
 }
 
 void write_whole(const fs::path& path, std::string_view contents) {

@@ -81,8 +81,8 @@ TEST(Mistakes, ALossThatIsNotFiniteStops) {
   EXPECT_NE(outcome.errors.find("lower optimizer.lr"), std::string::npos) << outcome.errors;
 }
 
-TEST(Mistakes, ARunIsNotResumedOnAnotherSchedule) {
-  const auto outcome = run_program(shop().training("run", {"--resume", "schedule.epochs=7"}));
+TEST(Mistakes, ARunIsNotResumedOnOtherBatches) {
+  const auto outcome = run_program(shop().training("run", {"--resume", "schedule.batch_size=7"}));
   EXPECT_EQ(outcome.status, 2);
   EXPECT_NE(outcome.errors.find("resume with the same"), std::string::npos) << outcome.errors;
 }

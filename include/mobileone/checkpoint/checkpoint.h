@@ -17,6 +17,12 @@ namespace mobileone {
 /// Numbers by name, in the order they were measured ("val_top1" → 71.4).
 using Metrics = std::vector<std::pair<std::string, double>>;
 
+/// Fingerprints of the images of a run (see image_list.h), by which one that goes on knows them;
+/// empty: not known, or there is no validation set.
+struct DataState {
+  std::string train, train_sizes, val, val_sizes;
+};
+
 /// What training needs, beyond the weights, to go on as if it had never stopped. Random streams are
 /// functions of runtime.seed, the epoch and an image's index, the curriculum's stage is one of the
 /// epoch: nothing more is kept of them.
@@ -34,7 +40,7 @@ struct TrainingState {
   double loss_sum = 0;  ///< over the images
   double seconds = 0;
 
-  std::string data;                      ///< fingerprint of the training images
+  DataState data;
   std::map<std::string, int64_t> files;  ///< bytes of each log that this state has written
 };
 
@@ -55,6 +61,10 @@ struct Checkpoint {
 
 /// Writes the file whole or not at all.
 void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkpoint);
+
+/// The file of the network that a user names: `path` itself or, where it is a run's folder, its
+/// best.pth, or last.pth where there is no best one yet.
+std::filesystem::path network_file(const std::filesystem::path& path);
 
 /// Reads one of ours, or the weights of a MobileOne that another program wrote (see foreign.h).
 /// Throws Error if the file is missing, damaged or neither. Of a file of version 1 `training` stays

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "mobileone/eval/evaluate.h"
 
@@ -12,6 +13,11 @@ namespace mobileone {
 /// mistakes.html.
 std::string evaluation_page(const Evaluation& evaluation, const Model& model,
                             const ImageList& list);
+
+/// Throws Error unless a report of what is computed from `inputs` can be written to the folder
+/// `dir` without loss (see `require_outputs`): asked before the evaluation.
+void require_report(const std::filesystem::path& dir,
+                    const std::vector<std::filesystem::path>& inputs);
 
 /// Writes report.html, mistakes.html (at most `shown_mistakes` thumbnails of the images in `list`,
 /// which are read again), confusion.svg, and as CSV per_class, confusion, calibration and mistakes.

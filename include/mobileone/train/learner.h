@@ -62,4 +62,18 @@ class Learner {
   std::unique_ptr<GradientSum> gradient_sum_;  // null alone
 };
 
+/// Running statistics as they are saved: the means of those of all processes, in the place of each
+/// one's own for as long as this lives. To save changes nothing of a run.
+class StatisticsAveraged {
+ public:
+  explicit StatisticsAveraged(Learner& learner);
+  ~StatisticsAveraged();
+  StatisticsAveraged(const StatisticsAveraged&) = delete;
+  StatisticsAveraged& operator=(const StatisticsAveraged&) = delete;
+
+ private:
+  Learner& learner_;
+  const torch::Tensor own_, own_average_;
+};
+
 }  // namespace mobileone

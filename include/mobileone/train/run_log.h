@@ -20,6 +20,11 @@ class RunLog {
  public:
   using Lengths = std::map<std::string, int64_t>;
 
+  /// Of files that a checkpoint knows to have `lengths`, how much is there. Throws Error naming one
+  /// that is gone or shorter, unless `accept_changes`: it is then as long as its whole lines are.
+  static Lengths lengths_there(const std::filesystem::path& dir, Lengths lengths,
+                               bool accept_changes);
+
   /// Goes on after `step` optimizer steps with files of `lengths` bytes (by name; none: from
   /// nothing). Throws Error if a file is shorter than that or cannot be written.
   RunLog(const std::filesystem::path& dir, const Lengths& lengths, int64_t step, bool json);
