@@ -59,20 +59,22 @@ class Preparation:
         self.interpolation = Image.Resampling[metadata["interpolation"].upper()]
         description = json.loads(metadata["mobileone.json"])
         self.upright = description["preprocessing"]["exif_orientation"]
+        self.mode = "L" if description["preprocessing"]["channels"] == "grey" else "RGB"
         self.inside = inside
         if not inside:
             self.mean, self.std = (np.array(json.loads(metadata[key])) for key in ("mean", "std"))
 
     def __call__(self, path: Path) -> np.ndarray:
-        """uint8 [crop,crop,3], or normalised [3,crop,crop]."""
+        """uint8 [crop,crop,C], or normalised [C,crop,crop]."""
         image = Image.open(path)
         if self.upright:
             image = ImageOps.exif_transpose(image)
         size = [self.resize * side // min(image.size) for side in image.size]
-        image = image.convert("RGB").resize(size, self.interpolation)
+        image = image.convert(self.mode).resize(size, self.interpolation)
         left, top = (round((side - self.crop) / 2) if side >= self.crop
                      else -((self.crop - side) // 2) for side in size)
-        pixels = np.asarray(image.crop((left, top, left + self.crop, top + self.crop)))
+        image = image.crop((left, top, left + self.crop, top + self.crop))
+        pixels = np.asarray(image).reshape(self.crop, self.crop, -1)
         if self.inside:
             return pixels
         return ((pixels / 255 - self.mean) / self.std).transpose(2, 0, 1)

@@ -19,7 +19,7 @@ RandomTraining::RandomTraining(const Config& config, int64_t images, int64_t siz
   state_ = std::make_unique<FlatState>(*network_);
   optimizer_ = std::make_unique<Sgd>(config.optimizer, *state_);
   if (config.ema.decay > 0) ema_ = std::make_unique<Ema>(config.ema.decay, *state_);
-  images_ = torch::randn({images, 3, size, size})
+  images_ = torch::randn({images, config.model.in_channels, size, size})
                 .to(device_)
                 .contiguous(torch::MemoryFormat::ChannelsLast);
   labels_ = torch::randint(network_->options.num_classes, {images}, torch::kInt64).to(device_);

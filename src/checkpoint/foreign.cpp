@@ -5,6 +5,7 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -96,7 +97,7 @@ void describe(Checkpoint& checkpoint, const Recognized& found, const std::string
   } catch (const Error& error) {
     throw Error("{}: {}", origin, error.what());
   }
-  checkpoint.config.data = published_data(found.dialect);
+  checkpoint.config.data = published_data(found.dialect, checkpoint.config.model.in_channels);
   const auto& names = imagenet_classes().names;
   if (checkpoint.config.model.num_classes == static_cast<int64_t>(names.size())) {
     checkpoint.class_names = names;
@@ -138,11 +139,16 @@ Metadata metadata_of(const Checkpoint& checkpoint, Dialect dialect) {
 
 }  // namespace
 
-DataConfig published_data(Dialect dialect) {
+DataConfig published_data(Dialect dialect, int64_t channels) {
   DataConfig data;
   if (dialect == Dialect::kCoreNet) {
     data.mean = {0, 0, 0};
     data.std = {1, 1, 1};
+  }
+  if (channels == 1) {
+    for (auto* values : {&data.mean, &data.std}) {
+      *values = {std::reduce(values->begin(), values->end()) / 3};
+    }
   }
   return data;
 }

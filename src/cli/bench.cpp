@@ -70,7 +70,8 @@ void bench_latency(const BenchLatencyOptions& options) {
     std::vector<TimedModel> timed;
     for (const auto& what : options.models) {
       models.push_back(measured_model(what, options.runtime));
-      timed.push_back({models.back().origin, models.back().forward});
+      timed.push_back({models.back().origin, models.back().forward,
+                       std::ssize(models.back().config.data.mean)});
     }
     const LatencyOptions how = {
         .batch = options.batch,

@@ -87,7 +87,7 @@ void prepare(Checkpoint& checkpoint, const ConvertOptions& options) {
 /// Warns of what a state dict does not tell and its reader will take to be otherwise.
 void warn_of_what_is_lost(const Config& config, Dialect dialect, const std::string& output) {
   Config assumed, actual;
-  assumed.data = actual.data = published_data(dialect);
+  assumed.data = actual.data = published_data(dialect, config.model.in_channels);
   actual.model.stem_stride = config.model.stem_stride;
   actual.model.output_stride = config.model.output_stride;
   actual.data.eval_resize = config.data.eval_resize;

@@ -57,7 +57,7 @@ void add_data_pack(CLI::App& data) {
       ->excludes(short_side);
   command
       ->add_flag("--upright", options->settings.upright,
-                 "Turn decoded images as their EXIF orientation says")
+                 "Turn decoded images as their EXIF or XMP says")
       ->needs(decoded);
   command->add_option("--workers", options->workers, "Threads that read and decode")
       ->check(CLI::Range(1, 1024))

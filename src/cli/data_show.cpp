@@ -23,13 +23,18 @@ struct DataShowOptions {
   int64_t images = 24, epoch = 0;
 };
 
-/// Levels of normalised images [N,3,H,W] as uint8 [N,H,W,3]; what no level stands for is cut.
+/// Levels of normalised images [N,C,H,W] as uint8 [N,H,W,3]; what no level stands for is cut.
 at::Tensor levels_of(const at::Tensor& images, const DataConfig& data) {
-  const auto channels = [](const std::array<double, 3>& values) {
-    return at::tensor({values[0], values[1], values[2]}, at::kFloat).view({1, 3, 1, 1});
+  const auto channels = [](const std::vector<double>& values) {
+    return at::tensor(values, at::kFloat).view({1, -1, 1, 1});
   };
   const at::Tensor levels = (images * channels(data.std) + channels(data.mean)) * 255;
-  return levels.round().clamp(0, 255).to(at::kByte).permute({0, 2, 3, 1}).contiguous();
+  return levels.round()
+      .clamp(0, 255)
+      .to(at::kByte)
+      .expand({-1, 3, -1, -1})
+      .permute({0, 2, 3, 1})
+      .contiguous();
 }
 
 /// "cat", or "0.70 cat" and "+ 0.30 dog": a long name that is cut short leaves the share.

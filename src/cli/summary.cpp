@@ -86,8 +86,9 @@ void summarise_engine(const std::string& what, int64_t size, int64_t batch) {
 void summarise_operators(const std::string& what, int64_t size, bool json) {
   const Model model = measured_model(what);
   if (size == 0) size = model.config.data.eval_crop;
-  const auto operators =
-      count_operators(model.forward, torch::zeros({1, 3, size, size}), model.buffers);
+  const auto operators = count_operators(
+      model.forward, torch::zeros({1, std::ssize(model.config.data.mean), size, size}),
+      model.buffers);
   const OperatorCounts total = total_counts(operators);
   if (json) {
     nlohmann::ordered_json document = {{"size", size}, {"operators", nlohmann::json::array()}};

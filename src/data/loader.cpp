@@ -172,15 +172,16 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
       continue;
     }
     const int64_t height = pipeline.height(), width = pipeline.width();
+    const int64_t channels = pipeline.channels();
     if (!batch.images.defined()) {
       const Span span("collate");
-      batch.images = memory_.take(std::ssize(places), height, width);
+      batch.images = memory_.take(std::ssize(places), channels, height, width);
     }
     TORCH_CHECK(batch.images.size(2) == height && batch.images.size(3) == width,
                 "images of a batch differ in size");
     const int64_t slot = std::ssize(labels);
     pipeline.finish(epoch.transform, random,
-                    batch.images.mutable_data_ptr<float>() + slot * 3 * height * width);
+                    batch.images.mutable_data_ptr<float>() + slot * channels * height * width);
     labels.push_back(list_.labels[index]);
     batch.indices.push_back(index);
   }

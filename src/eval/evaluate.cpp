@@ -35,7 +35,8 @@ torch::Tensor logits_of(const Model& model, const torch::Tensor& images, int64_t
 int64_t count_outputs(const Model& model) {
   torch::NoGradGuard no_grad;
   const int64_t crop = model.config.data.eval_crop;
-  return logits_of(model, torch::zeros({1, 3, crop, crop}, model.device)).size(1);
+  const int64_t channels = std::ssize(model.config.data.mean);
+  return logits_of(model, torch::zeros({1, channels, crop, crop}, model.device)).size(1);
 }
 
 /// What the processes of a run have seen of a list's images, each of other ones.
@@ -120,8 +121,8 @@ std::vector<Prediction> predict(const Model& model, const std::string& image_pat
   ImagePipeline pipeline(
       {.exif_orientation = data.exif_orientation, .mean = data.mean, .std = data.std});
   pipeline.decode(StoredImage(read_image_file(image_path)), image_path, transform, random);
-  auto input =
-      torch::empty({1, 3, data.eval_crop, data.eval_crop}, torch::MemoryFormat::ChannelsLast);
+  auto input = torch::empty({1, std::ssize(data.mean), data.eval_crop, data.eval_crop},
+                            torch::MemoryFormat::ChannelsLast);
   pipeline.finish(transform, random, input.data_ptr<float>());
   const auto probabilities =
       logits_of(model, input.to(model.device)).to(torch::kCPU, torch::kFloat64).softmax(1)[0];

@@ -11,13 +11,14 @@
 namespace mobileone {
 namespace {
 
-constexpr const char* kImages = "uint8 [N,H,W,3]";
+constexpr std::string_view kImages = "uint8 [N,H,W,";  // and the channels
 
 std::string input_form(const MobileOne& folded, Preprocessing preprocessing) {
-  if (preprocessing == Preprocessing::kInside) return kImages;
+  const int64_t channels = folded->options.in_channels;
+  if (preprocessing == Preprocessing::kInside) return fmt::format("{}{}]", kImages, channels);
   const bool half = folded->parameters().front().scalar_type() == torch::kHalf;
   return fmt::format("{} [N,{},H,W]", to_string(half ? ExportType::kFloat16 : ExportType::kFloat32),
-                     folded->options.in_channels);
+                     channels);
 }
 
 }  // namespace
@@ -39,16 +40,9 @@ MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::
   return folded;
 }
 
-LevelNorm level_norm(const MobileOne& network, const DataConfig& data) {
-  if (network->options.in_channels != 3) {
-    throw Error("--with-preprocessing: expected a network of 3 channels (RGB), this one takes {}",
-                network->options.in_channels);
-  }
-  const auto levels = [](const std::array<double, 3>& values) {
-    return torch::tensor(std::vector<double>(values.begin(), values.end()), torch::kFloat64)
-        .mul(255)
-        .to(torch::kFloat32)
-        .view({3, 1, 1});
+LevelNorm level_norm(const DataConfig& data) {
+  const auto levels = [](const std::vector<double>& values) {
+    return torch::tensor(values, torch::kFloat64).mul(255).to(torch::kFloat32).view({-1, 1, 1});
   };
   return {levels(data.mean), levels(data.std)};
 }
@@ -64,7 +58,7 @@ std::string description(const MobileOne& folded, const Checkpoint& checkpoint,
   json["num_classes"] = folded->options.num_classes;
   json["input"] = input_form(folded, preprocessing);
   json["output"] = preprocessing == Preprocessing::kInside ? "probabilities" : "logits";
-  json["preprocessing"] = {{"channels", "RGB"},
+  json["preprocessing"] = {{"channels", data.mean.size() == 1 ? "grey" : "RGB"},
                            {"exif_orientation", data.exif_orientation},
                            {"resize_short_side", data.eval_resize},
                            {"interpolation", to_string(data.interpolation)},
@@ -90,7 +84,7 @@ ExportInterface described_interface(const std::string& description) {
   const auto input = json["input"].get<std::string>();
   return {input.starts_with(to_string(ExportType::kFloat16)) ? ExportType::kFloat16
                                                              : ExportType::kFloat32,
-          input == kImages ? Preprocessing::kInside : Preprocessing::kOutside};
+          input.starts_with(kImages) ? Preprocessing::kInside : Preprocessing::kOutside};
 }
 
 }  // namespace mobileone

@@ -115,8 +115,8 @@ std::string to_onnx(const MobileOne& folded, const Checkpoint& checkpoint,
   OnnxNetwork network(folded, graph);
   std::string x = "images";
   if (inside) {
-    graph.add_input(x, torch::kByte, {"batch", "height", "width", 3});
-    x = network.normalize(x, level_norm(folded, checkpoint.config.data));
+    graph.add_input(x, torch::kByte, {"batch", "height", "width", folded->options.in_channels});
+    x = network.normalize(x, level_norm(checkpoint.config.data));
   } else {
     graph.add_input(x, type, {"batch", folded->options.in_channels, "height", "width"});
   }

@@ -154,17 +154,19 @@ void save_archive(const jit::Module& module, const std::filesystem::path& path,
   if (!stream) throw Error("{}: cannot be written: {}", path.string(), std::strerror(errno));
 }
 
-/// Normalisation of images [N,H,W,3]: code, and the constants that it uses. Numbers are written as
+/// Normalisation of images [N,H,W,C]: code, and the constants that it uses. Numbers are written as
 /// ScalarType, as in all TorchScript files.
 std::string prepare_images(jit::Module& module, const LevelNorm& norm, torch::ScalarType type) {
+  const int64_t channels = norm.mean.size(0);
   module.register_buffer("mean_levels", norm.mean);
   module.register_buffer("std_levels", norm.std);
   return fmt::format(
-      "    assert x.dtype == {} and x.dim() == 4 and x.size(3) == 3, "
-      "\"expected images as uint8 [N,H,W,3]\"\n"
+      "    assert x.dtype == {} and x.dim() == 4 and x.size(3) == {}, "
+      "\"expected images as uint8 [N,H,W,{}]\"\n"
       "    x = torch.to(torch.permute(x, [0, 3, 1, 2]), {})\n"
       "    x = torch.to((x - self.mean_levels) / self.std_levels, {})\n",
-      static_cast<int>(torch::kByte), static_cast<int>(torch::kFloat32), static_cast<int>(type));
+      static_cast<int>(torch::kByte), channels, channels, static_cast<int>(torch::kFloat32),
+      static_cast<int>(type));
 }
 
 }  // namespace
@@ -228,8 +230,8 @@ std::vector<std::string> add_attributes(jit::Module& module, const Checkpoint& c
       add("crop", c10::IntType::get(), data.eval_crop),
       add("interpolation", c10::StringType::get(), std::string(to_string(data.interpolation)))};
   if (preprocessing == Preprocessing::kOutside) {
-    names.push_back(add("mean", doubles, std::vector<double>(data.mean.begin(), data.mean.end())));
-    names.push_back(add("std", doubles, std::vector<double>(data.std.begin(), data.std.end())));
+    names.push_back(add("mean", doubles, c10::List<double>(data.mean)));
+    names.push_back(add("std", doubles, c10::List<double>(data.std)));
   }
   return names;
 }
@@ -241,8 +243,11 @@ Difference compare(MobileOne folded, jit::Module& written, const std::optional<L
     const auto x = seeded_input(folded, 2, size);
     return largest_difference(folded->forward(x), written.forward({x}).toTensor());
   }
-  const auto images =
-      torch::arange(2 * size * size * 3).remainder(256).to(torch::kByte).view({2, size, size, 3});
+  const int64_t channels = inside->mean.size(0);
+  const auto images = torch::arange(2 * size * size * channels)
+                          .remainder(256)
+                          .to(torch::kByte)
+                          .view({2, size, size, channels});
   const auto x = (images.permute({0, 3, 1, 2}).to(torch::kFloat32) - inside->mean) / inside->std;
   const auto logits = folded->forward(x.to(folded->parameters().front().scalar_type()));
   return largest_difference(logits.to(torch::kFloat32).softmax(1),
@@ -257,7 +262,7 @@ Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpo
   torch::NoGradGuard no_grad;
   const DataConfig& data = checkpoint.config.data;
   std::optional<LevelNorm> inside;
-  if (options.preprocessing == Preprocessing::kInside) inside = level_norm(folded, data);
+  if (options.preprocessing == Preprocessing::kInside) inside = level_norm(data);
   const TorchScriptForm form = options.portable ? TorchScriptForm::kPortable
                                : options.frozen ? TorchScriptForm::kFused
                                                 : TorchScriptForm::kPacked;

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/model/options.h"
 #include "mobileone/model/unfold.h"
 #include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"
@@ -40,6 +41,20 @@ std::vector<Form> forms_of(const ModelConfig& config, bool folded) {
   forms.push_back({"scale_branch", network.scale_branch ? "scale branches" : "none"});
   forms.push_back({"skip_branch", network.skip_branch ? "skip branches" : "none"});
   return forms;
+}
+
+/// Makes weights that take RGB take grey: the stem's kernels are summed over the channels, which
+/// gives what RGB of equal levels would give, as timm does it.
+void sum_channels(Checkpoint& file) {
+  const std::string stem = unit_table(network_options(file.config.model)).front().name + ".";
+  for (StateDict* weights : {&file.weights, &file.ema}) {
+    for (auto& item : *weights) {
+      if (item.key().starts_with(stem) && item.value().dim() == 4) {
+        item.value() = item.value().sum(1, /*keepdim=*/true);
+      }
+    }
+  }
+  file.config.model.in_channels = 1;
 }
 
 /// Throws Error unless the weights in `file` fit the network that `model` describes. Strides and
@@ -102,7 +117,11 @@ std::vector<torch::Tensor> images_to_measure(const Config& config, const ImageLi
 void load_pretrained(const Config& config, const ImageList& images, Learner& learner) {
   const std::string& path = config.model.pretrained;
   if (path.empty()) return;
-  const Checkpoint file = load_checkpoint(path);
+  Checkpoint file = load_checkpoint(path);
+  if (config.model.in_channels == 1 && file.config.model.in_channels == 3) {
+    sum_channels(file);
+    log::info("{}: takes RGB; the stem's kernels were summed to take grey", path);
+  }
   require_same_form(file, config.model);
   MobileOne& network = learner.network();
   const StateDict weights = fit_classifier(file, config, images, network);

@@ -11,10 +11,6 @@ namespace {
 
 /// Throws Error unless the network can train on batches of the images that the data give.
 void require_trainable(const Config& config) {
-  if (config.model.in_channels != 3) {
-    throw Error("model.in_channels: expected 3, the channels of image files, got {}",
-                config.model.in_channels);
-  }
   int64_t size = config.data.size;
   for (const auto& stage : config.curriculum.stages) size = std::min(size, stage.size);
   for (const auto& unit : unit_table(network_options(config.model))) size = unit.output_size(size);

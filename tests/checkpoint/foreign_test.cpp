@@ -149,8 +149,8 @@ TEST_F(ForeignTest, KnowsHowPublishedWeightsSeeImages) {
   EXPECT_EQ(read.config.data, DataConfig());
   EXPECT_EQ(read.class_names, imagenet_classes().names);
   const auto corenet = read_foreign(file_of(to_dialect(state, Dialect::kCoreNet)), "x.pth");
-  EXPECT_EQ(corenet.config.data.mean, (std::array<double, 3>{0, 0, 0}));
-  EXPECT_EQ(corenet.config.data.std, (std::array<double, 3>{1, 1, 1}));
+  EXPECT_EQ(corenet.config.data.mean, (std::vector<double>{0, 0, 0}));
+  EXPECT_EQ(corenet.config.data.std, (std::vector<double>{1, 1, 1}));
   EXPECT_TRUE(read_foreign(file_of(checkpoint_of(small_model(), true).weights), "x.pth")
                   .class_names.empty());
 }

@@ -67,7 +67,11 @@ TEST(Mistakes, InTheData) {
   expect_refused({shop().training("x", {"schedule.batch_size=400"}),
                   "batch_size 400 is larger than the 40 images of " + shop().shapes("train")});
   expect_refused({shop().training("x", {"model.num_classes=3"}), "label"});
-  expect_refused({shop().training("x", {"model.in_channels=1"}), "model.in_channels: expected 3"});
+  expect_refused({shop().training("x", {"model.in_channels=1"}),
+                  "data.mean: has 3 number(s), but model.in_channels is 1; for grey images set for "
+                  "instance data.mean=0.449"});
+  expect_refused(
+      {shop().training("x", {"model.in_channels=2"}), "model.in_channels: expected 1 or 3"});
   expect_refused({shop().training("x", {"schedule.batch_size=1"}), "one value per channel"});
   write_whole(shop().path("labels.csv"), "path,label\nshapes/val/star/0000.jpg,12\n");
   expect_refused(

@@ -141,6 +141,26 @@ TEST_F(Pretrained, NetworksOfAnotherFormAreRefusedByTheKey) {
                          " holds s0, the configuration says s2; set model.variant=s0");
 }
 
+TEST_F(Pretrained, AStemOfRgbIsSummedToTakeGrey) {
+  draw_shapes((folder / "shapes").string(), {.train_per_class = 3, .val_per_class = 1, .size = 32});
+  images = read_image_list((folder / "shapes/train").string());
+  file.class_names = images.class_names;
+  config.model.in_channels = 1;
+  config.data.mean = {0.4};
+  config.data.std = {0.2};
+  torch::NoGradGuard no_grad;
+  const auto grey = torch::randn({2, 1, 32, 32});
+  for (const bool folded : {false, true}) {
+    file.weights = random_state(5, folded);
+    MobileOne rgb = make_network(file, "file");
+    rgb->eval();
+    const auto tuned = learner();
+    tuned->network()->eval();
+    EXPECT_TRUE(torch::allclose(tuned->network()->forward(grey),
+                                rgb->forward(grey.expand({-1, 3, -1, -1})), 1e-4, 1e-5));
+  }
+}
+
 TEST_F(Pretrained, StridesMayDiffer) {
   config.model.stem_stride = 1;
   config.model.output_stride = 16;

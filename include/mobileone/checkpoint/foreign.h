@@ -11,7 +11,7 @@ namespace mobileone {
 
 /// How images are prepared for the published weights of a dialect: short side to 256 px, centre
 /// crop of 224; CoreNet alone does not normalize.
-DataConfig published_data(Dialect dialect);
+DataConfig published_data(Dialect dialect, int64_t channels = 3);
 
 /// The network in a file of another program, as `read_weights_file` gives it: a state dict in any
 /// dialect, bare or under "state_dict" or "model", with its moving average, if it has one, under

@@ -26,7 +26,7 @@
 namespace mobileone {
 
 struct Batch {
-  at::Tensor images;             ///< float32 [N,3,S,S], channels last; used again when let go
+  at::Tensor images;             ///< float32 [N,C,S,S], channels last; used again when let go
   at::Tensor labels;             ///< int64 [N]
   std::vector<int64_t> indices;  ///< N positions in the image list
   int64_t number = 0;            ///< position of the batch in its epoch, from 0

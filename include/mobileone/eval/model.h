@@ -16,7 +16,7 @@ namespace mobileone {
 struct Model {
   std::string origin;  ///< the file
   std::string form;    ///< "unfolded", "folded" or "TorchScript"
-  /// float32 [N,3,H,W], normalised, on `device` → logits [N,classes].
+  /// float32 [N,C,H,W], normalised, on `device` → logits [N,classes].
   std::function<torch::Tensor(const torch::Tensor&)> forward;
   std::vector<torch::Tensor> buffers;  ///< running statistics: no parameters
   torch::Device device = torch::kCPU;

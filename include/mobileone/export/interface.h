@@ -20,7 +20,8 @@ inline constexpr auto enum_names(ExportType) {
 
 /// Where an exported network's images become tensors. Outside: it takes normalised images
 /// [N,C,H,W] of its own type and gives logits of that type. Inside: it takes resized and cropped
-/// images, uint8 [N,H,W,3] in RGB, normalises them in float32, and gives probabilities, float32.
+/// images, uint8 [N,H,W,C] of RGB or grey, normalises them in float32, and gives probabilities,
+/// float32.
 enum class Preprocessing { kOutside, kInside };
 
 /// The folded network in evaluation mode with numbers of `type`. Throws Error naming a weight that
@@ -28,13 +29,12 @@ enum class Preprocessing { kOutside, kInside };
 MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::string& origin);
 
 /// What normalisation inside a network subtracts from the 256 levels and divides by: float32
-/// [3,1,1] each.
+/// [C,1,1] each.
 struct LevelNorm {
   torch::Tensor mean, std;
 };
 
-/// Throws Error if the network does not take RGB.
-LevelNorm level_norm(const MobileOne& network, const DataConfig& data);
+LevelNorm level_norm(const DataConfig& data);
 
 /// What an exported file carries as `mobileone.json`: class names, preprocessing, input and output,
 /// counts, accuracies and origin of `folded`, which comes from `checkpoint` (the file `source`).
