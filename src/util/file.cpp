@@ -12,6 +12,7 @@
 
 #include "mobileone/util/descriptor.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/system_error.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;
@@ -94,7 +95,7 @@ void rename_whole(const fs::path& from, const fs::path& to) {
 std::string read_file(const fs::path& path, uintmax_t largest) {
   require_file(path, "file");
   const auto unreadable = [&] {
-    return Error("{}: cannot be read: {}", path.string(), std::strerror(errno));
+    return SystemError(errno, "{}: cannot be read: {}", path.string(), std::strerror(errno));
   };
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status;
@@ -123,15 +124,19 @@ void require_file(const fs::path& path, std::string_view what) {
   std::error_code error;
   const auto status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found) {
-    throw Error("{}: no such {}", path.string(), what);
+    throw SystemError(ENOENT, "{}: no such {}", path.string(), what);
   }
-  if (error) throw Error("{}: {} cannot be read: {}", path.string(), what, error.message());
+  if (error) {
+    throw SystemError(error.value(), "{}: {} cannot be read: {}", path.string(), what,
+                      error.message());
+  }
   if (fs::is_directory(status)) throw Error("{}: is a folder, expected a {}", path.string(), what);
   if (!fs::is_regular_file(status)) {
     throw Error("{}: is not a regular file, expected a {}", path.string(), what);
   }
   if (::access(path.c_str(), R_OK) != 0) {
-    throw Error("{}: {} cannot be read: {}", path.string(), what, std::strerror(errno));
+    throw SystemError(errno, "{}: {} cannot be read: {}", path.string(), what,
+                      std::strerror(errno));
   }
 }
 

@@ -30,7 +30,7 @@ void link_whole(const std::filesystem::path& from, const std::filesystem::path& 
 void rename_whole(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// The contents of a regular file of at most `largest` bytes. Throws Error naming the path and why
-/// (missing, a folder, too large, ...).
+/// (a folder, too large, ...), SystemError where the system says so (missing, forbidden, ...).
 std::string read_file(const std::filesystem::path& path, uintmax_t largest = uintmax_t{2} << 30);
 
 /// Throws Error unless `path` is a readable regular file; `what` names it in the message
