@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 
 TORCH_VERSION=2.13.0
 PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
-          libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev
+          libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev zlib1g-dev
           libopencv-core-dev libopencv-imgproc-dev
           libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
           libhwy-dev libbenchmark-dev libprotozero-dev libgloo-dev

@@ -9,8 +9,8 @@
 #include "mobileone/data/image.h"
 #include "mobileone/data/inspect.h"
 #include "mobileone/optim/runtime.h"
-#include "mobileone/report/text.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/one_line.h"
 
 namespace mobileone::cli {
 namespace {
@@ -64,7 +64,7 @@ void print_spread(const char* what, const Spread& spread) {
 void print_lines(const std::vector<std::string>& lines) {
   constexpr size_t kShown = 20;
   for (size_t i = 0; i < std::min(kShown, lines.size()); ++i) {
-    fmt::print("  {}\n", valid_utf8(lines[i]));
+    fmt::print("  {}\n", one_line(lines[i]));
   }
   if (lines.size() > kShown) fmt::print("  and {} more (--json)\n", lines.size() - kShown);
 }
@@ -78,7 +78,7 @@ void print_text(const ImageList& list, const Inspection& found) {
   for (const auto& [format, count] : found.formats) fmt::print("{:<18}{}\n", format, count);
   if (found.images_per_class.size() <= 100) {
     for (int64_t i = 0; i < std::ssize(found.images_per_class); ++i) {
-      fmt::print("  {:>6}  {}\n", found.images_per_class[i], valid_utf8(list.class_name(i)));
+      fmt::print("  {:>6}  {}\n", found.images_per_class[i], list.class_name(i));
     }
   }
   fmt::print("{:<18}{}, of them {} under another label\n", "duplicates", found.duplicates.size(),

@@ -45,14 +45,23 @@ void print(const EvalOptions& options, const Model& model, const Evaluation& res
   const auto& meter = result.meter;
   const double ece = calibrate(result.images).ece;
   if (options.json) {
-    const nlohmann::ordered_json json = {
-        {"top1", meter.top1()},     {"top5", meter.top5()},
-        {"loss", meter.loss()},     {"ece", ece},
-        {"images", meter.images()}, {"images_per_second", result.images_per_second()}};
+    const nlohmann::ordered_json json = {{"top1", meter.top1()},
+                                         {"top5", meter.top5()},
+                                         {"loss", meter.loss()},
+                                         {"ece", ece},
+                                         {"images", meter.images()},
+                                         {"images_per_second", result.images_per_second()},
+                                         {"classes", result.class_names.size()},
+                                         {"classes_of_data", result.present}};
     fmt::print("{}\n", json.dump());
     return;
   }
-  if (result.confusion.size(0) <= 100) print_table(result);
+  if (result.present <= 100) print_table(result);
+  const auto classes = std::ssize(result.class_names);
+  if (result.present < classes) {
+    fmt::print("images of {} of {} classes; {} compete\n", result.present, classes,
+               options.evaluation.restrict ? "only these" : "all");
+  }
   fmt::print(
       "{} ({}): top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}, ECE {:.2f} %, {} images, {:.0f} "
       "img/s\n",
@@ -68,8 +77,9 @@ void require_same_task(const EvalOptions& options, const ImageList& list, const 
                workers);
   require_same_images("set of images", &list, workers);
   require_same("set of options",
-               fmt::format("--resize {} --crop {} --batch {}{}", options.resize, options.crop,
-                           options.evaluation.batch_size, options.raw_weights ? " --raw" : ""),
+               fmt::format("--resize {} --crop {} --batch {}{}{}", options.resize, options.crop,
+                           options.evaluation.batch_size, options.raw_weights ? " --raw" : "",
+                           options.evaluation.restrict ? " --restrict" : ""),
                workers);
 }
 
@@ -78,6 +88,7 @@ void eval(const EvalOptions& options) {
   set_threads(options.threads, place.local_size);
   const auto device = choose_device(options.cpu ? DeviceChoice::kCpu : DeviceChoice::kAuto, place);
   const Workers workers(place, {.device = device});
+  if (!workers.first()) log::only_warnings();
   Model model;
   ImageList list;
   Evaluation result;
@@ -131,6 +142,8 @@ void add_eval(CLI::App& app) {
   command->add_option("--mistakes", options->mistakes, "Images in mistakes.html")
       ->check(CLI::Range(0, 10000))
       ->capture_default_str();
+  command->add_flag("--restrict", options->evaluation.restrict,
+                    "Let only the classes compete that the data has images of");
   command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
   command->add_flag("--cpu", options->cpu, "Compute on the CPU even if there is a GPU");
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");

@@ -4,22 +4,26 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
+#include "mobileone/data/class_folders.h"
+#include "mobileone/data/csv_list.h"
 #include "mobileone/data/image.h"
-#include "mobileone/data/image_files.h"
-#include "mobileone/data/imagenet.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/data/tar_shards.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/system_error.h"
 
 namespace mobileone {
 namespace {
 
 bool is_csv(const std::filesystem::path& path) {
   const std::string extension = path.extension().string();
-  return ::strcasecmp(extension.c_str(), ".csv") == 0;
+  return ::strcasecmp(extension.c_str(), ".csv") == 0 ||
+         ::strcasecmp(extension.c_str(), ".tsv") == 0;
 }
 
 }  // namespace
@@ -34,6 +38,20 @@ ImageList read_image_list(const std::string& path) {
   throw Error(
       "{}: expected a folder of class folders, a CSV list (.csv), tar shards (.tar) or a pack",
       path);
+}
+
+StoredImage ImageList::read(int64_t index) const {
+  using std::chrono::milliseconds;
+  // Too few descriptors for a moment, a file server that is slow to answer, ...
+  for (const milliseconds pause : {milliseconds(10), milliseconds(100), milliseconds(1000)}) {
+    try {
+      return storage->read(index);
+    } catch (const SystemError& error) {
+      if (!error.may_pass()) throw;
+    }
+    std::this_thread::sleep_for(pause);
+  }
+  return storage->read(index);
 }
 
 at::Tensor read_pixels(const ImageList& list, int64_t index, bool upright) {
@@ -63,31 +81,6 @@ void require_labels_below(const ImageList& list, int64_t num_classes) {
                   list.origin, list.labels[i], list.name(i), num_classes, num_classes - 1);
     }
   }
-}
-
-bool are_same_classes(const std::vector<std::string>& expected,
-                      const std::vector<std::string>& found) {
-  const auto& imagenet = imagenet_classes();
-  return expected.empty() || found.empty() || expected == found ||
-         (expected == imagenet.names && found == imagenet.ids);
-}
-
-void require_same_classes(const std::vector<std::string>& expected,
-                          const std::string& expected_origin, const ImageList& list) {
-  const auto& found = list.class_names;
-  if (are_same_classes(expected, found)) return;
-  std::string differences;
-  int named = 0;
-  const size_t count = std::max(expected.size(), found.size());
-  for (size_t i = 0; i < count && named < 8; ++i) {
-    const std::string ours = i < expected.size() ? expected[i] : "(none)";
-    const std::string theirs = i < found.size() ? found[i] : "(none)";
-    if (ours != theirs) {
-      differences += fmt::format("{}{}: '{}' against '{}'", named++ ? ", " : "", i, ours, theirs);
-    }
-  }
-  throw Error("{}: its {} classes are not the {} of {}; class {}{}", list.origin, found.size(),
-              expected.size(), expected_origin, differences, named == 8 ? ", ..." : "");
 }
 
 }  // namespace mobileone

@@ -13,9 +13,9 @@
 #include "mobileone/data/sheet.h"
 #include "mobileone/data/transforms.h"
 #include "mobileone/util/crc32.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/in_order.h"
 #include "mobileone/util/progress.h"
+#include "mobileone/util/system_error.h"
 
 namespace mobileone {
 namespace {
@@ -56,6 +56,7 @@ Finding look_at(const ImageList& list, int64_t index) {
     finding.height = image.size(0);
     finding.width = image.size(1);
   } catch (const Error& error) {
+    if (may_pass(error)) throw;
     finding.error = error.what();
   }
   return finding;

@@ -9,8 +9,8 @@
 #include "mobileone/data/epoch_order.h"
 #include "mobileone/data/erase.h"
 #include "mobileone/data/mix.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/system_error.h"
 
 // LibTorch brings an OpenMP runtime; weak, so that this folder need not be linked with one.
 extern "C" __attribute__((weak)) void omp_set_num_threads(int);
@@ -168,6 +168,7 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
     try {
       pipeline.decode(read(list_, index), list_.name(index), epoch.transform, random);
     } catch (const Error& error) {
+      if (may_pass(error)) throw;  // nothing is wrong with the image
       result.damage.push_back({index, error.what()});
       continue;
     }

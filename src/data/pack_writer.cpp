@@ -12,12 +12,12 @@
 #include "mobileone/util/append_file.h"
 #include "mobileone/util/crc32.h"
 #include "mobileone/util/endian.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/folder_lock.h"
 #include "mobileone/util/in_order.h"
 #include "mobileone/util/log.h"
 #include "mobileone/util/progress.h"
+#include "mobileone/util/system_error.h"
 #include "pack_format.h"
 
 namespace mobileone {
@@ -68,6 +68,8 @@ Record make_record(const ImageList& list, int64_t index, const PackSettings& set
     } else {
       record.image.emplace(list.read(index));
     }
+  } catch (const SystemError&) {
+    throw;  // an image that is whole, or may be, must not be missing for ever
   } catch (const Error& error) {
     record.error = error.what();
   }

@@ -4,8 +4,10 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
+#include "mobileone/data/class_match.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/image_pipeline.h"
 #include "mobileone/util/error.h"
@@ -38,6 +40,24 @@ int64_t count_outputs(const Model& model) {
   return logits_of(model, torch::zeros({1, 3, crop, crop}, model.device)).size(1);
 }
 
+/// The classes, in order, that a list has images of.
+std::vector<int64_t> present_classes(const ImageList& list, int64_t classes) {
+  std::vector<bool> has(static_cast<size_t>(classes));
+  for (const int32_t label : list.labels) has[static_cast<size_t>(label)] = true;
+  std::vector<int64_t> present;
+  for (int64_t i = 0; i < classes; ++i) {
+    if (has[static_cast<size_t>(i)]) present.push_back(i);
+  }
+  return present;
+}
+
+/// Logits in which no other class can win: as if there were none, and still finite.
+torch::Tensor restricted(const torch::Tensor& logits, const std::vector<int64_t>& classes) {
+  const auto kept = torch::tensor(classes, torch::dtype(torch::kLong).device(logits.device()));
+  auto result = torch::full_like(logits, std::numeric_limits<float>::lowest(), torch::kFloat32);
+  return result.index_copy_(1, kept, logits.index_select(1, kept).to(torch::kFloat32));
+}
+
 /// What the processes of a run have seen of a list's images, each of other ones.
 class ImageResults {
  public:
@@ -68,11 +88,11 @@ class ImageResults {
 
 }  // namespace
 
-Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationOptions& options,
+Evaluation evaluate(const Model& model, const ImageList& images, const EvaluationOptions& options,
                     const Workers& workers) {
   const int64_t classes = count_outputs(model);
-  require_labels_below(list, classes);
-  require_same_classes(model.class_names, model.origin, list);
+  const ImageList list = match_classes(images, {model.class_names, classes, model.origin});
+  const std::vector<int64_t> present = present_classes(list, classes);
   const DataConfig& data = model.config.data;
   LoaderOptions loading = loader_options(data);
   loading.batch_size = options.batch_size;
@@ -82,7 +102,8 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
 
   Evaluation result;
   for (int64_t i = 0; i < classes; ++i) result.class_names.push_back(class_name(model, i));
-  ImageResults images(list.size());
+  result.present = std::ssize(present);
+  ImageResults seen(list.size());
   std::optional<Progress> progress;
   if (workers.first()) progress.emplace("evaluating", list.size(), "img");
   int64_t done = 0;
@@ -94,17 +115,20 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
     const auto prediction = predicted.accessor<int64_t, 2>();
     const auto probability = probabilities.accessor<double, 2>();
     for (int64_t i = 0; i < batch.labels.size(0); ++i) {
-      images.add(batch.indices[i], prediction[i][0], probability[i][0]);
+      seen.add(batch.indices[i], prediction[i][0], probability[i][0]);
     }
     done += batch.labels.size(0) * workers.size();  // the others have done about as many
     if (progress) progress->update(std::min(done, list.size()), "");
   };
   result.meter = evaluate_classification(
-      [&](const torch::Tensor& input) { return logits_of(model, input, classes); }, loader,
-      model.device, workers, {.after = note});
+      [&](const torch::Tensor& input) {
+        const auto logits = logits_of(model, input, classes);
+        return options.restrict ? restricted(logits, present) : logits;
+      },
+      loader, model.device, workers, {.after = note});
   result.seconds = seconds_since(start);
 
-  result.images = images.gather(list, workers);
+  result.images = seen.gather(list, workers);
   result.damaged = list.size() - std::ssize(result.images);
   result.confusion = torch::zeros({classes, classes}, torch::kLong);
   auto counts = result.confusion.accessor<int64_t, 2>();

@@ -11,6 +11,7 @@
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/torch_file.h"
+#include "mobileone/data/labels.h"
 #include "mobileone/eval/onnx_model.h"
 #include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
@@ -145,6 +146,7 @@ Model load_model(const std::filesystem::path& path, torch::Device device, bool r
                                           : checkpoint_model(path, device, raw_weights);
   model.origin = path.string();
   model.device = device;
+  for (auto& name : model.class_names) name = legible_name(name);
   return model;
 }
 

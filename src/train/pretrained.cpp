@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/data/class_match.h"
 #include "mobileone/model/unfold.h"
 #include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"

@@ -14,6 +14,7 @@
 
 #include "mobileone/bench/training.h"
 #include "mobileone/config/writer.h"
+#include "mobileone/data/class_match.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/train/classification.h"

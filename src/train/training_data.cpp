@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "mobileone/data/class_match.h"
 #include "mobileone/model/options.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/log.h"
 
 namespace mobileone {
 namespace {
@@ -28,16 +30,19 @@ void require_trainable(const Config& config) {
 }
 
 int64_t count_classes(const ImageList& list) {
-  int64_t classes = static_cast<int64_t>(list.class_names.size());
-  for (int64_t i = 0; i < list.size(); ++i) {
-    const int64_t label = list.labels[i];
-    if (label >= kMostClasses) {
-      throw Error("{}: label {} of {}: expected a class index below {}", list.origin, label,
-                  list.name(i), kMostClasses);
-    }
-    classes = std::max(classes, label + 1);
-  }
-  return classes;
+  const int64_t labels = 1 + *std::max_element(list.labels.begin(), list.labels.end());
+  return std::max(labels, std::ssize(list.class_names));
+}
+
+/// Says how many images an epoch leaves out for want of a whole last batch, if that is a share of
+/// them that matters.
+void tell_of_last_batch(const ImageList& list, int64_t batch_size) {
+  const int64_t left = list.size() % batch_size;
+  if (list.size() < batch_size || left * 100 < list.size()) return;
+  log::info(
+      "{}: each epoch leaves out {} of its {} images, other ones each time, since a batch has "
+      "{} (schedule.batch_size)",
+      list.origin, left, list.size(), batch_size);
 }
 
 }  // namespace
@@ -52,10 +57,10 @@ TrainingData read_training_data(Config& config) {
   require_trainable(config);
   if (config.model.num_classes == 0) config.model.num_classes = count_classes(data.train);
   require_labels_below(data.train, config.model.num_classes);
+  tell_of_last_batch(data.train, config.schedule.batch_size);
   if (!config.data.val.empty()) {
-    data.val = read_image_list(config.data.val);
-    require_labels_below(*data.val, config.model.num_classes);
-    require_same_classes(data.train.class_names, data.train.origin, *data.val);
+    data.val = match_classes(read_image_list(config.data.val),
+                             {data.train.class_names, config.model.num_classes, data.train.origin});
   }
   return data;
 }

@@ -1,10 +1,13 @@
 // The program as its users call it, from training to prediction.
 #include "mobileone/cli/commands.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/data/image_list.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/kernels/instruction_set.h"
 #include "mobileone/model/counts.h"
@@ -116,6 +119,7 @@ TEST(Eval, ClassNamesMayBeAnyBytes) {
   const std::string data = shop().path("bytes"), run = shop().path("bytes_run");
   std::filesystem::copy(shop().shapes("train"), data, std::filesystem::copy_options::recursive);
   std::filesystem::rename(data + "/star", data + "/st\xe4r <&>");
+  std::filesystem::rename(data + "/ring", data + "/\x1b[31mr\ning");
   const auto trained =
       run_program(shop().training("bytes_run", {"data.train=" + data, "data.val=" + data}));
   ASSERT_EQ(trained.status, 0) << trained.errors;
@@ -129,9 +133,41 @@ TEST(Eval, ClassNamesMayBeAnyBytes) {
       run_program({"predict", best, data + "/st\xe4r <&>/0000.jpg", "--top", "10", "--json"});
   ASSERT_EQ(predicted.status, 0) << predicted.errors;
   EXPECT_TRUE(nlohmann::json::accept(predicted.output));
-  EXPECT_NE(predicted.output.find("st\uFFFDr <&>"), std::string::npos) << predicted.output;
-  const auto exported = run_program({"export", best, "-o", shop().path("bytes.pt")});
-  EXPECT_EQ(exported.status, 0) << exported.errors;
+  EXPECT_NE(predicted.output.find(R"("st\\xe4r <&>")"), std::string::npos) << predicted.output;
+  const std::string classes = read_file(run + "/classes.txt");
+  EXPECT_EQ(std::count(classes.begin(), classes.end(), '\n'), 10) << classes;
+  EXPECT_TRUE(classes.starts_with("\\x1b[31mr\\x0aing\n")) << classes;
+  // What is made of them is of the same classes.
+  const std::vector<std::string> names = load_checkpoint(best).class_names;
+  EXPECT_EQ(names, read_image_list(data).class_names);
+  for (const char* file : {"bytes.pt", "bytes.safetensors"}) {
+    const std::string made = shop().path(file);
+    const auto done = made.ends_with(".pt") ? run_program({"export", best, "-o", made})
+                                            : run_program({"convert", best, made});
+    ASSERT_EQ(done.status, 0) << done.errors;
+    const auto evaluated = run_program({"eval", made, "--data", data});
+    EXPECT_EQ(evaluated.status, 0) << evaluated.errors;
+    EXPECT_NE(evaluated.output.find("st\\xe4r <&>"), std::string::npos) << evaluated.output;
+  }
+}
+
+TEST(Eval, OfAPartOfTheClasses) {
+  const std::string data = shop().path("part");
+  for (const char* name : {"ring", "star"}) {
+    std::filesystem::create_directories(data + "/" + name);
+    std::filesystem::copy(shop().shapes("val") + "/" + name, data + "/" + name);
+  }
+  const auto evaluate = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"eval", shop().path("run/best.pth"), "--data", data, "--json"});
+    const auto outcome = run_program(more);
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    return nlohmann::json::parse(outcome.output);
+  };
+  const auto all = evaluate({}), part = evaluate({"--restrict"});
+  EXPECT_EQ(all["classes"], 10);
+  EXPECT_EQ(all["classes_of_data"], 2);
+  EXPECT_GE(part["top1"], all["top1"]);
+  EXPECT_LT(part["loss"], all["loss"]);
 }
 
 TEST(Predict, NamesTheClasses) {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "data/failing_storage.h"
 #include "data/support.h"
 
 namespace mobileone {
@@ -515,6 +516,21 @@ TEST(Loader, WorkersStartNoThreadsOfTheirOwn) {
   EXPECT_EQ(read_all(loader).size(), 4u);
   EXPECT_EQ(threads_of_this_process(), before + 3);
   EXPECT_EQ(at::get_num_threads(), main_threads);
+}
+
+TEST(Loader, WhatTheSystemCannotReadIsNotLeftOut) {
+  const TestFolder folder;
+  const ImageList files = write_images(folder, 1);
+  const auto storage = std::make_shared<FailingStorage>(std::string(files.read(0).bytes()));
+  const ImageList list{"set", {}, std::vector<int32_t>(8, 0), storage};
+  Loader loader(list, {.batch_size = 8});
+  storage->fail(2, EMFILE);
+  loader.start_epoch(0, evaluation());
+  EXPECT_EQ(loader.next()->indices.size(), 8u) << "it has passed";
+  storage->fail(4, EIO);
+  loader.start_epoch(1, evaluation());
+  EXPECT_EQ(error_of([&] { loader.next(); }), "image 0: cannot be read: Input/output error");
+  EXPECT_TRUE(loader.damaged().empty());
 }
 
 }  // namespace

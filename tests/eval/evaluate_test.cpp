@@ -94,9 +94,37 @@ TEST_F(EvaluateTest, ClassesOfAnotherSetAreRefused) {
     evaluate(model, list, {});
     FAIL() << "expected an error";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("5: 'f' against 'g'"), std::string::npos)
+    EXPECT_NE(std::string(error.what()).find("'g', which has 'f'"), std::string::npos)
         << error.what();
   }
+}
+
+TEST_F(EvaluateTest, ASetMayHaveAPartOfTheClasses) {
+  model.class_names = {"a", "b", "c", "d", "e", "f"};
+  list.class_names = {"e", "b"};  // the images of greys 4 and 1 in that order of labels
+  const auto keep = std::make_shared<ImageFiles>("");
+  list.labels.clear();
+  for (const int64_t i : {4, 1, 10, 7}) {
+    keep->add(files->name(i));
+    list.labels.push_back(i % 6 == 4 ? 0 : 1);
+  }
+  list.storage = keep;
+  Evaluation result = evaluate(model, list, {});
+  EXPECT_EQ(result.meter.top1(), 100);
+  EXPECT_EQ(result.present, 2);
+  EXPECT_EQ(result.confusion[4][4].item<int64_t>(), 2);
+  EXPECT_EQ(result.images[1].label, 1);
+
+  // Class f wins everywhere, and the right one comes second.
+  const auto right = model.forward;
+  model.forward = [&](const torch::Tensor& x) {
+    return right(x) + torch::tensor({0., 0., 0., 0., 0., 2.}, torch::kFloat32);
+  };
+  EXPECT_EQ(evaluate(model, list, {}).meter.top1(), 0);
+  result = evaluate(model, list, {.restrict = true});
+  EXPECT_EQ(result.meter.top1(), 100);
+  EXPECT_NEAR(result.images[0].probability, std::exp(1) / (std::exp(1) + 1), 1e-6);
+  EXPECT_TRUE(std::isfinite(result.meter.loss()));
 }
 
 TEST_F(EvaluateTest, PredictsBestFirst) {

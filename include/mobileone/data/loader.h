@@ -72,7 +72,8 @@ LoaderOptions loader_options(const DataConfig& data);
 ///
 /// An image that cannot be read is left out of its batch (which may then be smaller, or missing if
 /// fewer than `fewest` are left). `next` names it once, in a warning, when it comes to its batch,
-/// and throws Error when more than 1 % of the list, and more than one image, were found so.
+/// and throws Error when more than 1 % of the list, and more than one image, were found so. Where
+/// the system fails in a way that may pass, it throws SystemError instead.
 ///
 /// Used by one thread.
 class Loader {
