@@ -1,6 +1,7 @@
 #include "mobileone/checkpoint/checkpoint.h"
 
 #include "mobileone/checkpoint/foreign.h"
+#include "mobileone/checkpoint/numbers.h"
 #include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/checkpoint/value.h"
 #include "mobileone/checkpoint/weights_file.h"
@@ -111,13 +112,24 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   return checkpoint;
 }
 
-MobileOne make_network(const Checkpoint& checkpoint, const std::string& origin, bool prefer_ema) {
+MobileOne make_network(const Checkpoint& checkpoint, const std::string& origin, bool prefer_ema,
+                       Unsound unsound) {
   NetworkOptions options = network_options(checkpoint.config.model);
   options.folded = checkpoint.folded();
-  MobileOne network(options);
   const bool average = prefer_ema && !checkpoint.ema.is_empty();
   const StateDict& weights = average ? checkpoint.ema : checkpoint.weights;
-  if (const auto* linear = weights.find("linear.weight")) network->to(linear->scalar_type());
+  if (options.num_classes == 0) {
+    throw Error("{}: has no classifier; as model.pretrained, `mobileone train` gives it one",
+                origin);
+  }
+  require_fit(weights, state_shapes(options), origin);
+  if (unsound == Unsound::kRefuse) {
+    if (const auto flaw = unsound_numbers(weights)) {
+      throw Error("{}: no right result can come of its weights: {}", origin, *flaw);
+    }
+  }
+  MobileOne network(options);
+  network->to(weights["linear.weight"].scalar_type());
   load_state_dict(*network, weights, origin);
   network->eval();
   return network;

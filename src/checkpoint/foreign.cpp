@@ -1,16 +1,14 @@
 #include "mobileone/checkpoint/foreign.h"
 
 #include <ATen/ops/zeros.h>
-#include <fmt/ranges.h>
 
-#include <array>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <utility>
 #include <vector>
 
+#include "find_weights.h"
 #include "mobileone/checkpoint/safetensors.h"
 #include "mobileone/checkpoint/torch_file.h"
+#include "mobileone/checkpoint/weights_file.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/config/writer.h"
 #include "mobileone/data/imagenet.h"
@@ -21,49 +19,6 @@ namespace mobileone {
 namespace {
 
 using json = nlohmann::json;
-
-constexpr std::array<const char*, 2> kWeightsEntries = {"state_dict", "model"};
-constexpr std::array<const char*, 3> kAverageEntries = {"state_dict_ema", "model_ema", "ema"};
-constexpr const char* kMetadataEntry = "__metadata__";
-constexpr const char* kConfigKey = "mobileone_config";
-constexpr const char* kClassNamesKey = "mobileone_class_names";
-
-/// The first of these entries that is a dict with something in it.
-template <typename Names>
-std::optional<Value> find_dict(const Value& file, const Names& names) {
-  for (const char* name : names) {
-    auto entry = file.find(name);
-    if (entry && entry->kind() == Value::Kind::kDict && !entry->as_dict().is_empty()) return entry;
-  }
-  return std::nullopt;
-}
-
-/// The file itself as a state dict.
-Value bare_state_dict(const Value& file, const std::string& origin) {
-  Value::Dict tensors;
-  for (const auto& item : file.as_dict()) {
-    if (item.key() == kMetadataEntry) continue;
-    if (item.value().kind() != Value::Kind::kTensor) {
-      throw Error(
-          "{}: holds no weights that are known: expected a dict of tensors, or one under '{}' or "
-          "'{}'; its entry '{}' is neither",
-          origin, fmt::join(kWeightsEntries, "', '"), fmt::join(kAverageEntries, "', '"),
-          item.key());
-    }
-    tensors.insert(item.key(), item.value());
-  }
-  return Value(tensors).named(origin);
-}
-
-Recognized recognize(const Value& dict, const std::string& origin) {
-  const StateDict tensors = dict.as_tensors();
-  if (auto found = mobileone::recognize(tensors)) return *std::move(found);
-  throw Error("{}: is no MobileOne: {}", origin,
-              tensors.is_empty()
-                  ? "it holds no tensors"
-                  : fmt::format("none of its {} tensors has a name of one ('{}', ...)",
-                                tensors.size(), tensors.front().key()));
-}
 
 /// The tensors in the network's order, all of which must be there.
 StateDict fitted(Recognized& found, const ModelConfig& model, const std::string& origin) {
@@ -148,19 +103,14 @@ DataConfig published_data(Dialect dialect) {
 }
 
 Checkpoint read_foreign(const Value& file, const std::string& origin) {
-  auto weights = find_dict(file, kWeightsEntries), average = find_dict(file, kAverageEntries);
-  if (!weights) weights = std::exchange(average, std::nullopt);
-  if (!weights) weights = bare_state_dict(file, origin);
-
+  auto [network, average] = find_weights(file, origin);
   Checkpoint checkpoint;
-  Recognized found = recognize(*weights, origin);
-  describe(checkpoint, found, origin);
+  describe(checkpoint, network.found, origin);
   if (const auto metadata = file.find(kMetadataEntry)) restore(checkpoint, *metadata, origin);
-  checkpoint.weights = fitted(found, checkpoint.config.model, origin);
+  checkpoint.weights = fitted(network.found, checkpoint.config.model, network.place);
   if (average) {
-    const std::string place = origin + " (its moving average)";
-    Recognized averaged = recognize(*average, place);
-    checkpoint.ema = fitted(averaged, checkpoint.config.model, place);
+    checkpoint.ema =
+        fitted(average->found, checkpoint.config.model, average->place + " (its moving average)");
   }
   return checkpoint;
 }

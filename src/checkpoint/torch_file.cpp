@@ -3,10 +3,12 @@
 #include <ATen/ops/empty.h>
 #include <caffe2/serialize/inline_container.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -102,6 +104,36 @@ Value read_torch_file(const fs::path& path) {
 Value read_torchscript_weights(const fs::path& path) {
   require_file(path, "TorchScript archive");
   return naming(path, [&] { return Value(TorchArchive(path).tensors()).named(path.string()); });
+}
+
+std::map<std::string, std::string> read_torchscript_extra_files(const fs::path& path) {
+  require_file(path, "TorchScript archive");
+  return naming(path, [&] { return TorchArchive(path).extra_files(); });
+}
+
+void check_sums(const fs::path& path) {
+  require_file(path, "zip file");
+  naming(path, [&] {
+    ZipReader zip(path);
+    const std::vector<std::string> names = zip.names();
+    const bool any_compressed = std::any_of(
+        names.begin(), names.end(), [&](const auto& name) { return zip.is_compressed(name); });
+    std::optional<caffe2::serialize::PyTorchStreamReader> inflater;
+    try {
+      if (any_compressed) inflater.emplace(path.string());
+      for (const auto& name : names) {
+        if (!zip.is_compressed(name)) {
+          zip.read(name);
+          continue;
+        }
+        zip.read_compressed(name, [&](std::string& bytes) {
+          inflater->getRecord(name.substr(name.find('/') + 1), bytes.data(), bytes.size());
+        });
+      }
+    } catch (const c10::Error& error) {
+      throw Error("is damaged: a compressed record cannot be read");
+    }
+  });
 }
 
 void write_torch_file(const fs::path& path, const Value& value) {

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/checkpoint/numbers.h"
 #include "mobileone/model/unfold.h"
 #include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"
@@ -62,18 +63,32 @@ void require_same_form(const Checkpoint& file, const ModelConfig& model) {
   }
 }
 
+/// The weights that a file has to start from.
+const StateDict& weights_of(const Checkpoint& file, const std::string& origin) {
+  const StateDict& weights = file.ema.is_empty() ? file.weights : file.ema;
+  if (const auto flaw = unsound_numbers(weights)) {
+    throw Error("model.pretrained: {}: nothing can start from its weights: {}", origin, *flaw);
+  }
+  return weights;
+}
+
 /// The file's weights with the network's own classifier where the file's is of other classes.
 StateDict fit_classifier(const Checkpoint& file, const Config& config, const ImageList& images,
                          const MobileOne& network) {
-  StateDict weights = file.ema.is_empty() ? file.weights : file.ema;
+  StateDict weights = weights_of(file, config.model.pretrained);
   const auto* linear = weights.find("linear.weight");
   const int64_t classes = linear != nullptr ? linear->size(0) : 0;
   const bool same_names = are_same_classes(file.class_names, images.class_names);
   if (classes == config.model.num_classes && same_names) return weights;
-  log::info("{}: its classifier has {} classes{}; made anew for the {} of {}",
-            config.model.pretrained, classes,
-            classes == config.model.num_classes ? " of other names" : "", config.model.num_classes,
-            images.origin);
+  if (linear == nullptr) {
+    log::info("{}: has no classifier; one is made for the {} classes of {}",
+              config.model.pretrained, config.model.num_classes, images.origin);
+  } else {
+    log::info("{}: its classifier has {} classes{}; made anew for the {} of {}",
+              config.model.pretrained, classes,
+              classes == config.model.num_classes ? " of other names" : "",
+              config.model.num_classes, images.origin);
+  }
   StateDict fitted;
   for (const auto& item : weights) {
     if (!item.key().starts_with("linear.")) fitted.insert(item.key(), item.value());

@@ -206,6 +206,49 @@ TEST_F(TorchFileTest, ReadsWhatPythonWrites) {
   }
 }
 
+TEST_F(TorchFileTest, ReadsPastWhatTrainingLeavesBesideWeights) {
+  if (!python_has("torch, numpy")) GTEST_SKIP() << "no Python in .deps/venv";
+  ASSERT_TRUE(run_python("write", folder_));
+  for (const char* name : {"odd.pth", "odd_legacy.pth", "odd_protocol5.pth"}) {
+    SCOPED_TRACE(name);
+    const Value value = read_torch_file(folder_ / name);
+    EXPECT_TRUE(value.at("last").as_tensor().equal(at::arange(5, at::kFloat)));
+    EXPECT_TRUE(value.at("complex").as_tensor().equal(at::arange(3).to(at::kComplexFloat)));
+    EXPECT_EQ(value.at("counts").at("a").as_int(), 2);
+    EXPECT_EQ(value.at("ordered").at("b").as_int(), 3);
+    EXPECT_EQ(value.at("args").description(), "an object made by argparse.Namespace");
+    EXPECT_EQ(value.at("huge").description(), "an integer of more than 64 bits");
+    for (const char* key : {"path", "when", "scalar", "array", "mode", "config", "history",
+                            "sparse", "quantized", "keys", "class", "dtype"}) {
+      EXPECT_EQ(value.at(key).kind(), Value::Kind::kPlaceholder) << key;
+    }
+    const auto expected = value.at("state").as_tensors(), whole = value.at("module").as_tensors();
+    ASSERT_EQ(whole.keys(), expected.keys());
+    for (const auto& item : expected) EXPECT_TRUE(whole[item.key()].equal(item.value()));
+  }
+}
+
+TEST_F(TorchFileTest, ChecksTheSumsOfAllRecords) {
+  torch::jit::Module module("net");
+  module.register_parameter("weight", at::arange(100, at::kFloat), /*is_buffer=*/false);
+  std::string code = "def forward(self, x):\n";
+  for (int i = 0; i < 50; ++i) code += "  x = x + self.weight\n";  // so long that it is compressed
+  module.define(code + "  return x\n");
+  module.save((folder_ / "script.pt").string(), {{"note", "hello"}});
+  check_sums(folder_ / "script.pt");
+  EXPECT_EQ(read_torchscript_extra_files(folder_ / "script.pt"),
+            (std::map<std::string, std::string>{{"note", "hello"}}));
+  const std::string good = read_file(folder_ / "script.pt");
+  for (const char* record : {"code/__torch__/net.py", "data/0", "extra/note"}) {
+    std::string bad = good;
+    bad[bad.find(record) + 100] ^= 1;  // past the padding that a record's header may have
+    if (const size_t begin = bad.find("hello"); *record == 'e') bad = good, bad[begin] ^= 1;
+    const auto path = write("bad.pt", bad);
+    EXPECT_NE(error_of([&] { check_sums(path); }).find("is damaged: "), std::string::npos)
+        << record;
+  }
+}
+
 TEST_F(TorchFileTest, ReadsTorchScriptAsAStateDict) {
   if (!python_has("torch")) GTEST_SKIP() << "no Python in .deps/venv";
   ASSERT_TRUE(run_python("write", folder_));
@@ -220,7 +263,8 @@ TEST_F(TorchFileTest, ReadsTorchScriptAsAStateDict) {
   }
   EXPECT_EQ(error_of([&] { read_weights_file(folder_ / "frozen.pt"); }),
             (folder_ / "frozen.pt").string() +
-                ": names no weights, as after torch.jit.freeze; use the archive from before that");
+                ": names no weights, as after torch.jit.freeze; use the archive from before that "
+                "(eval and predict can run this one: --run-code)");
 }
 
 TEST_F(TorchFileTest, PythonReadsWhatWeWrite) {

@@ -5,9 +5,11 @@
 #include <torch/utils.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/checkpoint/foreign.h"
 #include "mobileone/data/shapes.h"
 #include "mobileone/util/error.h"
 
@@ -105,6 +107,29 @@ TEST_F(Pretrained, AClassifierOfAnotherNumberOfClassesIsMadeAnew) {
 TEST_F(Pretrained, AClassifierOfOtherNamesIsMadeAnew) {
   images.class_names.back() = "k";
   expect_weights(*learner(), file.weights, "linear.weight");
+}
+
+TEST_F(Pretrained, ABackboneGetsAClassifier) {
+  const auto fresh = std::make_unique<Learner>(config);
+  StateDict expected = file.weights;
+  for (const char* name : {"linear.weight", "linear.bias"}) {
+    file.weights.erase(name);
+    expected.erase(name);
+  }
+  for (const char* name : {"linear.weight", "linear.bias"}) {
+    expected.insert(name, state_dict(*fresh->network())[name].clone());
+  }
+  write_torch_weights(config.model.pretrained, file, Dialect::kTimm);
+  Learner learner(config);
+  load_pretrained(config, images, learner);
+  expect_weights(learner, expected);
+}
+
+TEST_F(Pretrained, NothingStartsFromUnsoundWeights) {
+  file.weights["linear.bias"][3] = NAN;
+  EXPECT_EQ(error(), "model.pretrained: " + config.model.pretrained +
+                         ": nothing can start from its weights: linear.bias: 1 of 10 numbers are "
+                         "NaN or infinite");
 }
 
 TEST_F(Pretrained, AFoldedFileGetsBranches) {

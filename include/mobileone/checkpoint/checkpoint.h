@@ -61,9 +61,14 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
 /// empty: it does not say where in its logs it was.
 Checkpoint load_checkpoint(const std::filesystem::path& path);
 
+/// What is to be done about weights with unsound numbers (see numbers.h).
+enum class Unsound { kRefuse, kAccept };
+
 /// The network that a checkpoint describes with its weights (the moving average, if it has one and
-/// `prefer_ema`), in evaluation mode on the CPU; `origin` names the checkpoint in errors.
+/// `prefer_ema`), in evaluation mode on the CPU; `origin` names the checkpoint in errors. Throws
+/// Error if the weights are not all there, before memory is taken for what is described, or have no
+/// classifier, or are unsound.
 MobileOne make_network(const Checkpoint& checkpoint, const std::string& origin,
-                       bool prefer_ema = true);
+                       bool prefer_ema = true, Unsound unsound = Unsound::kRefuse);
 
 }  // namespace mobileone

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/checkpoint/weights_file.h"
 
 namespace mobileone {
 
@@ -49,8 +50,5 @@ struct ExportInterface {
 
 /// What a description says of that; the default where it says nothing or is none of ours.
 ExportInterface described_interface(const std::string& description);
-
-inline constexpr const char* kConfigFile = "config.yaml";
-inline constexpr const char* kDescriptionFile = "mobileone.json";
 
 }  // namespace mobileone
