@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 
@@ -36,6 +37,7 @@ void add_compare(CLI::App& app) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   command->callback([options] {
+    require_ending("--output", options->output, {".html"});
     if (options->runs.size() < 2) throw Error("compare: expected two or more runs, got one");
     write_whole(options->output, comparison_page(options->runs, options->compare));
     fmt::print("{}: {} runs\n", options->output, options->runs.size());

@@ -1,17 +1,17 @@
 #include <fmt/ranges.h>
 
-#include <array>
 #include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/foreign.h"
+#include "mobileone/checkpoint/numbers.h"
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
 #include "mobileone/cli/options.h"
 #include "mobileone/config/difference.h"
 #include "mobileone/util/error.h"
@@ -30,11 +30,10 @@ struct ConvertOptions {
 };
 
 Container container_of(const std::string& path) {
-  constexpr std::array<std::string_view, 4> kTorchEndings = {".pth", ".pt", ".bin", ".pth.tar"};
   for (const auto ending : kTorchEndings) {
-    if (path.ends_with(ending)) return Container::kTorch;
+    if (has_ending(path, ending)) return Container::kTorch;
   }
-  if (path.ends_with(".safetensors")) return Container::kSafetensors;
+  if (has_ending(path, ".safetensors")) return Container::kSafetensors;
   throw Error("{}: its name tells no format: expected it to end in {} or .safetensors", path,
               fmt::join(kTorchEndings, ", "));
 }
@@ -49,11 +48,14 @@ const char* keep_one_set(Checkpoint& checkpoint, const ConvertOptions& options) 
   NetworkOptions network = network_options(checkpoint.config.model);
   network.folded = checkpoint.folded();
   require_fit(checkpoint.weights, state_shapes(network), options.input);
+  if (const auto flaw = unsound_numbers(checkpoint.weights)) {
+    log::warning("{}: no right result can come of its weights: {}", options.input, *flaw);
+  }
   return average ? "moving-average" : "raw";
 }
 
 torch::ScalarType dtype_of(const Checkpoint& checkpoint) {
-  return checkpoint.weights["linear.weight"].scalar_type();
+  return checkpoint.weights.front().value().scalar_type();
 }
 
 /// In a memory of its own: what was a slice of something larger is not written with all of it.
@@ -74,7 +76,8 @@ void prepare(Checkpoint& checkpoint, const ConvertOptions& options) {
   auto dtype = options.dtype;
   if (options.folded && !checkpoint.folded()) {
     if (!dtype) dtype = dtype_of(checkpoint);
-    MobileOne network = make_network(checkpoint, options.input);
+    MobileOne network =
+        make_network(checkpoint, options.input, /*prefer_ema=*/true, Unsound::kAccept);
     network->to(torch::kFloat64);
     checkpoint.weights = state_dict(*fold(network));
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/inspect.h"
 #include "mobileone/optim/runtime.h"
@@ -93,6 +94,7 @@ void print_text(const ImageList& list, const Inspection& found) {
 }
 
 void inspect_data(const InspectOptions& options) {
+  require_ending("--sheet", options.sheet, {".png"});
   set_threads(1);  // each worker decodes by itself
   const ImageList list = read_image_list(options.source);
   const Inspection found = inspect(list, options.workers);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/sheet.h"
@@ -54,9 +55,7 @@ std::string heading(const Config& config, const CurriculumStage& stage, int64_t 
 }
 
 void data_show(const DataShowOptions& options) {
-  if (!options.output.ends_with(".png")) {
-    throw Error("-o {}: expected the name of a picture to write, ending in .png", options.output);
-  }
+  require_ending("--output", options.output, {".png"});
   Config config = load_config(options.config, options.overrides);
   config.data.val.clear();  // is not read
   const TrainingData data = read_training_data(config);

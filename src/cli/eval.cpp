@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
+#include "mobileone/cli/options.h"
 #include "mobileone/config/validate.h"
 #include "mobileone/dist/workers.h"
 #include "mobileone/eval/calibration.h"
@@ -26,7 +28,7 @@ struct EvalOptions {
   std::string model, data, report;
   int64_t resize = 0, crop = 0, threads = 0, mistakes = 48;
   EvaluationOptions evaluation;
-  bool raw_weights = false, json = false, cpu = false;
+  bool raw_weights = false, json = false, cpu = false, run_code = false;
 };
 
 void print_table(const Evaluation& result) {
@@ -74,6 +76,7 @@ void require_same_task(const EvalOptions& options, const ImageList& list, const 
 }
 
 void eval(const EvalOptions& options) {
+  require_folder_name("--report", options.report);
   const Place place = place_in_environment();
   set_threads(options.threads, place.local_size);
   const auto device = choose_device(options.cpu ? DeviceChoice::kCpu : DeviceChoice::kAuto, place);
@@ -82,7 +85,8 @@ void eval(const EvalOptions& options) {
   ImageList list;
   Evaluation result;
   workers.run([&] {
-    model = load_model(options.model, device, options.raw_weights);
+    model = load_model(options.model, device, options.raw_weights,
+                       options.run_code ? ScriptCode::kRun : ScriptCode::kLeave);
     DataConfig& data = model.config.data;
     if (options.crop > 0) data.eval_crop = options.crop;
     if (options.resize > 0) data.eval_resize = options.resize;
@@ -132,6 +136,7 @@ void add_eval(CLI::App& app) {
       ->check(CLI::Range(0, 10000))
       ->capture_default_str();
   command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
+  command->add_flag("--run-code", options->run_code, kRunCodeHelp);
   command->add_flag("--cpu", options->cpu, "Compute on the CPU even if there is a GPU");
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
   command->callback([options] { eval(*options); });

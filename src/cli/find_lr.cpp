@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
 #include "mobileone/cli/options.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/report/chart.h"
@@ -64,9 +65,7 @@ void find_lr(const FindLrOptions& options) {
   if (options.test.lowest >= options.test.highest) {
     throw Error("--from {} is not below --to {}", options.test.lowest, options.test.highest);
   }
-  if (options.output.ends_with(".csv")) {
-    throw Error("--output {}: names the page; the CSV file beside it is made, too", options.output);
-  }
+  require_ending("--output", options.output, {".html"});
   const LrFindings findings =
       find_learning_rate(load_config(options.config, options.overrides), options.test);
   if (!options.output.empty()) {

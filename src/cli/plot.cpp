@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
 #include "mobileone/report/run.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
@@ -22,6 +23,7 @@ void add_plot(CLI::App& app) {
   command->add_option("runs", options->runs, "Folders of runs, or their metrics.csv")->required();
   command->add_option("-o,--output", options->output, "HTML page to write")->required();
   command->callback([options] {
+    require_ending("--output", options->output, {".html"});
     const auto runs = read_runs(options->runs);
     for (const auto& run : runs) {
       if (run.metrics.torn) log::warning("{}: its last line is torn and left out", run.name);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/options.h"
 #include "mobileone/eval/evaluate.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/report/text.h"
@@ -17,11 +18,13 @@ struct PredictOptions {
   std::string model;
   std::vector<std::string> images;
   int64_t count = 5;
-  bool json = false;
+  bool json = false, run_code = false;
 };
 
 void predict_all(const PredictOptions& options) {
-  const Model model = load_model(options.model, choose_device(DeviceChoice::kAuto));
+  const Model model =
+      load_model(options.model, choose_device(DeviceChoice::kAuto), /*raw_weights=*/false,
+                 options.run_code ? ScriptCode::kRun : ScriptCode::kLeave);
   auto results = nlohmann::ordered_json::array();
   for (const auto& image : options.images) {
     const auto predictions = predict(model, image, options.count);
@@ -54,6 +57,7 @@ void add_predict(CLI::App& app) {
   command->add_option("--top", options->count, "Classes to print per image")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  command->add_flag("--run-code", options->run_code, kRunCodeHelp);
   command->add_flag("--json", options->json, "Print one JSON array and nothing else");
   command->callback([options] { predict_all(*options); });
 }

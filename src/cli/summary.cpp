@@ -8,10 +8,10 @@
 #include "mobileone/bench/operators.h"
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/torch_file.h"
+#include "mobileone/checkpoint/weights_file.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/eval/model.h"
-#include "mobileone/export/torchscript.h"
 #include "mobileone/model/counts.h"
 #include "mobileone/model/method.h"
 #include "mobileone/util/error.h"
@@ -32,9 +32,10 @@ Config described_config(const std::string& what) {
     throw Error("{}: is no variant (s0, s1, s2, s3, s4) and no such file", what);
   }
   if (is_torchscript_file(path)) {
-    const TorchScriptModel model = load_torchscript(path);
-    if (model.ours) return model.config;
-    throw Error("{}: is TorchScript of another program, which does not describe its layers", what);
+    const auto extra_files = read_torchscript_extra_files(path);
+    if (const auto config = extra_files.find(kConfigFile); config != extra_files.end()) {
+      return parse_config(config->second, what + " > " + kConfigFile);
+    }
   }
   return load_checkpoint(path).config;
 }

@@ -3,7 +3,9 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include <cmath>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <sstream>
 #include <string_view>
@@ -11,11 +13,14 @@
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/torch_file.h"
+#include "mobileone/checkpoint/weights_file.h"
 #include "mobileone/eval/onnx_model.h"
+#include "mobileone/export/compare.h"
 #include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/log.h"
 
 namespace mobileone {
 namespace {
@@ -68,6 +73,35 @@ Model checkpoint_model(const std::filesystem::path& path, torch::Device device, 
   model.class_names = checkpoint.class_names;
   run(network, model);
   return model;
+}
+
+/// Throws Error unless a TorchScript file is one that `mobileone export` wrote, with its weights
+/// under their names, and undamaged.
+void require_own_weights(const std::filesystem::path& path) {
+  check_sums(path);
+  if (!read_torchscript_extra_files(path).contains(kDescriptionFile)) {
+    throw Error(
+        "{}: is a TorchScript program that `mobileone export` did not write; if you trust who "
+        "wrote "
+        "it, --run-code runs it",
+        path.string());
+  }
+}
+
+/// Watches what a network gives.
+std::function<torch::Tensor(const torch::Tensor&)> checked(
+    std::function<torch::Tensor(const torch::Tensor&)> forward, const std::string& origin) {
+  return [forward = std::move(forward), origin,
+          warned = std::make_shared<std::once_flag>()](const torch::Tensor& images) {
+    const auto logits = forward(images);
+    if (!logits.is_floating_point() || logits.numel() == 0) return logits;
+    const double largest = logits.abs().max().item<double>();
+    const std::string odd = odd_logits(largest);
+    if (!std::isfinite(largest))
+      throw Error("{}: {}; nothing can be said of these images", origin, odd);
+    if (!odd.empty()) std::call_once(*warned, [&] { log::warning("{}: {}", origin, odd); });
+    return logits;
+  };
 }
 
 struct NamedVariant {
@@ -134,23 +168,28 @@ Model exported_onnx(const std::string& what) {
 
 }  // namespace
 
-Model load_model(const std::filesystem::path& path, torch::Device device, bool raw_weights) {
+Model load_model(const std::filesystem::path& path, torch::Device device, bool raw_weights,
+                 ScriptCode code) {
   if (path.extension() == ".onnx") {
     throw Error(
         "{}: expected a checkpoint or TorchScript; ONNX is run by "
         "`python scripts/evaluate_onnx.py`",
         path.string());
   }
-  Model model = is_torchscript_file(path) ? torchscript_model(path, device)
-                                          : checkpoint_model(path, device, raw_weights);
+  const bool script = is_torchscript_file(path);
+  if (script && code == ScriptCode::kLeave) require_own_weights(path);
+  Model model = script && code == ScriptCode::kRun ? torchscript_model(path, device)
+                                                   : checkpoint_model(path, device, raw_weights);
   model.origin = path.string();
   model.device = device;
+  model.forward = checked(std::move(model.forward), model.origin);
   return model;
 }
 
 Model load_folded_model(const std::filesystem::path& checkpoint) {
   Model model = checkpoint_model(checkpoint, torch::kCPU, /*raw_weights=*/false, Branches::kFolded);
   model.origin = checkpoint.string();
+  model.forward = checked(std::move(model.forward), model.origin);
   return model;
 }
 
@@ -167,7 +206,8 @@ Model measured_model(const std::string& what, InferenceRuntime runtime) {
     model = exported_onnx(what);
     model.form = "ONNX";
   } else {
-    model = named ? variant_model(*std::move(named)) : load_model(what, torch::kCPU);
+    model = named ? variant_model(*std::move(named))
+                  : load_model(what, torch::kCPU, /*raw_weights=*/false, ScriptCode::kRun);
   }
   model.origin = what;
   return model;

@@ -28,8 +28,9 @@ MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::
   folded->to(torch::kFloat32);
   if (type == ExportType::kFloat32) return folded;
   for (const auto& item : state_dict(*folded)) {
-    const double largest = item.value().abs().max().item<double>();
-    if (item.value().to(torch::kHalf).isfinite().all().item<bool>()) continue;
+    const auto finite = item.value().isfinite();
+    if (torch::equal(item.value().to(torch::kHalf).isfinite(), finite)) continue;
+    const double largest = item.value().where(finite, 0).abs().max().item<double>();
     throw Error(
         "{}: {} has values up to {:.3g}, of which float16 holds none above 65504; export with "
         "--dtype float32",

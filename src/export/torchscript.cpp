@@ -15,6 +15,7 @@
 #include <sstream>
 #include <utility>
 
+#include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/config/writer.h"
 #include "mobileone/util/error.h"
@@ -264,8 +265,7 @@ Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpo
   jit::Module module = to_torchscript(folded, form, inside);
   const auto attributes = add_attributes(module, checkpoint, options.preprocessing);
   if (options.frozen) module = jit::freeze(module, attributes);
-  const bool half = folded->parameters().front().scalar_type() == torch::kHalf;
-  const double allowed = half ? 1e-2 : 1e-5;
+  const auto type = folded->parameters().front().scalar_type();
   Difference difference;
   write_whole(path, [&](const std::filesystem::path& temporary) {
     save_archive(
@@ -274,18 +274,18 @@ Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpo
          {kDescriptionFile, description(folded, checkpoint, source, options.preprocessing)}});
     TorchScriptModel reloaded = load_torchscript(temporary);
     difference = compare(folded, reloaded.module, inside, data.eval_crop);
-    if (!(difference.relative <= allowed)) {
+    if (!agrees(difference, type) && !options.unchecked) {
       throw Error(
-          "{}: the exported file's output differs from the network's by {:.3g} (relative "
-          "{:.3g}, at most {:.0e} expected); nothing was written",
-          path.string(), difference.absolute, difference.relative, allowed);
+          "{}: the exported file's output differs from the network's by {} (at most {:.2g} "
+          "expected); nothing was written",
+          path.string(), to_string(difference), allowed_difference(difference, type));
     }
   });
   return difference;
 }
 
 TorchScriptModel load_torchscript(const std::filesystem::path& path) {
-  require_file(path, "TorchScript file");
+  check_sums(path);
   TorchScriptModel model;
   jit::ExtraFilesMap extra_files{{kConfigFile, ""}, {kDescriptionFile, ""}};
   try {
@@ -301,7 +301,6 @@ TorchScriptModel load_torchscript(const std::filesystem::path& path) {
   }
   model.module.eval();
   if (!extra_files[kConfigFile].empty()) {
-    model.ours = true;
     model.config = parse_config(extra_files[kConfigFile], path.string() + " > config.yaml");
   }
   model.interface = described_interface(extra_files[kDescriptionFile]);

@@ -43,8 +43,9 @@ TEST(DataShow, ShowsEveryAugmentation) {
 TEST(DataShow, MistakesAreOneLine) {
   const auto outcome = show("sheet.gif");
   EXPECT_EQ(outcome.status, 2);
-  EXPECT_EQ(outcome.errors,
-            "mobileone: -o sheet.gif: expected the name of a picture to write, ending in .png\n");
+  EXPECT_EQ(
+      outcome.errors,
+      "mobileone: --output sheet.gif: expected a name that ends in .png, as what is written\n");
 }
 
 TEST(Train, TakesEveryAugmentation) {

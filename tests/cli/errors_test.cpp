@@ -109,13 +109,15 @@ TEST(Mistakes, FilesThatAreNoCheckpoints) {
       if (*command == 'e' && command[1] == 'v')
         arguments.insert(arguments.end(), {"--data", shop().shapes("val")});
       if (command == std::string("reparam") || command == std::string("export")) {
-        arguments.insert(arguments.end(), {"-o", shop().path("never.pth")});
+        const bool exports = *command == 'e';
+        arguments.insert(arguments.end(), {"-o", shop().path(exports ? "never.pt" : "never.pth")});
       }
       if (command == std::string("convert")) arguments.push_back(shop().path("never.pth"));
       if (command == std::string("predict"))
         arguments.push_back(shop().shapes("val") + "/star/0000.jpg");
       expect_refused({arguments, file});
       EXPECT_FALSE(std::filesystem::exists(shop().path("never.pth")));
+      EXPECT_FALSE(std::filesystem::exists(shop().path("never.pt")));
     }
   }
 }

@@ -11,6 +11,9 @@
 
 namespace mobileone::cli {
 
+inline constexpr const char* kRunCodeHelp =
+    "Run the code of a TorchScript file, whoever wrote it, instead of taking its weights";
+
 /// A number from `least` to `most`; unlike CLI::Range it refuses "nan".
 inline CLI::Validator number_range(double least, double most) {
   const std::string range = fmt::format("a number from {} to {}", least, most);
