@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
-#include "mobileone/data/image.h"
+#include "mobileone/cli/sheet_file.h"
 #include "mobileone/data/inspect.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/report/text.h"
@@ -93,10 +93,11 @@ void print_text(const ImageList& list, const Inspection& found) {
 }
 
 void inspect_data(const InspectOptions& options) {
+  if (!options.sheet.empty()) require_sheet_name("--sheet", options.sheet);
   set_threads(1);  // each worker decodes by itself
   const ImageList list = read_image_list(options.source);
   const Inspection found = inspect(list, options.workers);
-  if (!options.sheet.empty()) write_png(options.sheet, contact_sheet(list));
+  if (!options.sheet.empty()) write_sheet(options.sheet, contact_sheet(list));
   options.json ? print_json(list, found) : print_text(list, found);
   if (!found.bad.empty()) {
     throw Error("{}: {} of {} images cannot be read", options.source, found.bad.size(),
@@ -112,7 +113,8 @@ void add_data_inspect(CLI::App& data) {
       data.add_subcommand("inspect", "Decode all images of a data set and say what is in it");
   command->add_option("source", options->source, "Folder, CSV list, tar shards or pack")
       ->required();
-  command->add_option("--sheet", options->sheet, "PNG to write: some images of each class, a row");
+  command->add_option("--sheet", options->sheet,
+                      "Picture (.png) or page (.html) to write: some images of each class, a row");
   command->add_option("--workers", options->workers, "Threads that read and decode")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

@@ -5,9 +5,8 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/sheet_file.h"
 #include "mobileone/config/reader.h"
-#include "mobileone/data/image.h"
-#include "mobileone/data/sheet.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"
@@ -54,9 +53,7 @@ std::string heading(const Config& config, const CurriculumStage& stage, int64_t 
 }
 
 void data_show(const DataShowOptions& options) {
-  if (!options.output.ends_with(".png")) {
-    throw Error("-o {}: expected the name of a picture to write, ending in .png", options.output);
-  }
+  require_sheet_name("-o", options.output);
   Config config = load_config(options.config, options.overrides);
   config.data.val.clear();  // is not read
   const TrainingData data = read_training_data(config);
@@ -80,7 +77,7 @@ void data_show(const DataShowOptions& options) {
   }
   if (tiles.empty()) throw Error("{}: no readable image in it", config.data.train);
   const CurriculumStage stage = curriculum_stage(config, options.epoch);
-  write_png(options.output, draw_sheet(heading(config, stage, options.epoch), tiles));
+  write_sheet(options.output, {heading(config, stage, options.epoch), tiles});
   fmt::print("{}: {} images of epoch {}\n", options.output, tiles.size(), options.epoch);
 }
 
@@ -93,7 +90,10 @@ void add_data_show(CLI::App& data) {
   command->add_option("config", options->config, "YAML configuration")->required();
   command->add_option("overrides", options->overrides,
                       "section.key=value, e.g. augment.policy=randaugment");
-  command->add_option("-o,--output", options->output, "PNG picture to write")->required();
+  command
+      ->add_option("-o,--output", options->output,
+                   "Picture to write (.png), or page (.html), which has names of any script")
+      ->required();
   command->add_option("--images", options->images, "Images to show")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

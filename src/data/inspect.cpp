@@ -10,7 +10,6 @@
 #include "mobileone/data/image.h"
 #include "mobileone/data/jpeg.h"
 #include "mobileone/data/png.h"
-#include "mobileone/data/sheet.h"
 #include "mobileone/data/transforms.h"
 #include "mobileone/util/crc32.h"
 #include "mobileone/util/error.h"
@@ -127,14 +126,11 @@ Inspection inspect(const ImageList& list, int64_t threads) {
   return result;
 }
 
-at::Tensor contact_sheet(const ImageList& list) {
+Sheet contact_sheet(const ImageList& list) {
   constexpr int64_t kMostRows = 100, kSide = 160;
   const int64_t classes = 1 + *std::max_element(list.labels.begin(), list.labels.end());
   const int64_t rows = std::min(kMostRows, classes);
-  std::vector<Tile> tiles(rows * kSheetColumns, {at::full({kSide, kSide, 3}, 255, at::kByte), {}});
-  for (int64_t row = 0; row < rows; ++row) {
-    tiles[row * kSheetColumns].lines = {list.class_name(row)};
-  }
+  std::vector<Tile> tiles(rows * kSheetColumns);
   std::vector<int64_t> shown(rows);
   for (int64_t i = 0; i < list.size(); ++i) {
     const int64_t row = list.labels[i];
@@ -143,13 +139,15 @@ at::Tensor contact_sheet(const ImageList& list) {
       const at::Tensor image = read_pixels(list, i);
       const Cut middle =
           central_cut(image.size(0), image.size(1), kSide, kSide, Interpolation::kBilinear);
-      tiles[row * kSheetColumns + shown[row]].image = apply_cut(middle, image);
+      tiles[row * kSheetColumns + shown[row]] = {apply_cut(middle, image), {list.class_name(row)}};
       ++shown[row];
     } catch (const Error&) {
       // `inspect` names it.
     }
   }
-  return draw_sheet(fmt::format("{} images, {} classes", list.size(), classes), tiles);
+  for (int64_t row = 0; row < rows; ++row)
+    tiles[row * kSheetColumns].lines = {list.class_name(row)};
+  return {fmt::format("{} images, {} classes", list.size(), classes), std::move(tiles)};
 }
 
 }  // namespace mobileone
