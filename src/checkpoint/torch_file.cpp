@@ -13,6 +13,7 @@
 
 #include "legacy_file.h"
 #include "mobileone/checkpoint/pickle.h"
+#include "mobileone/data/file_kind.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "torch_archive.h"
@@ -23,9 +24,9 @@ namespace {
 
 constexpr std::string_view kZipMagic = "PK\x03\x04";
 
-std::string first_bytes(const fs::path& path) {
+std::string first_bytes(const fs::path& path, size_t count = 16) {
   require_file(path, "torch file");
-  std::string bytes(16, '\0');
+  std::string bytes(count, '\0');
   std::ifstream stream(path, std::ios::binary);
   stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   bytes.resize(stream.gcount());
@@ -94,7 +95,11 @@ Value read_torch_file(const fs::path& path) {
   return naming(path, [&] {
     if (magic.empty()) throw Error("is empty, expected a torch file");
     if (magic.starts_with(kLegacyMagic)) return read_legacy_file(path).named(path.string());
-    if (!magic.starts_with(kZipMagic)) throw Error("is not a torch file as torch.save writes it");
+    if (!magic.starts_with(kZipMagic)) {
+      throw Error(
+          "is {}, expected weights as torch.save or safetensors writes them, or TorchScript",
+          file_kind(first_bytes(path, 512)));
+    }
     return TorchArchive(path).value().named(path.string());
   });
 }

@@ -128,7 +128,21 @@ TEST_F(TorchFileTest, NamesWhatIsNoTorchFile) {
   EXPECT_EQ(error_of([&] { read_torch_file(folder_); }),
             folder_.string() + ": is a folder, expected a torch file");
   EXPECT_EQ(error(""), "is empty, expected a torch file");
-  EXPECT_EQ(error("hello"), "is not a torch file as torch.save writes it");
+  const std::string expected =
+      ", expected weights as torch.save or safetensors writes them, or TorchScript";
+  for (const auto& [bytes, kind] : std::vector<std::pair<std::string, std::string>>{
+           {"hello", "text that begins with `hello`"},
+           {"\x08\x08\x12\x07pytorch", "an ONNX network"},
+           {"\x1c\0\0\0TFL3"s, "a TensorFlow Lite network"},
+           {"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes it"},
+           {"<!DOCTYPE html><html>", "an HTML page"},
+           {"\xff\xd8\xff\xe0", "a JPEG image"},
+           {"\x80\5\x95\1\0\0"s, "a Python pickle"},
+           {"version https://git-lfs.github.com/spec/v1\n",
+            "a pointer of Git LFS, whose file was not fetched"},
+           {"\x08\5\x12\x24\x0a\x10"s, "a file of no known kind"}}) {
+    EXPECT_EQ(error(bytes), "is " + kind + expected);
+  }
 }
 
 TEST_F(TorchFileTest, TellsTorchScriptApart) {
