@@ -1,6 +1,7 @@
 #include "mobileone/data/image_files.h"
 
 #include <fmt/ranges.h>
+#include <strings.h>
 
 #include <algorithm>
 #include <charconv>
@@ -52,8 +53,7 @@ std::vector<std::pair<std::string, std::string>> images_below(const fs::path& fo
     }
   }
   if (result.empty()) {
-    throw Error("{}: this class folder holds no images (expected .jpg, .png, ...)",
-                folder.string());
+    throw Error("{}: this folder holds no images (expected .jpg, .png, ...)", folder.string());
   }
   std::sort(result.begin(), result.end());
   return result;
@@ -133,6 +133,22 @@ bool is_image_extension(std::string_view extension) {
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return kExtensions.contains(lower);
+}
+
+std::vector<std::string> image_files_below(const std::string& folder) {
+  std::vector<std::string> paths;
+  try {
+    for (const auto& [parent, name] : images_below(folder)) {
+      paths.push_back((fs::path(parent) / name).string());
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw Error("{}: cannot be read: {}", error.path1().string(), error.code().message());
+  }
+  return paths;
+}
+
+bool is_csv_list(const std::string& path) {
+  return ::strcasecmp(fs::path(path).extension().c_str(), ".csv") == 0;
 }
 
 ImageList read_class_folders(const std::string& path) {

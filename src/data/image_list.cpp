@@ -1,7 +1,6 @@
 #include "mobileone/data/image_list.h"
 
 #include <c10/util/hash.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -15,21 +14,12 @@
 #include "mobileone/util/file.h"
 
 namespace mobileone {
-namespace {
-
-bool is_csv(const std::filesystem::path& path) {
-  const std::string extension = path.extension().string();
-  return ::strcasecmp(extension.c_str(), ".csv") == 0;
-}
-
-}  // namespace
-
 ImageList read_image_list(const std::string& path) {
   if (names_shards(path)) return read_shards(path);
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return read_class_folders(path);
   require_file(path, "data set (folder, CSV list, tar shards or pack)");
-  if (is_csv(path)) return read_csv_list(path);
+  if (is_csv_list(path)) return read_csv_list(path);
   if (is_pack(path)) return read_pack(path);
   throw Error(
       "{}: expected a folder of class folders, a CSV list (.csv), tar shards (.tar) or a pack",

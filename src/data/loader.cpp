@@ -110,7 +110,7 @@ std::optional<Batch> Loader::next() {
     }
     work_to_do_.notify_one();
     if (result.error) std::rethrow_exception(result.error);
-    for (const Damage& damage : result.damage) note_damage(damage);
+    for (const auto& image : result.batch.damaged) note_damage(image);
     if (std::ssize(result.batch.indices) >= options_.fewest) return std::move(result.batch);
   }
 }
@@ -141,23 +141,21 @@ Loader::Result Loader::make_result(const Epoch& epoch, int64_t batch_number,
                                    ImagePipeline& pipeline) {
   try {
     Profile profile;
-    Result result = make_batch(epoch, batch_number, pipeline);
-    result.batch.profile = profile.entries();
-    return result;
+    Batch batch = make_batch(epoch, batch_number, pipeline);
+    batch.profile = profile.entries();
+    return {std::move(batch), nullptr};
   } catch (...) {
-    return {{}, {}, std::current_exception()};
+    return {{}, std::current_exception()};
   }
 }
 
 /// Cut short, and then not used, when the epoch is abandoned.
-Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
-                                  ImagePipeline& pipeline) {
+Batch Loader::make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline) {
   const int64_t begin = batch_number * options_.batch_size;
   const int64_t end =
       std::min(begin + options_.batch_size, static_cast<int64_t>(epoch.order.size()));
   const std::vector<int64_t> places = places_in_batch(options_.share, end - begin);
-  Result result;
-  Batch& batch = result.batch;
+  Batch batch;
   batch.number = batch_number;
   std::vector<int64_t> labels;
   for (const int64_t place : places) {
@@ -168,7 +166,7 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
     try {
       pipeline.decode(read(list_, index), list_.name(index), epoch.transform, random);
     } catch (const Error& error) {
-      result.damage.push_back({index, error.what()});
+      batch.damaged.push_back({index, error.what()});
       continue;
     }
     const int64_t height = pipeline.height(), width = pipeline.width();
@@ -187,7 +185,7 @@ Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
   if (!labels.empty()) batch.images = batch.images.narrow(0, 0, labels.size());
   batch.labels = at::tensor(labels, at::kLong);
   finish_batch(epoch, batch);
-  return result;
+  return batch;
 }
 
 /// What is done to normalised images. Draws from streams of its own.
@@ -206,10 +204,10 @@ void Loader::finish_batch(const Epoch& epoch, Batch& batch) const {
   batch.share = mixture.share;
 }
 
-void Loader::note_damage(const Damage& damage) {
-  if (!damaged_.insert(damage.index).second) return;
-  require_few_damaged(list_, std::ssize(damaged_), damage.message);
-  log::warning("left out: {}", damage.message);
+void Loader::note_damage(const DamagedImage& image) {
+  if (options_.any_damage || !damaged_.insert(image.index).second) return;
+  require_few_damaged(list_, std::ssize(damaged_), image.message);
+  log::warning("left out: {}", image.message);
 }
 
 }  // namespace mobileone

@@ -1,41 +1,19 @@
 #include "mobileone/eval/evaluate.h"
 
-#include <fmt/ranges.h>
-#include <torch/utils.h>
-
 #include <algorithm>
 #include <optional>
 
-#include "mobileone/data/image.h"
-#include "mobileone/data/image_pipeline.h"
-#include "mobileone/util/error.h"
+#include "logits.h"
 #include "mobileone/util/progress.h"
 #include "mobileone/util/seconds.h"
 
 namespace mobileone {
 namespace {
 
-std::string class_name(const Model& model, int64_t index) {
-  return index < static_cast<int64_t>(model.class_names.size()) ? model.class_names[index]
-                                                                : std::to_string(index);
-}
-
-/// The model's logits, checked to be [N,classes] for N images; `classes` 0: as many as there are.
-torch::Tensor logits_of(const Model& model, const torch::Tensor& images, int64_t classes = 0) {
-  const auto logits = model.forward(images);
-  const bool fits = logits.dim() == 2 && logits.size(0) == images.size(0) && logits.size(1) > 0 &&
-                    (classes == 0 || logits.size(1) == classes) && logits.is_floating_point();
-  if (fits) return logits;
-  throw Error("{}: gives an output of [{}] for {} image(s), expected logits [{}, {}]", model.origin,
-              fmt::join(logits.sizes(), ", "), images.size(0), images.size(0),
-              classes == 0 ? "classes" : std::to_string(classes));
-}
-
 /// How many logits the model gives, asked with one black image.
-int64_t count_outputs(const Model& model) {
-  torch::NoGradGuard no_grad;
+int64_t count_outputs(const Model& model, Precision precision) {
   const int64_t crop = model.config.data.eval_crop;
-  return logits_of(model, torch::zeros({1, 3, crop, crop}, model.device)).size(1);
+  return logits_of(model, torch::zeros({1, 3, crop, crop}), precision).size(1);
 }
 
 /// What the processes of a run have seen of a list's images, each of other ones.
@@ -70,7 +48,7 @@ class ImageResults {
 
 Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationOptions& options,
                     const Workers& workers) {
-  const int64_t classes = count_outputs(model);
+  const int64_t classes = count_outputs(model, options.precision);
   require_labels_below(list, classes);
   require_same_classes(model.class_names, model.origin, list);
   const DataConfig& data = model.config.data;
@@ -81,7 +59,7 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
   Loader loader(list, loading);
 
   Evaluation result;
-  for (int64_t i = 0; i < classes; ++i) result.class_names.push_back(class_name(model, i));
+  for (int64_t i = 0; i < classes; ++i) result.class_names.push_back(class_name_of(model, i));
   ImageResults images(list.size());
   std::optional<Progress> progress;
   if (workers.first()) progress.emplace("evaluating", list.size(), "img");
@@ -100,38 +78,15 @@ Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationO
     if (progress) progress->update(std::min(done, list.size()), "");
   };
   result.meter = evaluate_classification(
-      [&](const torch::Tensor& input) { return logits_of(model, input, classes); }, loader,
-      model.device, workers, {.after = note});
+      [&](const torch::Tensor& input) {
+        return logits_of(model, input, options.precision, classes);
+      },
+      loader, model.device, workers, {.after = note});
   result.seconds = seconds_since(start);
 
   result.images = images.gather(list, workers);
   result.damaged = list.size() - std::ssize(result.images);
-  result.confusion = torch::zeros({classes, classes}, torch::kLong);
-  auto counts = result.confusion.accessor<int64_t, 2>();
-  for (const auto& image : result.images) ++counts[image.label][image.prediction];
   return result;
-}
-
-std::vector<Prediction> predict(const Model& model, const std::string& image_path, int64_t count) {
-  torch::NoGradGuard no_grad;
-  const DataConfig& data = model.config.data;
-  Random random(0);
-  const Transform transform = eval_transform(data);
-  ImagePipeline pipeline(
-      {.exif_orientation = data.exif_orientation, .mean = data.mean, .std = data.std});
-  pipeline.decode(StoredImage(read_image_file(image_path)), image_path, transform, random);
-  auto input =
-      torch::empty({1, 3, data.eval_crop, data.eval_crop}, torch::MemoryFormat::ChannelsLast);
-  pipeline.finish(transform, random, input.data_ptr<float>());
-  const auto probabilities =
-      logits_of(model, input.to(model.device)).to(torch::kCPU, torch::kFloat64).softmax(1)[0];
-  const auto [best, indices] = probabilities.topk(std::min(count, probabilities.size(0)));
-  std::vector<Prediction> predictions;
-  for (int64_t i = 0; i < best.size(0); ++i) {
-    const int64_t index = indices[i].item<int64_t>();
-    predictions.push_back({index, class_name(model, index), best[i].item<double>()});
-  }
-  return predictions;
 }
 
 }  // namespace mobileone

@@ -11,6 +11,7 @@
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/torch_file.h"
+#include "mobileone/config/reader.h"
 #include "mobileone/eval/onnx_model.h"
 #include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
@@ -20,16 +21,36 @@
 namespace mobileone {
 namespace {
 
+void require_logits(const ExportInterface& interface, const std::filesystem::path& path) {
+  if (interface.preprocessing == Preprocessing::kOutside) return;
+  throw Error(
+      "{}: takes uint8 images and gives probabilities, expected normalised images and logits; "
+      "use the file that `mobileone export` writes without --with-preprocessing",
+      path.string());
+}
+
+/// By ONNX Runtime on the CPU; a file of others has the defaults of `Config`.
+Model onnx_model(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  auto metadata = onnx_metadata(bytes);
+  require_logits(described_interface(metadata[kDescriptionFile]), path);
+  Model model;
+  model.form = "ONNX";
+  model.exported = true;
+  if (!metadata[kConfigFile].empty()) {
+    model.config = parse_config(metadata[kConfigFile], path.string() + " > config.yaml");
+  }
+  model.class_names = described_class_names(metadata[kDescriptionFile]);
+  model.forward = onnx_function(bytes, path.string(), at::get_num_threads());
+  return model;
+}
+
 Model torchscript_model(const std::filesystem::path& path, torch::Device device) {
   auto loaded = std::make_shared<TorchScriptModel>(load_torchscript(path));
-  if (loaded->interface.preprocessing == Preprocessing::kInside) {
-    throw Error(
-        "{}: takes uint8 images and gives probabilities, expected normalised images and logits; "
-        "use the file that `mobileone export` writes without --with-preprocessing",
-        path.string());
-  }
+  require_logits(loaded->interface, path);
   loaded->module.to(device);
   Model model;
+  model.exported = true;
   for (const auto& buffer : loaded->module.buffers()) model.buffers.push_back(buffer);
   model.form = "TorchScript";
   model.config = loaded->config;
@@ -135,16 +156,15 @@ Model exported_onnx(const std::string& what) {
 }  // namespace
 
 Model load_model(const std::filesystem::path& path, torch::Device device, bool raw_weights) {
+  Model model;
   if (path.extension() == ".onnx") {
-    throw Error(
-        "{}: expected a checkpoint or TorchScript; ONNX is run by "
-        "`python scripts/evaluate_onnx.py`",
-        path.string());
+    model = onnx_model(path);
+  } else {
+    model = is_torchscript_file(path) ? torchscript_model(path, device)
+                                      : checkpoint_model(path, device, raw_weights);
+    model.device = device;
   }
-  Model model = is_torchscript_file(path) ? torchscript_model(path, device)
-                                          : checkpoint_model(path, device, raw_weights);
   model.origin = path.string();
-  model.device = device;
   return model;
 }
 

@@ -93,4 +93,14 @@ ExportInterface described_interface(const std::string& description) {
           input == kImages ? Preprocessing::kInside : Preprocessing::kOutside};
 }
 
+std::vector<std::string> described_class_names(const std::string& description) {
+  const auto json = nlohmann::json::parse(description, nullptr, /*allow_exceptions=*/false);
+  std::vector<std::string> names;
+  if (!json.is_object() || !json.contains("class_names")) return names;
+  for (const auto& name : json["class_names"]) {
+    names.push_back(name.is_string() ? name.get<std::string>() : name.dump());
+  }
+  return names;
+}
+
 }  // namespace mobileone

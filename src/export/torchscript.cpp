@@ -305,12 +305,7 @@ TorchScriptModel load_torchscript(const std::filesystem::path& path) {
     model.config = parse_config(extra_files[kConfigFile], path.string() + " > config.yaml");
   }
   model.interface = described_interface(extra_files[kDescriptionFile]);
-  const auto json = nlohmann::json::parse(extra_files[kDescriptionFile], nullptr,
-                                          /*allow_exceptions=*/false);
-  if (json.is_object() && json.contains("class_names")) {
-    for (const auto& name : json["class_names"])
-      model.class_names.push_back(name.is_string() ? name.get<std::string>() : name.dump());
-  }
+  model.class_names = described_class_names(extra_files[kDescriptionFile]);
   return model;
 }
 

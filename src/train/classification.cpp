@@ -3,6 +3,7 @@
 #include <torch/utils.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "mobileone/optim/loss.h"
 
@@ -15,17 +16,26 @@ void ClassificationMeter::add(const torch::Tensor& logits, const torch::Tensor& 
   const auto hits = best.eq(labels.unsqueeze(1));
   images_ += labels.size(0);
   top1_ += hits.select(1, 0).sum().item<int64_t>();
-  top5_ += hits.sum().item<int64_t>();
+  if (logits.size(1) > considered) {
+    of_many_ += labels.size(0);
+    top5_ += hits.sum().item<int64_t>();
+  }
   loss_ += classification_loss(logits, labels, 0).item<double>() * labels.size(0);
 }
 
 void ClassificationMeter::sum_over(const Workers& workers) {
-  const auto sums = workers.sums({static_cast<double>(images_), static_cast<double>(top1_),
-                                  static_cast<double>(top5_), loss_});
+  const auto sums =
+      workers.sums({static_cast<double>(images_), static_cast<double>(top1_),
+                    static_cast<double>(of_many_), static_cast<double>(top5_), loss_});
   images_ = static_cast<int64_t>(sums[0]);
   top1_ = static_cast<int64_t>(sums[1]);
-  top5_ = static_cast<int64_t>(sums[2]);
-  loss_ = sums[3];
+  of_many_ = static_cast<int64_t>(sums[2]);
+  top5_ = static_cast<int64_t>(sums[3]);
+  loss_ = sums[4];
+}
+
+double ClassificationMeter::top5() const {
+  return of_many_ > 0 ? 100.0 * top5_ / of_many_ : std::numeric_limits<double>::quiet_NaN();
 }
 
 ClassificationMeter evaluate_classification(

@@ -317,7 +317,7 @@ void Trainer::measure(const std::string& prefix, Metrics& metrics) {
                                              {.before = heed_signals});
   metrics.emplace_back(prefix + "_loss", meter.loss());
   metrics.emplace_back(prefix + "_top1", meter.top1());
-  metrics.emplace_back(prefix + "_top5", meter.top5());
+  if (std::isfinite(meter.top5())) metrics.emplace_back(prefix + "_top5", meter.top5());
 }
 
 double metric(const Metrics& metrics, const std::string& name) {

@@ -3,11 +3,13 @@
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/program.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/kernels/instruction_set.h"
 #include "mobileone/model/counts.h"
+#include "mobileone/util/csv.h"
 #include "mobileone/util/file.h"
 #include "python.h"
 #include "report/xml.h"
@@ -98,8 +100,8 @@ TEST(Eval, WritesItsReport) {
                                     shop().shapes("val"), "--report", shop().path("report")});
   ASSERT_EQ(outcome.status, 0) << outcome.errors;
   EXPECT_NE(outcome.output.find("top-1"), std::string::npos);
-  EXPECT_TRUE(
-      read_file(shop().path("report/per_class.csv")).starts_with("class,images,correct,accuracy,"));
+  EXPECT_TRUE(read_file(shop().path("report/per_class.csv"))
+                  .starts_with("class,images,correct,precision,"));
   EXPECT_TRUE(read_file(shop().path("report/confusion.svg")).starts_with("<svg"));
   EXPECT_TRUE(read_file(shop().path("report/confusion.csv")).starts_with("label,"));
   EXPECT_TRUE(read_file(shop().path("report/mistakes.csv")).starts_with("path,label,"));
@@ -107,9 +109,16 @@ TEST(Eval, WritesItsReport) {
   for (const char* page : {"report/report.html", "report/mistakes.html", "report/confusion.svg"}) {
     EXPECT_EQ(xml_fault(read_file(shop().path(page))), "") << page;
   }
-  const double ece = evaluate_json(shop().path("run/best.pth"))["ece"];
-  EXPECT_GE(ece, 0);
-  EXPECT_LE(ece, 100);
+  EXPECT_NE(outcome.output.find("\nbalanced accuracy "), std::string::npos) << outcome.output;
+  const auto json = evaluate_json(shop().path("run/best.pth"));
+  for (const char* key :
+       {"ece", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1"}) {
+    EXPECT_GE(json.at(key), 0) << key;
+    EXPECT_LE(json.at(key), 100) << key;
+  }
+  EXPECT_EQ(json["balanced_accuracy"], json["top1"]) << "each class has as many images";
+  EXPECT_EQ(json["classes"].size(), 10u);
+  EXPECT_EQ(json["classes"][0]["class"], "checkerboard");
 }
 
 TEST(Eval, ClassNamesMayBeAnyBytes) {
@@ -142,6 +151,55 @@ TEST(Predict, NamesTheClasses) {
   ASSERT_EQ(json.size(), 1u);
   EXPECT_EQ(json[0]["image"], image);
   EXPECT_EQ(json[0]["predictions"].size(), 5u);
+}
+
+TEST(Predict, TakesFoldersAndGoesOnPastUnreadableImages) {
+  const std::string dir = shop().path("photos"), best = shop().path("run/best.pth");
+  std::filesystem::copy(shop().shapes("val") + "/star", dir + "/star",
+                        std::filesystem::copy_options::recursive);
+  write_whole(dir + "/a, \"b\".jpg", "no picture");
+  const std::vector<std::string> command = {"predict", best, dir, "--top", "2"};
+  const auto as = [&](const char* format) {
+    auto arguments = command;
+    arguments.insert(arguments.end(), {"--format", format});
+    const auto outcome = run_program(arguments);
+    EXPECT_EQ(outcome.status, 2) << outcome.errors;
+    EXPECT_NE(outcome.errors.find("a, \"b\".jpg: "), std::string::npos) << outcome.errors;
+    EXPECT_TRUE(outcome.errors.ends_with("mobileone: 1 of 3 images could not be read\n"));
+    return outcome.output;
+  };
+  EXPECT_EQ(count(as("text"), " %  "), 4);
+  const auto rows = parse_csv(as("csv"), "csv");
+  ASSERT_EQ(rows.size(), 6u);
+  EXPECT_EQ(rows[0].fields,
+            (std::vector<std::string>{"image", "rank", "index", "class", "probability", "error"}));
+  EXPECT_EQ(rows[1].fields[0], dir + "/a, \"b\".jpg");
+  EXPECT_NE(rows[1].fields[5], "");
+  EXPECT_EQ(rows[3].fields[1], "2");
+  auto array = nlohmann::json::parse(as("json"));
+  ASSERT_EQ(array.size(), 3u);
+  EXPECT_EQ(array[2]["predictions"][0]["class"], rows[4].fields[3]);
+  EXPECT_TRUE(array[0].contains("error"));
+  std::istringstream lines(as("jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_EQ(nlohmann::json::parse(line), array.front());
+    array.erase(0);
+  }
+  EXPECT_TRUE(array.empty());
+}
+
+TEST(Predict, TakesWhatEvalTakes) {
+  const std::string best = shop().path("run/best.pth"), list = shop().path("paths.txt");
+  write_whole(list, shop().shapes("val") + "/star/0000.jpg\n" + shop().shapes("val") + "/ring\n");
+  const auto outcome =
+      run_program({"predict",     best,    "--list",   list,   "--resize",  "40", "--crop",    "32",
+                   "--precision", "bf16",  "--batch",  "2",    "--workers", "1",  "--threads", "1",
+                   "--raw",       "--cpu", "--format", "jsonl"});
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+  EXPECT_EQ(count(outcome.output, "\n"), 3);
+  const auto nothing = run_program({"predict", best});
+  EXPECT_EQ(nothing.status, 2);
+  EXPECT_NE(nothing.errors.find("expected images"), std::string::npos) << nothing.errors;
 }
 
 TEST(Summary, CountsS0) {

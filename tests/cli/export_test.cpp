@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
+#include "mobileone/eval/onnx_model.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/util/file.h"
 
@@ -112,7 +113,20 @@ TEST(ExportForms, CommandsSayWhichFilesTheyCannotEvaluate) {
                     image = shop().shapes("val") + "/star/0001.jpg";
   expect_refusal({"predict", inside, image}, "without --with-preprocessing");
   expect_refusal({"eval", inside, "--data", shop().shapes("val")}, "without --with-preprocessing");
-  expect_refusal({"predict", onnx, image}, "scripts/evaluate_onnx.py");
+  if (!has_onnx_runtime()) expect_refusal({"predict", onnx, image}, "scripts/evaluate_onnx.py");
+}
+
+TEST(ExportForms, OnnxIsEvaluatedAndPredictedLikeItsCheckpoint) {
+  if (!has_onnx_runtime()) GTEST_SKIP() << "needs ONNX Runtime's C++ library (docs/deploying.md)";
+  const std::string best = shop().path("run/best.pth"), onnx = exported("judged.onnx");
+  EXPECT_EQ(accuracy(onnx)["top1"], accuracy(best)["top1"]);
+  EXPECT_NEAR(accuracy(onnx)["loss"].get<double>(), accuracy(best)["loss"].get<double>(), 1e-5);
+  const auto text_of = [](const std::string& model) {
+    return run_program({"predict", model, shop().shapes("val") + "/star"}).output;
+  };
+  EXPECT_EQ(text_of(onnx), text_of(best));
+  expect_refusal({"predict", onnx, shop().shapes("val"), "--precision", "bf16"},
+                 "computes in the precision that it was exported in");
 }
 
 }  // namespace

@@ -59,7 +59,7 @@ TEST(ImageFolder, SaysWhatIsMissing) {
 
   folder.write("set/cat/notes.txt", "");
   EXPECT_EQ(error("set"), folder.path("set/cat") +
-                              ": this class folder holds no images (expected .jpg, .png, ...)");
+                              ": this folder holds no images (expected .jpg, .png, ...)");
 }
 
 TEST(CsvList, ReadsIntegerLabels) {

@@ -222,6 +222,20 @@ TEST(OnnxFiles, HoldOneConvolutionAUnitAndEachParameterOnce) {
   EXPECT_EQ(bytes_of_weights, parameters * sizeof(float));
 }
 
+TEST(OnnxFiles, AreReadForWhatTheySayOfThemselves) {
+  Checkpoint checkpoint = described(Variant::kS0);
+  auto options = network_options(checkpoint.config.model);
+  options.folded = true;
+  const std::string bytes =
+      to_onnx(MobileOne(options), checkpoint, "x.pth", Preprocessing::kOutside);
+  auto metadata = onnx_metadata(bytes);
+  EXPECT_EQ(metadata["crop"], "64");
+  EXPECT_EQ(described_class_names(metadata["mobileone.json"]), checkpoint.class_names);
+  EXPECT_EQ(onnx_metadata(bytes.substr(0, bytes.size() - 1)).count("mobileone.json"), 0u);
+  EXPECT_TRUE(onnx_metadata("").empty());
+  EXPECT_TRUE(onnx_metadata("no ONNX").empty());
+}
+
 TEST(OnnxFiles, PreprocessingInsideNeedsColour) {
   Checkpoint checkpoint = described(Variant::kS0);
   checkpoint.config.model.in_channels = 1;

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mobileone/data/image_list.h"
 #include "mobileone/util/name_table.h"
@@ -30,10 +31,17 @@ class ImageFiles : public ImageStorage {
 /// `extension` is what follows the dot.
 bool is_image_extension(std::string_view extension);
 
+/// Every image below a folder, as `read_class_folders` finds those of a class. Throws Error if
+/// there is none.
+std::vector<std::string> image_files_below(const std::string& folder);
+
 /// A folder of class folders, as torchvision's ImageFolder: the sorted names of the class folders
 /// are the labels 0, 1, ...; every image below a class folder belongs to it, by extension; what
 /// begins with a dot is passed over. Throws Error.
 ImageList read_class_folders(const std::string& folder);
+
+/// Whether a file of this name is read as a CSV list.
+bool is_csv_list(const std::string& path);
 
 /// A CSV file whose first line names its columns: `path` or `file` (relative paths start at the
 /// CSV's folder) and `label` or `class_index` (all of them non-negative integers, or all names,

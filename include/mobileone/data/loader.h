@@ -25,11 +25,18 @@
 
 namespace mobileone {
 
+/// An image that cannot be read, and why.
+struct DamagedImage {
+  int64_t index;  ///< in the image list
+  std::string message;
+};
+
 struct Batch {
-  at::Tensor images;             ///< float32 [N,3,S,S], channels last; used again when let go
-  at::Tensor labels;             ///< int64 [N]
-  std::vector<int64_t> indices;  ///< N positions in the image list
-  int64_t number = 0;            ///< position of the batch in its epoch, from 0
+  at::Tensor images;                  ///< float32 [N,3,S,S], channels last; used again when let go
+  at::Tensor labels;                  ///< int64 [N]
+  std::vector<int64_t> indices;       ///< N positions in the image list
+  std::vector<DamagedImage> damaged;  ///< images that should be here, in the list's order
+  int64_t number = 0;                 ///< position of the batch in its epoch, from 0
   /// What its worker's time went into: "read", "decode", "transform", "collate".
   std::vector<Profile::Entry> profile;
   /// Of each label; what is left belongs to the label at the same place from the batch's end.
@@ -57,6 +64,7 @@ struct LoaderOptions {
   bool drop_last = false;              ///< leave out an epoch's last batch where it is smaller
   LoaderShare share = {};              ///< of batches
   int64_t fewest = 1;                  ///< readable images without which a batch is left out
+  bool any_damage = false;             ///< `Batch::damaged` is the caller's to tell and to limit
   ImagePipeline::Options images = {};  ///< how they are decoded and normalised
   EraseConfig erase = {};              ///< what is done to normalised images
   MixConfig mix = {};                  ///< and then to a batch of them
@@ -71,8 +79,9 @@ LoaderOptions loader_options(const DataConfig& data);
 /// same, bit for bit, whatever the number of workers.
 ///
 /// An image that cannot be read is left out of its batch (which may then be smaller, or missing if
-/// fewer than `fewest` are left). `next` names it once, in a warning, when it comes to its batch,
-/// and throws Error when more than 1 % of the list, and more than one image, were found so.
+/// fewer than `fewest` are left). Unless `any_damage`, `next` names it once, in a warning, when it
+/// comes to its batch, and throws Error when more than 1 % of the list, and more than one image,
+/// were found so.
 ///
 /// Used by one thread.
 class Loader {
@@ -105,21 +114,16 @@ class Loader {
     std::vector<int64_t> order;
     std::stop_source abandoned;
   };
-  struct Damage {
-    int64_t index;
-    std::string message;
-  };
   struct Result {
     Batch batch;
-    std::vector<Damage> damage;
     std::exception_ptr error;
   };
 
   void work(std::stop_token stop);
   Result make_result(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
-  Result make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
+  Batch make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
   void finish_batch(const Epoch& epoch, Batch& batch) const;
-  void note_damage(const Damage& damage);
+  void note_damage(const DamagedImage& image);
 
   const ImageList list_;
   const LoaderOptions options_;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "mobileone/checkpoint/checkpoint.h"
 
@@ -49,6 +50,9 @@ struct ExportInterface {
 
 /// What a description says of that; the default where it says nothing or is none of ours.
 ExportInterface described_interface(const std::string& description);
+
+/// The class names that a description has; empty where it has none or is none of ours.
+std::vector<std::string> described_class_names(const std::string& description);
 
 inline constexpr const char* kConfigFile = "config.yaml";
 inline constexpr const char* kDescriptionFile = "mobileone.json";

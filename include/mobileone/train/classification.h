@@ -20,13 +20,15 @@ class ClassificationMeter {
 
   int64_t images() const { return images_; }
   double top1() const { return percent(top1_); }  ///< percent
-  double top5() const { return percent(top5_); }  ///< percent; with fewer than 5 classes, of all
+  /// Percent; NaN where no image was judged among more than five classes, of which any five hits.
+  double top5() const;
   double loss() const { return images_ > 0 ? loss_ / images_ : 0; }  ///< mean cross entropy
 
  private:
   double percent(int64_t hits) const { return images_ > 0 ? 100.0 * hits / images_ : 0; }
 
-  int64_t images_ = 0, top1_ = 0, top5_ = 0;
+  int64_t images_ = 0, top1_ = 0;
+  int64_t of_many_ = 0, top5_ = 0;  ///< images among more than five classes, and hits of these
   double loss_ = 0;
 };
 
