@@ -1,4 +1,5 @@
 #include <c10/util/Exception.h>
+#include <c10/util/Logging.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -66,6 +67,30 @@ void restrict_instruction_set() {
   if (name == std::string_view("portable")) also("default", "SSE41");
 }
 
+/// Whether the words are a command, or none, and ask nothing of it.
+bool asks_nothing(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* command = &app;
+  for (int i = 1; i < argc && command != nullptr; ++i) {
+    const auto found = command->get_subcommands(
+        [&](const CLI::App* subcommand) { return subcommand->get_name() == argv[i]; });
+    command = found.empty() ? nullptr : found.front();
+  }
+  return command != nullptr;
+}
+
+/// LibTorch's warnings and log lines are written for those who program with it: what concerns a
+/// user is an Error or a line of our own log. TORCH_CPP_LOG_LEVEL brings its log back.
+void keep_libraries_quiet() {
+  class Silence : public c10::WarningHandler {
+    void process(const c10::Warning&) override {}
+  };
+  static Silence silence;
+  constexpr int kFatal = 3;
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") != nullptr) return;
+  FLAGS_caffe2_log_level = kFatal;
+  c10::WarningUtils::set_warning_handler(&silence);
+}
+
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace
@@ -92,6 +117,7 @@ int run(int argc, char** argv) {
   add_find_lr(app);
   add_completion(app);
   try {
+    keep_libraries_quiet();
     restrict_instruction_set();
     require_command(app, argc, argv);
     app.parse(argc, argv);
@@ -103,6 +129,10 @@ int run(int argc, char** argv) {
     return ended.get_exit_code();  // a command's own: it has said why
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    if (asks_nothing(app, argc, argv)) {
+      fmt::print(stderr, "{}", app.help());  // of the command
+      return 2;
+    }
     return report(first_line(error.what()) + "; see --help", 2);
   } catch (const PeerError& error) {
     return report(error.what(), kPeerStatus);

@@ -26,12 +26,25 @@ void expect_refused(const Mistake& mistake) {
 }
 
 TEST(Mistakes, InTheCommandLine) {
-  expect_refused({{}, "A subcommand is required"});
   expect_refused({{"trian"}, "did you mean 'train'"});
-  expect_refused({{"train"}, "config is required"});
+  expect_refused({{"train", "--resume"}, "config is required"});
   expect_refused({{"eval", "x.pth"}, "--data is required"});
   expect_refused({{"eval", "x.pth", "--data", "x", "--crop", "huge"}, "--crop"});
   expect_refused({{"summary", "s9"}, "s9: is no variant (s0, s1, s2, s3, s4) and no such file"});
+}
+
+TEST(Mistakes, NothingAskedShowsTheHelp) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> commands = {
+      {{}, "Usage: mobileone [OPTIONS] SUBCOMMAND"},
+      {{"train"}, "Usage: mobileone train [OPTIONS] config"},
+      {{"bench"}, "Usage: mobileone bench [OPTIONS] SUBCOMMAND"},
+      {{"data", "show"}, "Usage: mobileone data show [OPTIONS] config"}};
+  for (const auto& [words, usage] : commands) {
+    const auto outcome = run_program(words);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_EQ(outcome.output, "");
+    EXPECT_NE(outcome.errors.find(usage), std::string::npos) << outcome.errors;
+  }
 }
 
 TEST(Mistakes, InTheInstructionSet) {
