@@ -16,7 +16,8 @@ import onnxruntime
 from PIL import Image, ImageOps
 
 IMAGENET_CLASSES = Path(__file__).resolve().parents[1] / "share" / "imagenet_classes.txt"
-SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp"}
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".gif", ".bmp", ".dib",
+            ".pbm", ".pgm", ".ppm", ".pnm", ".tif", ".tiff", ".webp"}
 
 
 def read_folder(folder: Path) -> tuple[list[tuple[Path, int]], list[str]]:
@@ -29,26 +30,37 @@ def read_folder(folder: Path) -> tuple[list[tuple[Path, int]], list[str]]:
 
 
 def read_csv(file: Path) -> tuple[list[tuple[Path, int]], list[str]]:
-    """The same of a list with the columns `path` or `file` and `label` or `class_index`."""
+    """The same of a list with the columns `path` or `file` and `label`, `class_index` or
+    `class_name`."""
     with file.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     column = lambda *names: next((name for name in names if rows and name in rows[0]), None)
-    path, label = column("path", "file"), column("label", "class_index")
+    path, label = column("path", "file"), column("label", "class_index", "class_name")
     if not path or not label:
         sys.exit(f"{file}: expected lines under a first line that names `path` and `label`")
     labels = [row[label] for row in rows]
-    names = [] if all(text.isdigit() for text in labels) else sorted(set(labels))
+    are_indices = label != "class_name" and all(text.isdigit() for text in labels)
+    names = [] if are_indices else sorted(set(labels))
     numbers = [names.index(text) if names else int(text) for text in labels]
     return [(file.parent / row[path], number) for row, number in zip(rows, numbers)], names
 
 
-def are_same_classes(expected: list[str], found: list[str]) -> bool:
-    """ImageNet's class folders are named by id, the classes of published weights in words."""
-    if found == expected:
-        return True
+def match(samples: list[tuple[Path, int]], names: list[str],
+          known: list[str]) -> list[tuple[Path, int]] | None:
+    """The samples with the network's classes for labels, by name; None where they do not match.
+    ImageNet's class folders are named by id, the classes of published weights in words."""
+    if not names or not known:
+        of_integers = names or known
+        in_order = of_integers == [str(i) for i in range(len(of_integers))]
+        return None if of_integers and not in_order and all(
+            name.isdigit() for name in of_integers) else samples
     pairs = [line.split(" ", 1) for line in IMAGENET_CLASSES.read_text().splitlines()]
     ids, words = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    return found == ids and expected == words
+    if known == words and set(names) <= set(ids):
+        known = ids
+    if not set(names) <= set(known):
+        return None
+    return [(path, known.index(names[label])) for path, label in samples]
 
 
 class Preparation:
@@ -59,20 +71,22 @@ class Preparation:
         self.interpolation = Image.Resampling[metadata["interpolation"].upper()]
         description = json.loads(metadata["mobileone.json"])
         self.upright = description["preprocessing"]["exif_orientation"]
+        self.mode = "L" if description["preprocessing"]["channels"] == "grey" else "RGB"
         self.inside = inside
         if not inside:
             self.mean, self.std = (np.array(json.loads(metadata[key])) for key in ("mean", "std"))
 
     def __call__(self, path: Path) -> np.ndarray:
-        """uint8 [crop,crop,3], or normalised [3,crop,crop]."""
+        """uint8 [crop,crop,C], or normalised [C,crop,crop]."""
         image = Image.open(path)
         if self.upright:
             image = ImageOps.exif_transpose(image)
         size = [self.resize * side // min(image.size) for side in image.size]
-        image = image.convert("RGB").resize(size, self.interpolation)
+        image = image.convert(self.mode).resize(size, self.interpolation)
         left, top = (round((side - self.crop) / 2) if side >= self.crop
                      else -((self.crop - side) // 2) for side in size)
-        pixels = np.asarray(image.crop((left, top, left + self.crop, top + self.crop)))
+        image = image.crop((left, top, left + self.crop, top + self.crop))
+        pixels = np.asarray(image).reshape(self.crop, self.crop, -1)
         if self.inside:
             return pixels
         return ((pixels / 255 - self.mean) / self.std).transpose(2, 0, 1)
@@ -102,9 +116,10 @@ def main() -> None:
     samples, names = (read_folder if options.data.is_dir() else read_csv)(options.data)
     if not samples:
         sys.exit(f"{options.data}: no image in it")
-    own_names = json.loads(metadata["class_names"])
-    if names and own_names and not are_same_classes(own_names, names):
-        sys.exit(f"{options.data}: its classes are not those of {options.model}")
+    samples = match(samples, names, json.loads(metadata["class_names"]))
+    if samples is None:
+        sys.exit(f"{options.data}: its classes cannot be matched with those of {options.model} by "
+                 "name")
 
     top1 = top5 = 0
     for start in range(0, len(samples), options.batch):

@@ -12,11 +12,12 @@ cd "$(dirname "$0")/.."
 
 TORCH_VERSION=2.13.0
 PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
-          libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev
+          libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev zlib1g-dev
           libopencv-core-dev libopencv-imgproc-dev
           libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
           libhwy-dev libbenchmark-dev libprotozero-dev libgloo-dev
-          clang libclang-rt-dev)  # these two: for the fuzzers
+          clang libclang-rt-dev  # these two: for the fuzzers
+          doxygen)
 # What tests and scripts/*.py use.
 PYTHON_PACKAGES=(numpy jsonschema tensorboard safetensors huggingface_hub onnx onnxruntime openvino)
 # Without what they ask for: torchvision, which brings another torch.

@@ -26,6 +26,12 @@ torch::Tensor read_ppm(const std::string& path) {
   return pixels.permute({2, 0, 1}).unsqueeze(0);  // [1,3,H,W]
 }
 
+/// Of networks of one channel: ITU-R 601's luma, rounded as Pillow's convert("L").
+torch::Tensor to_grey(const torch::Tensor& image) {
+  const auto shares = torch::tensor({19595, 38470, 7471}, torch::kInt).view({1, 3, 1, 1});
+  return ((image.to(torch::kInt) * shares).sum(1, /*keepdim=*/true) + 0x8000).floor_divide(0x10000);
+}
+
 /// Antialiased, with whole grey levels after each axis, as in training.
 torch::Tensor resize_image(torch::Tensor x, int64_t height, int64_t width,
                            const std::string& interpolation) {
@@ -44,14 +50,15 @@ torch::Tensor prepare(const torch::Tensor& image, int64_t resize, const std::str
                       int64_t crop, const std::vector<double>& mean,
                       const std::vector<double>& std) {
   const int64_t height = image.size(2), width = image.size(3), side = std::min(height, width);
-  auto x = resize_image(image.to(torch::kFloat), height * resize / side, width * resize / side,
-                        interpolation);
+  auto x = mean.size() == 1 ? to_grey(image) : image;
+  x = resize_image(x.to(torch::kFloat), height * resize / side, width * resize / side,
+                   interpolation);
   for (const int64_t axis : {2, 3}) {
     const double border = static_cast<double>(x.size(axis) - crop) / 2;
     x = x.narrow(axis, static_cast<int64_t>(std::nearbyint(border)), crop);
   }
   const auto per_channel = [](const std::vector<double>& values) {
-    return torch::tensor(values, torch::kFloat).view({1, 3, 1, 1});
+    return torch::tensor(values, torch::kFloat).view({1, -1, 1, 1});
   };
   return (x / 255 - per_channel(mean)) / per_channel(std);
 }

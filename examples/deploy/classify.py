@@ -10,15 +10,16 @@ from PIL import Image
 
 
 def prepare(image: Image.Image, model: torch.jit.ScriptModule) -> torch.Tensor:
-    """Short side to `resize`, antialiased; centre `crop`; normalised: [1,3,crop,crop]."""
+    """Short side to `resize`, antialiased; centre `crop`; normalised: [1,C,crop,crop]."""
     size = [side * model.resize // min(image.size) for side in image.size]
     interpolation = Image.Resampling[model.interpolation.upper()]
-    image = image.convert("RGB").resize(size, interpolation)
+    channels = len(model.mean)
+    image = image.convert("RGB" if channels == 3 else "L").resize(size, interpolation)
     left, top = (round((side - model.crop) / 2) for side in size)
     image = image.crop((left, top, left + model.crop, top + model.crop))
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-    x = pixels.view(1, model.crop, model.crop, 3).permute(0, 3, 1, 2) / 255
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (model.mean, model.std))
+    x = pixels.view(1, model.crop, model.crop, channels).permute(0, 3, 1, 2) / 255
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1) for values in (model.mean, model.std))
     return (x - mean) / std
 
 

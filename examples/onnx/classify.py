@@ -16,7 +16,9 @@ def crop(image: Image.Image, metadata: dict[str, str]) -> Image.Image:
     """Short side to `resize`, antialiased; centre `crop`."""
     resize, side = int(metadata["resize"]), int(metadata["crop"])
     size = [length * resize // min(image.size) for length in image.size]
-    image = image.convert("RGB").resize(size, Image.Resampling[metadata["interpolation"].upper()])
+    grey = json.loads(metadata["mobileone.json"])["preprocessing"]["channels"] == "grey"
+    image = image.convert("L" if grey else "RGB")
+    image = image.resize(size, Image.Resampling[metadata["interpolation"].upper()])
     left, top = (round((length - side) / 2) for length in size)
     return image.crop((left, top, left + side, top + side))
 
@@ -25,7 +27,8 @@ def main() -> None:
     session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
     image = crop(Image.open(sys.argv[2]), metadata)
-    probabilities = session.run(None, {"images": np.asarray(image)[None]})[0][0]
+    pixels = np.asarray(image).reshape(1, image.height, image.width, -1)
+    probabilities = session.run(None, {"images": pixels})[0][0]
     names = json.loads(metadata["class_names"]) or range(len(probabilities))
     for index in np.argsort(-probabilities)[:5]:
         print(f"{100 * probabilities[index]:6.2f} %  {names[index]}")

@@ -1,6 +1,7 @@
 // Classifies an image with a file that `mobileone export --with-preprocessing` wrote, by OpenVINO:
 //     classify_onnx model.onnx crop.ppm
-// The image is a binary PPM (P6), resized and cropped already.
+// The image is a binary PPM (P6; for a network of one channel PGM, P5), resized and cropped
+// already.
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -9,16 +10,16 @@
 #include <stdexcept>
 #include <string>
 
-/// uint8 [1,H,W,3].
+/// uint8 [1,H,W,3], or [1,H,W,1] of a PGM.
 ov::Tensor read_ppm(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::string magic;
   size_t width = 0, height = 0, levels = 0;
   file >> magic >> width >> height >> levels;
-  if (!file || magic != "P6" || levels != 255)
-    throw std::runtime_error(path + ": is no 8-bit binary PPM");
+  if (!file || (magic != "P6" && magic != "P5") || levels != 255)
+    throw std::runtime_error(path + ": is no 8-bit binary PPM or PGM");
   file.get();
-  ov::Tensor pixels(ov::element::u8, {1, height, width, 3});
+  ov::Tensor pixels(ov::element::u8, {1, height, width, magic == "P6" ? 3U : 1U});
   file.read(static_cast<char*>(pixels.data()), static_cast<std::streamsize>(pixels.get_size()));
   if (!file) throw std::runtime_error(path + ": ends early");
   return pixels;

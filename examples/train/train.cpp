@@ -34,9 +34,7 @@ void train(const char* images, const char* output) {
   for (int64_t epoch = 0; epoch < config.schedule.epochs; ++epoch) {
     loader.start_epoch(epoch, mobileone::training_transform(config, epoch));
     while (const auto batch = loader.next()) {
-      const double lr = mobileone::learning_rate(config, step, steps),
-                   decay = mobileone::weight_decay(config, step, steps);
-      const auto result = learner.step(*batch, lr, decay);
+      const auto result = learner.step(*batch, mobileone::step_rates(config, step, steps));
       std::cout << "step " << ++step << ": loss " << result.loss << '\n';
     }
   }

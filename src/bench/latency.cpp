@@ -107,9 +107,11 @@ LatencyResults measure_latency(const std::vector<TimedModel>& models,
   torch::NoGradGuard no_grad;
   set_threads(options.threads);
   keep_freed_memory();
-  const auto input = torch::randn({options.batch, 3, options.size, options.size});
+  std::vector<torch::Tensor> inputs;
   LatencyResults results;
   for (const auto& model : models) {
+    const auto& input = inputs.emplace_back(
+        torch::randn({options.batch, model.channels, options.size, options.size}));
     first_call(model, input, results.models.emplace_back(Latency{.name = model.name}));
     for (int64_t i = 0; i < options.runs; ++i) time_call(model, input);
   }
@@ -118,8 +120,8 @@ LatencyResults measure_latency(const std::vector<TimedModel>& models,
   for (int64_t round = 0; round < options.rounds; ++round) {
     for (size_t m = 0; m < models.size(); ++m) {
       auto& calls = times[m].emplace_back();
-      time_call(models[m], input);  // fetches its weights from memory again
-      for (int64_t i = 0; i < options.runs; ++i) calls.push_back(time_call(models[m], input));
+      time_call(models[m], inputs[m]);  // fetches its weights from memory again
+      for (int64_t i = 0; i < options.runs; ++i) calls.push_back(time_call(models[m], inputs[m]));
     }
   }
   results.other_cores = others.cores();

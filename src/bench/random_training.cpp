@@ -18,8 +18,8 @@ RandomTraining::RandomTraining(const Config& config, int64_t images, int64_t siz
   network_->train();
   state_ = std::make_unique<FlatState>(*network_);
   optimizer_ = std::make_unique<Sgd>(config.optimizer, *state_);
-  if (config.ema.decay > 0) ema_ = std::make_unique<Ema>(config.ema.decay, *state_);
-  images_ = torch::randn({images, 3, size, size})
+  if (config.ema.decay > 0) ema_ = std::make_unique<Ema>(*state_);
+  images_ = torch::randn({images, config.model.in_channels, size, size})
                 .to(device_)
                 .contiguous(torch::MemoryFormat::ChannelsLast);
   labels_ = torch::randint(network_->options.num_classes, {images}, torch::kInt64).to(device_);
@@ -38,7 +38,7 @@ void RandomTraining::step(GradientSum* sum) {
   loss.item<double>();  // waits for a device
   const Span span("optimizer", 0, 4.0 * 5 * static_cast<double>(state_->parameters.numel()));
   optimizer_->step(config_.optimizer.lr, config_.optimizer.weight_decay);
-  if (ema_) ema_->update();
+  if (ema_) ema_->update(config_.ema.decay);
 }
 
 }  // namespace mobileone

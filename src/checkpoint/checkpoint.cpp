@@ -1,26 +1,67 @@
 #include "mobileone/checkpoint/checkpoint.h"
 
+#include <cmath>
+
 #include "mobileone/checkpoint/foreign.h"
+#include "mobileone/checkpoint/numbers.h"
 #include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/checkpoint/value.h"
 #include "mobileone/checkpoint/weights_file.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/config/writer.h"
+#include "mobileone/optim/schedule.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/log.h"
 
 namespace mobileone {
 namespace {
 
 constexpr const char* kFormat = "mobileone";
-constexpr int64_t kVersion = 2;
+constexpr int64_t kVersion = 3;
+/// Before it averages had their full decay from the start, and no key said so.
+constexpr int64_t kFirstWithWarmup = 3;
 
-void require_ours(const Value& file, const std::string& path) {
+/// The entry that holds a set of weights.
+const char* entry_of(Weights weights) { return weights == Weights::kRaw ? "state_dict" : "ema"; }
+
+Weights to_weights(const Value& entry) {
+  return entry.as_string() == "ema" ? Weights::kAverage : Weights::kRaw;
+}
+
+/// Returns the file's version.
+int64_t require_ours(const Value& file, const std::string& path) {
   const int64_t version = file.at("version").as_int();
   if (file.at("format").as_string() != kFormat || version < 1 || version > kVersion) {
     throw Error(
         "{}: has checkpoint version {} of format '{}'; this program reads versions 1 to {} of '{}'",
         path, version, file.at("format").as_string(), kVersion, kFormat);
   }
+  return version;
+}
+
+double metric(const Metrics& metrics, std::string_view name) {
+  for (const auto& [key, value] : metrics) {
+    if (key == name) return value;
+  }
+  return NAN;
+}
+
+/// Of the two sets of weights; empty where nothing compared them.
+std::string comparison(const Metrics& metrics) {
+  const double raw = metric(metrics, "val_top1"), average = metric(metrics, "ema_top1");
+  if (std::isnan(raw) || std::isnan(average)) return "";
+  return fmt::format(": {:.2f} % raw against {:.2f} % top-1 in its last validation", raw, average);
+}
+
+/// The chosen set, with a word on it where there are two and nobody said which.
+Weights choose_aloud(const Checkpoint& checkpoint, const std::string& origin,
+                     std::optional<Weights> wanted) {
+  const Weights chosen = choose_weights(checkpoint, origin, wanted);
+  if (!wanted && !checkpoint.ema.is_empty()) {
+    log::info("{}: its {} weights are taken{}", origin, to_string(chosen),
+              comparison(checkpoint.metrics));
+  }
+  return chosen;
 }
 
 Value training_value(const TrainingState& training) {
@@ -30,13 +71,18 @@ Value training_value(const TrainingState& training) {
   return Value::Dict{{"step", training.step},
                      {"epoch", training.epoch},
                      {"best", training.best},
+                     {"best_epoch", training.best_epoch},
+                     {"best_weights", entry_of(training.best_weights)},
                      {"damaged", damaged},
                      {"left_out", training.left_out},
                      {"batches", training.batches},
                      {"images", training.images},
                      {"loss_sum", training.loss_sum},
                      {"seconds", training.seconds},
-                     {"data", training.data},
+                     {"data", training.data.train},
+                     {"data_sizes", training.data.train_sizes},
+                     {"val", training.data.val},
+                     {"val_sizes", training.data.val_sizes},
                      {"files", files}};
 }
 
@@ -50,15 +96,24 @@ TrainingState to_training_state(const Value& value, const Value& momentum) {
   training.images = value.at("images").as_int();
   training.loss_sum = value.at("loss_sum").as_double();
   training.seconds = value.at("seconds").as_double();
-  training.data = value.at("data").as_string();
+  training.data.train = value.at("data").as_string();
   for (const auto& item : value.at("files").as_dict()) {
     training.files.emplace(item.key(), item.value().as_int());
   }
-  // Files of the first programs that wrote version 2 have neither of these.
+  // Files of the first programs that wrote version 2 lack some of these.
+  const auto text = [&](const char* key) {
+    const auto found = value.find(key);
+    return found ? found->as_string() : std::string();
+  };
+  training.data.train_sizes = text("data_sizes");
+  training.data.val = text("val");
+  training.data.val_sizes = text("val_sizes");
   if (const auto damaged = value.find("damaged")) {
     for (const auto& position : damaged->as_list()) training.damaged.insert(position.as_int());
   }
   if (const auto left_out = value.find("left_out")) training.left_out = left_out->as_int();
+  if (const auto epoch = value.find("best_epoch")) training.best_epoch = epoch->as_int();
+  if (const auto best = value.find("best_weights")) training.best_weights = to_weights(*best);
   if (std::min({training.step, training.epoch, training.batches, training.images}) < 0) {
     throw Error("has a negative step, epoch or number of batches or images");
   }
@@ -80,6 +135,7 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
                    {"class_names", class_names},
                    {"metrics", metrics}};
   if (!checkpoint.ema.is_empty()) file.insert("ema", checkpoint.ema);
+  if (checkpoint.better) file.insert("better", entry_of(*checkpoint.better));
   if (checkpoint.training) {
     file.insert("optimizer", Value::Dict{{"momentum", checkpoint.training->momentum}});
     file.insert("training", training_value(*checkpoint.training));
@@ -87,12 +143,22 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
   write_torch_file(path, file);
 }
 
+std::filesystem::path network_file(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) return path;
+  for (const char* name : {"best.pth", "last.pth"}) {
+    if (std::filesystem::exists(path / name, error)) return path / name;
+  }
+  return path;
+}
+
 Checkpoint load_checkpoint(const std::filesystem::path& path) {
   const Value file = read_weights_file(path);
   if (!file.find("format")) return read_foreign(file, path.string());
-  require_ours(file, path.string());
+  const int64_t version = require_ours(file, path.string());
   Checkpoint checkpoint;
   checkpoint.config = parse_config(file.at("config").as_string(), path.string() + " > config");
+  if (version < kFirstWithWarmup) checkpoint.config.ema.warmup = false;
   checkpoint.weights = file.at("state_dict").as_tensors();
   for (const auto& name : file.at("class_names").as_list()) {
     checkpoint.class_names.push_back(name.as_string());
@@ -101,6 +167,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
     checkpoint.metrics.emplace_back(item.key(), item.value().as_double());
   }
   if (const auto ema = file.find("ema")) checkpoint.ema = ema->as_tensors();
+  if (const auto better = file.find("better")) checkpoint.better = to_weights(*better);
   if (const auto training = file.find("training")) {
     try {
       checkpoint.training = to_training_state(*training, file.at("optimizer").at("momentum"));
@@ -111,13 +178,51 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   return checkpoint;
 }
 
-MobileOne make_network(const Checkpoint& checkpoint, const std::string& origin, bool prefer_ema) {
-  NetworkOptions options = network_options(checkpoint.config.model);
+Weights choose_weights(const Checkpoint& checkpoint, const std::string& origin,
+                       std::optional<Weights> wanted) {
+  if (wanted == Weights::kAverage && checkpoint.ema.is_empty()) {
+    throw Error("{}: holds no moving average of its weights; leave out --ema", origin);
+  }
+  if (wanted) return *wanted;
+  if (checkpoint.ema.is_empty()) return Weights::kRaw;
+  if (checkpoint.better) return *checkpoint.better;
+  const Metrics& metrics = checkpoint.metrics;
+  if (metric(metrics, "val_top1") > metric(metrics, "ema_top1")) return Weights::kRaw;
+  constexpr double kForgotten = 0.01;
+  const bool unripe =
+      checkpoint.training && std::isnan(metric(metrics, "ema_top1")) &&
+      share_of_first_weights(checkpoint.config, checkpoint.training->step) > kForgotten;
+  return unripe ? Weights::kRaw : Weights::kAverage;
+}
+
+Weights keep_one_set(Checkpoint& checkpoint, const std::string& origin,
+                     std::optional<Weights> wanted) {
+  const Weights chosen = choose_aloud(checkpoint, origin, wanted);
+  if (chosen == Weights::kAverage) checkpoint.weights = checkpoint.ema;
+  checkpoint.ema.clear();
+  checkpoint.better.reset();
+  checkpoint.training.reset();
+  return chosen;
+}
+
+MobileOne make_network(const Checkpoint& checkpoint, const std::string& origin,
+                       std::optional<Weights> wanted, Unsound unsound) {
+  NetworkOptions options = network_options(checkpoint.config.model, /*num_classes=*/0);
   options.folded = checkpoint.folded();
+  if (options.num_classes == 0) {
+    throw Error("{}: has no classifier; as model.pretrained, `mobileone train` gives it one",
+                origin);
+  }
+  const Weights chosen = choose_aloud(checkpoint, origin, wanted);
+  const StateDict& weights = chosen == Weights::kAverage ? checkpoint.ema : checkpoint.weights;
+  require_fit(weights, state_shapes(options), origin);
+  if (unsound == Unsound::kRefuse) {
+    if (const auto flaw = unsound_numbers(weights)) {
+      throw Error("{}: no right result can come of its weights: {}", origin, *flaw);
+    }
+  }
   MobileOne network(options);
-  const bool average = prefer_ema && !checkpoint.ema.is_empty();
-  const StateDict& weights = average ? checkpoint.ema : checkpoint.weights;
-  if (const auto* linear = weights.find("linear.weight")) network->to(linear->scalar_type());
+  network->to(weights["linear.weight"].scalar_type());
   load_state_dict(*network, weights, origin);
   network->eval();
   return network;

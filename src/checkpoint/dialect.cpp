@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "mobileone/util/error.h"
@@ -33,7 +35,12 @@ constexpr Spellings kHeads[] = {
 
 constexpr std::string_view kBackbone = "backbone.";
 constexpr char kUnknown = '?';
-constexpr std::string_view kWrappers[] = {"module.", "_orig_mod.", "model."};
+/// Of DataParallel, torch.compile, FSDP and checkpointed activations.
+constexpr std::string_view kWrappers[] = {"module.", "_orig_mod.", "_fsdp_wrapped_module.",
+                                          "_checkpoint_wrapped_module."};
+/// Last words of tensors that programs leave beside weights: AveragedModel and thop.
+constexpr std::string_view kLeftBeside[] = {"n_averaged", "total_ops", "total_params"};
+constexpr int kMaxPrefixDepth = 6;
 
 size_t index_of(Dialect dialect) { return static_cast<size_t>(dialect); }
 
@@ -94,27 +101,87 @@ std::optional<std::string> rewrite(const Rows& rows, std::string_view& name, Dia
   return std::nullopt;
 }
 
-/// The wrappers' prefixes that all names have.
-std::string common_prefix(const StateDict& state) {
-  std::string prefix;
-  for (bool found = true; found;) {
-    found = false;
-    for (const std::string_view wrapper : kWrappers) {
-      const std::string longer = prefix + std::string(wrapper);
-      found = std::all_of(state.begin(), state.end(),
-                          [&](const auto& item) { return item.key().starts_with(longer); });
-      if (!found) continue;
-      prefix = longer;
-      break;
-    }
+/// What stands before a network's names, and the dialect that these are of.
+struct Reading {
+  std::string_view prefix;
+  Dialect dialect;
+  int64_t known = 0;  ///< names that mean something, read so
+};
+
+/// What is left of a name without the wrappers that stand somewhere in it.
+std::string unwrapped(std::string_view name) {
+  std::string plain;
+  while (!name.empty()) {
+    const auto* wrapper =
+        std::find_if(std::begin(kWrappers), std::end(kWrappers),
+                     [&](std::string_view known) { return name.starts_with(known); });
+    const bool wraps = wrapper != std::end(kWrappers);
+    const size_t length = wraps ? wrapper->size() : std::min(name.find('.'), name.size() - 1) + 1;
+    if (!wraps) plain += name.substr(0, length);
+    name.remove_prefix(length);
   }
-  return prefix;
+  return plain;
 }
 
-int64_t count_known(const StateDict& state, size_t prefix, Dialect dialect) {
-  return std::count_if(state.begin(), state.end(), [&](const auto& item) {
-    return translate(std::string_view(item.key()).substr(prefix), dialect, Dialect::kApple);
+std::optional<std::string> apples_name(std::string_view name, Dialect dialect) {
+  return translate(unwrapped(name), dialect, Dialect::kApple);
+}
+
+/// Every way to read names of `state` of which some mean something then: the best first, of equally
+/// good ones that with the longest prefix.
+std::vector<Reading> readings(const StateDict& state) {
+  std::map<std::pair<std::string_view, Dialect>, int64_t> known;
+  for (const auto& item : state) {
+    const std::string_view name = item.key();
+    size_t begin = 0;
+    for (int depth = 0; depth <= kMaxPrefixDepth && begin < name.size(); ++depth) {
+      for (const auto& entry : enum_names(Dialect{})) {
+        if (apples_name(name.substr(begin), entry.value)) {
+          ++known[{name.substr(0, begin), entry.value}];
+        }
+      }
+      begin = name.find('.', begin);
+      if (begin++ == std::string_view::npos) break;
+    }
+  }
+  std::vector<Reading> found;
+  for (const auto& [reading, count] : known)
+    found.push_back({reading.first, reading.second, count});
+  std::stable_sort(found.begin(), found.end(), [](const Reading& a, const Reading& b) {
+    return std::pair(a.known, a.prefix.size()) > std::pair(b.known, b.prefix.size());
   });
+  return found;
+}
+
+/// The best reading, and those of other networks beside it.
+std::vector<Reading> networks_among(const std::vector<Reading>& all) {
+  std::vector<Reading> networks;
+  for (const Reading& reading : all) {
+    const bool apart = std::none_of(networks.begin(), networks.end(), [&](const Reading& taken) {
+      return taken.prefix.starts_with(reading.prefix) || reading.prefix.starts_with(taken.prefix);
+    });
+    if (apart && 2 * reading.known >= all.front().known) networks.push_back(reading);
+  }
+  return networks;
+}
+
+bool is_left_beside(std::string_view name) {
+  const std::string_view last = name.substr(name.rfind('.') + 1);
+  return std::find(std::begin(kLeftBeside), std::end(kLeftBeside), last) != std::end(kLeftBeside);
+}
+
+Recognized read_as(const Reading& reading, const StateDict& state) {
+  Recognized found;
+  found.dialect = reading.dialect;
+  found.prefix = reading.prefix;
+  for (const auto& item : state) {
+    const std::string_view name = item.key();
+    if (!name.starts_with(reading.prefix) || is_left_beside(name)) continue;
+    const auto apples = apples_name(name.substr(reading.prefix.size()), reading.dialect);
+    const bool taken = !apples || found.state.contains(*apples);
+    found.state.insert(taken ? kUnknown + item.key() : *apples, item.value());
+  }
+  return found;
 }
 
 }  // namespace
@@ -142,28 +209,30 @@ StateDict to_dialect(const StateDict& state, Dialect dialect) {
 
 std::string Recognized::spell(const std::string& name) const {
   if (name.starts_with(kUnknown)) return name.substr(1);
-  return prefix + translate(name, Dialect::kApple, dialect).value_or(name);
+  std::string theirs = translate(name, Dialect::kApple, dialect).value_or(name);
+  if (prefix.ends_with(kBackbone) && theirs.starts_with(kBackbone)) {
+    theirs.erase(0, kBackbone.size());
+  }
+  return prefix + theirs;
+}
+
+std::vector<Recognized> recognize_all(const StateDict& state) {
+  const auto networks = networks_among(readings(state));
+  std::vector<Recognized> found;
+  for (const Reading& reading : networks) found.push_back(read_as(reading, state));
+  if (found.empty()) return found;
+  for (const auto& item : state) {
+    const bool belongs = std::any_of(networks.begin(), networks.end(), [&](const Reading& reading) {
+      return item.key().starts_with(reading.prefix);
+    });
+    if (!belongs && !is_left_beside(item.key())) found.front().strays.push_back(item.key());
+  }
+  return found;
 }
 
 std::optional<Recognized> recognize(const StateDict& state) {
-  if (state.is_empty()) return std::nullopt;
-  Recognized found;
-  found.prefix = common_prefix(state);
-  int64_t most = 0;
-  for (const auto& entry : enum_names(Dialect{})) {
-    const int64_t known = count_known(state, found.prefix.size(), entry.value);
-    if (known <= most) continue;
-    most = known;
-    found.dialect = entry.value;
-  }
-  if (most == 0) return std::nullopt;
-  for (const auto& item : state) {
-    const std::string name = item.key().substr(found.prefix.size());
-    const auto apples = translate(name, found.dialect, Dialect::kApple);
-    const bool taken = !apples || found.state.contains(*apples);
-    found.state.insert(taken ? kUnknown + item.key() : *apples, item.value());
-  }
-  return found;
+  auto found = recognize_all(state);
+  return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
 }  // namespace mobileone

@@ -1,16 +1,15 @@
 #include "mobileone/checkpoint/foreign.h"
 
 #include <ATen/ops/zeros.h>
-#include <fmt/ranges.h>
 
-#include <array>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <utility>
+#include <numeric>
 #include <vector>
 
+#include "find_weights.h"
 #include "mobileone/checkpoint/safetensors.h"
 #include "mobileone/checkpoint/torch_file.h"
+#include "mobileone/checkpoint/weights_file.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/config/writer.h"
 #include "mobileone/data/imagenet.h"
@@ -22,52 +21,10 @@ namespace {
 
 using json = nlohmann::json;
 
-constexpr std::array<const char*, 2> kWeightsEntries = {"state_dict", "model"};
-constexpr std::array<const char*, 3> kAverageEntries = {"state_dict_ema", "model_ema", "ema"};
-constexpr const char* kMetadataEntry = "__metadata__";
-constexpr const char* kConfigKey = "mobileone_config";
-constexpr const char* kClassNamesKey = "mobileone_class_names";
-
-/// The first of these entries that is a dict with something in it.
-template <typename Names>
-std::optional<Value> find_dict(const Value& file, const Names& names) {
-  for (const char* name : names) {
-    auto entry = file.find(name);
-    if (entry && entry->kind() == Value::Kind::kDict && !entry->as_dict().is_empty()) return entry;
-  }
-  return std::nullopt;
-}
-
-/// The file itself as a state dict.
-Value bare_state_dict(const Value& file, const std::string& origin) {
-  Value::Dict tensors;
-  for (const auto& item : file.as_dict()) {
-    if (item.key() == kMetadataEntry) continue;
-    if (item.value().kind() != Value::Kind::kTensor) {
-      throw Error(
-          "{}: holds no weights that are known: expected a dict of tensors, or one under '{}' or "
-          "'{}'; its entry '{}' is neither",
-          origin, fmt::join(kWeightsEntries, "', '"), fmt::join(kAverageEntries, "', '"),
-          item.key());
-    }
-    tensors.insert(item.key(), item.value());
-  }
-  return Value(tensors).named(origin);
-}
-
-Recognized recognize(const Value& dict, const std::string& origin) {
-  const StateDict tensors = dict.as_tensors();
-  if (auto found = mobileone::recognize(tensors)) return *std::move(found);
-  throw Error("{}: is no MobileOne: {}", origin,
-              tensors.is_empty()
-                  ? "it holds no tensors"
-                  : fmt::format("none of its {} tensors has a name of one ('{}', ...)",
-                                tensors.size(), tensors.front().key()));
-}
-
-/// The tensors in the network's order, all of which must be there.
+/// The tensors in the network's order, all of which must be there; those of a classifier only where
+/// `model` has classes.
 StateDict fitted(Recognized& found, const ModelConfig& model, const std::string& origin) {
-  NetworkOptions options = network_options(model);
+  NetworkOptions options = network_options(model, /*num_classes=*/0);
   options.folded = is_folded(found.state);
   const StateShapes expected = state_shapes(options);
   for (const auto& item : expected) {
@@ -96,7 +53,7 @@ void describe(Checkpoint& checkpoint, const Recognized& found, const std::string
   } catch (const Error& error) {
     throw Error("{}: {}", origin, error.what());
   }
-  checkpoint.config.data = published_data(found.dialect);
+  checkpoint.config.data = published_data(found.dialect, checkpoint.config.model.in_channels);
   const auto& names = imagenet_classes().names;
   if (checkpoint.config.model.num_classes == static_cast<int64_t>(names.size())) {
     checkpoint.class_names = names;
@@ -138,29 +95,29 @@ Metadata metadata_of(const Checkpoint& checkpoint, Dialect dialect) {
 
 }  // namespace
 
-DataConfig published_data(Dialect dialect) {
+DataConfig published_data(Dialect dialect, int64_t channels) {
   DataConfig data;
   if (dialect == Dialect::kCoreNet) {
     data.mean = {0, 0, 0};
     data.std = {1, 1, 1};
   }
+  if (channels == 1) {
+    for (auto* values : {&data.mean, &data.std}) {
+      *values = {std::reduce(values->begin(), values->end()) / 3};
+    }
+  }
   return data;
 }
 
 Checkpoint read_foreign(const Value& file, const std::string& origin) {
-  auto weights = find_dict(file, kWeightsEntries), average = find_dict(file, kAverageEntries);
-  if (!weights) weights = std::exchange(average, std::nullopt);
-  if (!weights) weights = bare_state_dict(file, origin);
-
+  auto [network, average] = find_weights(file, origin);
   Checkpoint checkpoint;
-  Recognized found = recognize(*weights, origin);
-  describe(checkpoint, found, origin);
+  describe(checkpoint, network.found, origin);
   if (const auto metadata = file.find(kMetadataEntry)) restore(checkpoint, *metadata, origin);
-  checkpoint.weights = fitted(found, checkpoint.config.model, origin);
+  checkpoint.weights = fitted(network.found, checkpoint.config.model, network.place);
   if (average) {
-    const std::string place = origin + " (its moving average)";
-    Recognized averaged = recognize(*average, place);
-    checkpoint.ema = fitted(averaged, checkpoint.config.model, place);
+    checkpoint.ema =
+        fitted(average->found, checkpoint.config.model, average->place + " (its moving average)");
   }
   return checkpoint;
 }

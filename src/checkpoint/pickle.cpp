@@ -72,6 +72,8 @@ void Pickler::write(const Value& value) {
       return write(value.as_list());
     case Value::Kind::kDict:
       return write(value.as_dict());
+    case Value::Kind::kPlaceholder:
+      throw Error("{} cannot be written to a torch file", value.description());
   }
 }
 

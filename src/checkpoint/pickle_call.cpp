@@ -11,6 +11,8 @@ namespace {
 
 using Content = Object::Content;
 
+constexpr const char* kOtherView = "a tensor whose values are to be negated or conjugated";
+
 void expect_arguments(const Objects& arguments, size_t least, size_t most) {
   if (arguments.size() >= least && arguments.size() <= most) return;
   throw Error("a call with {} arguments, expected {} to {}", arguments.size(), least, most);
@@ -52,6 +54,7 @@ Content rebuild_tensor(const Objects& arguments, std::optional<at::ScalarType> d
   const auto& storage = expect<StorageObject>(arguments[0], "a tensor's storage");
   if (!dtype) dtype = storage.dtype;
   if (!dtype) throw Error("a tensor of a storage that has no dtype");
+  if (at::isQIntType(*dtype)) throw Error("a quantized tensor that does not say how");
   const auto element = static_cast<int64_t>(at::elementSize(*dtype));
   const int64_t offset = expect<int64_t>(arguments[1], "a storage offset");
   const auto sizes = integers(arguments[2]), strides = integers(arguments[3]);
@@ -61,13 +64,13 @@ Content rebuild_tensor(const Objects& arguments, std::optional<at::ScalarType> d
       .set_(storage.storage, storage.begin / element + offset, sizes, strides);
 }
 
-/// Beyond those four: whether it requires a gradient, its hooks, and which views of others it is.
-void expect_no_metadata(const Objects& arguments, size_t index) {
-  if (index >= arguments.size()) return;
+/// Beyond those four: whether it requires a gradient, its hooks, and which views of others it is,
+/// where that is not the plain one.
+bool is_view_of_another_kind(const Objects& arguments, size_t index) {
+  if (index >= arguments.size()) return false;
   const Content& metadata = arguments[index]->content;
   const auto* dict = std::get_if<DictObject>(&metadata);
-  if (std::holds_alternative<std::monostate>(metadata) || (dict && dict->items.empty())) return;
-  throw Error("a tensor whose values are to be negated or conjugated");
+  return !std::holds_alternative<std::monostate>(metadata) && !(dict && dict->items.empty());
 }
 
 std::optional<Content> make_dict(const Objects& arguments) {
@@ -127,9 +130,15 @@ Content make_device(const Objects& arguments) {
   return device + ":" + std::to_string(expect<int64_t>(arguments[1], "a device's index"));
 }
 
+bool is_unknown(const Object* object) {
+  return std::holds_alternative<UnknownGlobal>(object->content) ||
+         std::holds_alternative<UnknownObject>(object->content);
+}
+
 /// A tensor with attributes, which are dropped: (function, class, its arguments, attributes).
 std::optional<Content> rebuild_from_type(const Objects& arguments) {
   expect_arguments(arguments, 4, 4);
+  if (is_unknown(arguments[0])) return UnknownObject{"a tensor of a kind that is not known"};
   const auto function = expect<Callable>(arguments[0], "a function to call");
   if (function != Callable::kRebuildTensorV2 && function != Callable::kRebuildTensorV3) {
     throw Error("a tensor was expected to be made by _rebuild_tensor_v2 or _v3");
@@ -137,12 +146,24 @@ std::optional<Content> rebuild_from_type(const Objects& arguments) {
   return call(function, expect<TupleObject>(arguments[2], "a tuple of arguments").items);
 }
 
+/// Whether a function needs its arguments to be known.
+bool looks_at_arguments(Callable callable) {
+  return callable != Callable::kFirstArgument && callable != Callable::kDefaultDict &&
+         callable != Callable::kRebuildFromType;
+}
+
 }  // namespace
 
 std::optional<Content> call(Callable callable, const Objects& arguments) {
+  if (looks_at_arguments(callable) && std::any_of(arguments.begin(), arguments.end(), is_unknown)) {
+    return UnknownObject{"an object made of what is not known"};
+  }
   switch (callable) {
     case Callable::kDict:
       return make_dict(arguments);
+    case Callable::kDefaultDict:
+      expect_arguments(arguments, 0, 1);
+      return DictObject();
     case Callable::kSequence:
       return make_sequence(arguments);
     case Callable::kEncode:
@@ -159,11 +180,11 @@ std::optional<Content> call(Callable callable, const Objects& arguments) {
       return rebuild_tensor(arguments, std::nullopt);
     case Callable::kRebuildTensorV2:
       expect_arguments(arguments, 6, 7);
-      expect_no_metadata(arguments, 6);
+      if (is_view_of_another_kind(arguments, 6)) return UnknownObject{kOtherView};
       return rebuild_tensor(arguments, std::nullopt);
     case Callable::kRebuildTensorV3:
       expect_arguments(arguments, 7, 8);
-      expect_no_metadata(arguments, 7);
+      if (is_view_of_another_kind(arguments, 7)) return UnknownObject{kOtherView};
       return rebuild_tensor(arguments, expect<at::ScalarType>(arguments[6], "a dtype"));
     case Callable::kRebuildFromType:
       return rebuild_from_type(arguments);

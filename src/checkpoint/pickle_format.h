@@ -7,10 +7,15 @@
 
 namespace mobileone {
 
-/// The opcodes of Python's pickle (Lib/pickletools.py) that weights need.
+/// The opcodes of Python's pickle (Lib/pickletools.py), protocols 2 to 5, without those that refer
+/// to what is not in the pickle (EXT1, NEXT_BUFFER).
 enum class Op : unsigned char {
   kMark = '(',
   kStop = '.',
+  kPop = '0',
+  kPopMark = '1',
+  kBinBytes = 'B',
+  kShortBinBytes = 'C',
   kBinFloat = 'G',
   kBinInt = 'J',
   kBinInt1 = 'K',
@@ -18,6 +23,7 @@ enum class Op : unsigned char {
   kNone = 'N',
   kBinPersId = 'Q',
   kReduce = 'R',
+  kBinString = 'T',
   kShortBinString = 'U',
   kBinUnicode = 'X',
   kEmptyList = ']',
@@ -42,7 +48,18 @@ enum class Op : unsigned char {
   kNewTrue = 0x88,
   kNewFalse = 0x89,
   kLong1 = 0x8a,
+  kLong4 = 0x8b,
+  kShortBinUnicode = 0x8c,
+  kBinUnicode8 = 0x8d,
+  kBinBytes8 = 0x8e,
   kEmptySet = 0x8f,
+  kAddItems = 0x90,
+  kFrozenSet = 0x91,
+  kNewObjEx = 0x92,
+  kStackGlobal = 0x93,
+  kMemoize = 0x94,
+  kFrame = 0x95,
+  kByteArray8 = 0x96,
 };
 
 /// Python's names of the storages in module `torch`.
@@ -55,6 +72,17 @@ inline constexpr StorageName kStorageNames[] = {
     {"BFloat16Storage", at::kBFloat16}, {"LongStorage", at::kLong},     {"IntStorage", at::kInt},
     {"ShortStorage", at::kShort},       {"CharStorage", at::kChar},     {"ByteStorage", at::kByte},
     {"BoolStorage", at::kBool},
+};
+
+/// Those that are read and not written. There are no tensors of the quantized ones here.
+inline constexpr StorageName kOtherStorageNames[] = {
+    {"ComplexFloatStorage", at::kComplexFloat},
+    {"ComplexDoubleStorage", at::kComplexDouble},
+    {"QInt8Storage", at::kQInt8},
+    {"QUInt8Storage", at::kQUInt8},
+    {"QInt32Storage", at::kQInt32},
+    {"QUInt4x2Storage", at::kQUInt4x2},
+    {"QUInt2x4Storage", at::kQUInt2x4},
 };
 
 /// Python's names of the dtypes that a tensor of weights may have.

@@ -16,7 +16,9 @@ struct KnownGlobal {
 constexpr KnownGlobal kPythonGlobals[] = {
     {"collections", "OrderedDict", Callable::kDict},
     {"collections", "Counter", Callable::kDict},
+    {"collections", "defaultdict", Callable::kDefaultDict},
     {"builtins", "set", Callable::kSequence},
+    {"builtins", "frozenset", Callable::kSequence},
     {"torch", "Size", Callable::kSequence},
     {"_codecs", "encode", Callable::kEncode},
     {"builtins", "bytearray", Callable::kByteArray},
@@ -37,30 +39,24 @@ constexpr KnownGlobal kPythonGlobals[] = {
 constexpr std::string_view kTorchScriptTypes[] = {
     "build_intlist", "build_doublelist", "build_boollist", "build_tensorlist", "restore_type_tag"};
 
-/// What Python allows but a Value cannot hold.
-struct Unfit {
-  std::string_view module, name_part, what;
+/// Functions and, where no name is given, whole modules that no data are made by.
+struct Harmful {
+  std::string_view module, name;
 };
-constexpr Unfit kUnfit[] = {
-    {"torch._utils", "_rebuild_qtensor", "a quantized tensor"},
-    {"torch._utils", "_rebuild_sparse_tensor", "a sparse tensor"},
-    {"torch._utils", "_rebuild_nested_tensor", "a nested tensor"},
-    {"torch._utils", "_rebuild_meta_tensor_no_storage", "a tensor without data"},
-    {"torch._utils", "_rebuild_wrapper_subclass", "a tensor without data"},
-    {"torch._utils", "_rebuild_device_tensor_from", "a tensor of a device that has no storages"},
-    {"builtins", "complex", "a complex number"},
-    {"torch", "Complex", "complex numbers"},
-    {"torch", "complex", "a complex dtype"},
-    {"torch", "QInt", "quantized numbers"},
-    {"torch", "QUInt", "quantized numbers"},
-    {"torch", "qint", "a quantized dtype"},
-    {"torch", "quint", "a quantized dtype"},
-    {"torch", "per_", "a way to quantize"},
+constexpr Harmful kHarmful[] = {
+    {"builtins", "eval"}, {"builtins", "exec"}, {"builtins", "compile"}, {"builtins", "__import__"},
+    {"builtins", "open"}, {"os", ""},           {"posix", ""},           {"nt", ""},
+    {"subprocess", ""},   {"shutil", ""},       {"socket", ""},          {"runpy", ""},
+    {"pty", ""},
 };
 
 const StorageName* find_storage(std::string_view module, std::string_view name) {
+  if (module != "torch" && module != "torch.cuda") return nullptr;
   for (const StorageName& known : kStorageNames) {
-    if ((module == "torch" || module == "torch.cuda") && name == known.name) return &known;
+    if (name == known.name) return &known;
+  }
+  for (const StorageName& known : kOtherStorageNames) {
+    if (name == known.name) return &known;
   }
   return nullptr;
 }
@@ -83,13 +79,12 @@ Object::Content find_global(std::string_view module, std::string_view name, Pick
       if (module == "torch.jit._pickle" && name == known) return Callable::kFirstArgument;
     }
   }
-  for (const Unfit& unfit : kUnfit) {
-    if (module == unfit.module && name.starts_with(unfit.name_part)) {
-      throw Error("it holds {} ({}.{}), which cannot be read", unfit.what, printable(module),
-                  printable(name));
+  for (const Harmful& harmful : kHarmful) {
+    if (module == harmful.module && (harmful.name.empty() || name == harmful.name)) {
+      throw Error("it wants to run {}.{}, which no weights need", module, printable(name));
     }
   }
-  throw Error("it wants to run {}.{}, which no weights need", printable(module), printable(name));
+  return UnknownGlobal{fmt::format("{}.{}", printable(module), printable(name))};
 }
 
 }  // namespace mobileone

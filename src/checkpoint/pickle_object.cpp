@@ -1,6 +1,8 @@
 #include "pickle_object.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "byte_cursor.h"
 #include "pickle_format.h"
@@ -17,8 +19,8 @@ struct Finished {
 namespace {
 
 constexpr int kMaxLevels = 64;
-constexpr size_t kBytesOfWeight = 16;  // of a text, for each unit of weight
-constexpr size_t kTensorWeight = 16;   // of a name and a tensor that sharing may multiply
+constexpr size_t kBytesOfWeight = 128;  // of a text, as much as an object takes itself
+constexpr size_t kTensorWeight = 16;    // of a name and a tensor that sharing may multiply
 
 size_t text_weight(std::string_view text) { return text.size() / kBytesOfWeight; }
 
@@ -33,12 +35,87 @@ void check_levels(int levels) {
 
 const std::string& text_key(Object* key) { return expect<std::string>(key, "an attribute's name"); }
 
-std::string dict_key(const Object& object) {
+/// Nothing where the key is neither text nor an integer.
+std::optional<std::string> dict_key(const Object& object) {
   if (const auto* number = std::get_if<int64_t>(&object.content)) return std::to_string(*number);
-  const auto* text = std::get_if<std::string>(&object.content);
-  if (!text) throw Error("a dict's key is neither text nor an integer");
-  return *text;
+  if (const auto* text = std::get_if<std::string>(&object.content)) return *text;
+  return std::nullopt;
 }
+
+/// A dict's item under a key that is text; null if there is none.
+Object* find_item(const Object* object, std::string_view key) {
+  const auto* dict = object ? std::get_if<DictObject>(&object->content) : nullptr;
+  if (dict == nullptr) return nullptr;
+  for (const auto& [name, item] : dict->items) {
+    const auto* text = std::get_if<std::string>(&name->content);
+    if (text != nullptr && *text == key) return item;
+  }
+  return nullptr;
+}
+
+/// The tensors of a module of Python's torch.nn that was pickled whole, as its state_dict() has
+/// them.
+class NnModuleWalk {
+ public:
+  explicit NnModuleWalk(size_t& weight) : weight_(weight) {}
+
+  void visit(const UnknownObject& module, const std::string& prefix, int depth) {
+    check_levels(depth);
+    const auto left_out = not_persistent(module);
+    for (const char* kind : {"_parameters", "_buffers"}) {
+      for (const auto& [name, item] : items_of(module, kind)) {
+        const auto* tensor = std::get_if<at::Tensor>(&item->content);
+        if (tensor != nullptr && !left_out.contains(name)) add(prefix, name, *tensor);
+      }
+    }
+    for (const auto& [name, item] : items_of(module, "_modules")) {
+      const auto* child = std::get_if<UnknownObject>(&item->content);
+      if (child != nullptr) visit(*child, fmt::format("{}{}.", prefix, name), depth + 1);
+    }
+  }
+
+  Value::Tensors tensors;
+
+ private:
+  using Items = std::vector<std::pair<std::string_view, Object*>>;
+
+  /// Those items of one of a module's dicts that have texts as keys. What is walked over is
+  /// weighed, since modules may be shared.
+  Items items_of(const UnknownObject& module, std::string_view kind) {
+    const Object* object = find_item(module.state, kind);
+    const auto* dict = object ? std::get_if<DictObject>(&object->content) : nullptr;
+    Items named;
+    if (dict == nullptr) return named;
+    add_weight(weight_, object_weight(module.state->content) + dict->items.size());
+    for (const auto& [name, item] : dict->items) {
+      if (const auto* text = std::get_if<std::string>(&name->content)) {
+        named.emplace_back(*text, item);
+      }
+    }
+    return named;
+  }
+
+  std::set<std::string_view> not_persistent(const UnknownObject& module) {
+    const Object* object = find_item(module.state, "_non_persistent_buffers_set");
+    const auto* list = object ? std::get_if<ListObject>(&object->content) : nullptr;
+    std::set<std::string_view> names;
+    if (list == nullptr) return names;
+    add_weight(weight_, list->items.size());
+    for (const Object* item : list->items) {
+      if (const auto* text = std::get_if<std::string>(&item->content)) names.insert(*text);
+    }
+    return names;
+  }
+
+  void add(const std::string& prefix, std::string_view name, const at::Tensor& tensor) {
+    add_weight(weight_, kTensorWeight + text_weight(prefix) + text_weight(name));
+    std::string full = prefix + std::string(name);
+    if (tensors.contains(full)) throw Error("a module has '{}' twice", printable(full));
+    tensors.insert(std::move(full), tensor);
+  }
+
+  size_t& weight_;
+};
 
 /// Makes an object's value, and those of the objects in it, each once.
 class Finisher {
@@ -78,30 +155,33 @@ class Finisher {
   Value value_of(const DictObject& object, int depth, Finished& made) {
     Value::Dict dict;
     for (const auto& [key, item] : object.items) {
-      std::string name = dict_key(*key);
-      if (dict.contains(name)) throw Error("a dict has the key '{}' twice", printable(name));
-      add_weight(made.weight, text_weight(name));
-      dict.insert(std::move(name), part(*item, depth, made));
+      auto name = dict_key(*key);
+      if (!name) return Value::Placeholder{"a dict with keys that are neither texts nor integers"};
+      if (dict.contains(*name)) {
+        return Value::Placeholder{fmt::format("a dict with the key '{}' twice", printable(*name))};
+      }
+      add_weight(made.weight, text_weight(*name));
+      dict.insert(*std::move(name), part(*item, depth, made));
     }
     return dict;
   }
 
+  Value value_of(const UnknownObject& object, int depth, Finished& made) {
+    if (find_item(object.state, "_modules") == nullptr) return Value::Placeholder{object.what};
+    NnModuleWalk walk(made.weight);
+    walk.visit(object, "", depth);
+    return Value(walk.tensors);
+  }
+
   // Of the rest there is no value.
-  Value value_of(const ModuleObject&, int, Finished&) {
-    throw Error("a module stands where a value belongs");
+  Value value_of(const UnknownGlobal& global, int, Finished&) {
+    return Value::Placeholder{global.name};
   }
-  Value value_of(ModuleClass, int, Finished&) {
-    throw Error("a class stands where a value belongs");
-  }
-  Value value_of(StorageType, int, Finished&) {
-    throw Error("a storage type stands where a value belongs");
-  }
-  Value value_of(const StorageObject&, int, Finished&) {
-    throw Error("a storage stands where a value belongs");
-  }
-  Value value_of(Callable, int, Finished&) {
-    throw Error("a function stands where a value belongs");
-  }
+  Value value_of(StorageType, int, Finished&) { return Value::Placeholder{"a type of storages"}; }
+  Value value_of(const StorageObject&, int, Finished&) { return Value::Placeholder{"a storage"}; }
+  Value value_of(Callable, int, Finished&) { return Value::Placeholder{"a function or class"}; }
+  Value value_of(const ModuleObject&, int, Finished&) { return Value::Placeholder{"a module"}; }
+  Value value_of(ModuleClass, int, Finished&) { return Value::Placeholder{"a class"}; }
 
   Value list_of(const Objects& items, int depth, Finished& made) {
     Value::List list;

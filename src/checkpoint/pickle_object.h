@@ -38,6 +38,16 @@ struct ModuleObject {
 /// A class of a TorchScript archive, of which there is nothing but the name.
 struct ModuleClass {};
 
+/// A class or function that is not among the known ones: nothing but its name.
+struct UnknownGlobal {
+  std::string name;  // "argparse.Namespace"
+};
+/// What would be no value here, such as an object that an unknown global would have made.
+struct UnknownObject {
+  std::string what;         // "an object made by argparse.Namespace"
+  Object* state = nullptr;  // its attributes; none yet
+};
+
 /// What a storage is said to hold; nothing where it is bytes of any kind (UntypedStorage).
 struct StorageType {
   std::optional<at::ScalarType> dtype;
@@ -52,6 +62,7 @@ struct StorageObject {
 /// The functions and classes that weights need called; what they do is in pickle_call.cpp.
 enum class Callable {
   kDict,
+  kDefaultDict,
   kSequence,
   kEncode,
   kByteArray,
@@ -69,9 +80,10 @@ struct Finished;
 /// A Python object while a pickle still builds it. Unlike a Value it may be shared, be changed
 /// after it was put somewhere, and contain itself; so objects refer to each other without owning.
 struct Object {
-  using Content = std::variant<std::monostate, bool, int64_t, double, std::string, at::Tensor,
-                               at::ScalarType, ListObject, TupleObject, DictObject, ModuleObject,
-                               ModuleClass, StorageType, StorageObject, Callable>;
+  using Content =
+      std::variant<std::monostate, bool, int64_t, double, std::string, at::Tensor, at::ScalarType,
+                   ListObject, TupleObject, DictObject, ModuleObject, ModuleClass, UnknownGlobal,
+                   UnknownObject, StorageType, StorageObject, Callable>;
 
   explicit Object(Content new_content);
   ~Object();
@@ -95,9 +107,10 @@ size_t object_weight(const Object::Content& content);
 
 /// The finished object and all in it. What is shared stays shared, so that this takes memory in
 /// proportion to the objects; but it is weighed as the tree that a reader walks: a value weighs
-/// one, and more if it is a long text. Throws Error for too much weight, for more than 64 levels
-/// (which objects that contain themselves have), for repeated keys, and for what is no value (a
-/// storage, a class).
+/// one, and more if it is a long text. What is no value (an unknown object, a storage, a class, a
+/// dict with keys of other kinds or repeated ones) becomes a placeholder; a module of `torch.nn`
+/// that was pickled whole becomes its state dict. Throws Error for too much weight and for more than
+/// 64 levels, which objects that contain themselves have.
 Value to_value(Object& object);
 
 /// The tensors of a TorchScript module and of those in it by qualified name ("stage0.0.weight").

@@ -110,21 +110,47 @@ std::vector<Entry> parse_entries(const json& header, uint64_t data_size) {
   return entries;
 }
 
-/// Throws Error for more than a header may hold before it is held.
-json parse_header(const std::string& text) {
-  size_t values = 0;
-  const auto check = [&](int depth, json::parse_event_t, const json&) {
-    if (depth > kMaxHeaderLevels) {
+/// Walks over a header before anything of it is held. Throws Error for more than one may hold.
+class HeaderCheck : public nlohmann::json_sax<json> {
+ public:
+  bool null() override { return count(); }
+  bool boolean(bool) override { return count(); }
+  bool number_integer(number_integer_t) override { return count(); }
+  bool number_unsigned(number_unsigned_t) override { return count(); }
+  bool number_float(number_float_t, const string_t&) override { return count(); }
+  bool string(string_t&) override { return count(); }
+  bool binary(binary_t&) override { return count(); }
+  bool key(string_t&) override { return count(); }
+  bool start_object(size_t) override { return enter(); }
+  bool start_array(size_t) override { return enter(); }
+  bool end_object() override { return --levels_, true; }
+  bool end_array() override { return --levels_, true; }
+  bool parse_error(size_t position, const std::string&, const json::exception&) override {
+    throw Error("is not a safetensors file: its header is no JSON at byte {}", position);
+  }
+
+ private:
+  bool count() {
+    if (++values_ > kMaxHeaderValues) throw Error("its header has too many values");
+    return true;
+  }
+
+  bool enter() {
+    if (++levels_ > kMaxHeaderLevels) {
       throw Error("its header is nested more than {} levels deep", kMaxHeaderLevels);
     }
-    if (++values > kMaxHeaderValues) throw Error("its header has too many values");
-    return true;
-  };
-  try {
-    return json::parse(text, check);
-  } catch (const json::parse_error& error) {  // its message may quote the whole file
-    throw Error("is not a safetensors file: its header is no JSON at byte {}", error.byte);
+    return count();
   }
+
+  size_t values_ = 0;
+  int levels_ = 0;
+};
+
+/// Not by a callback of the parser, which looks through all of an object whenever one in it ends.
+json parse_header(const std::string& text) {
+  HeaderCheck check;
+  json::sax_parse(text, &check);
+  return json::parse(text);
 }
 
 json read_header(std::ifstream& stream, uint64_t file_size) {

@@ -30,9 +30,20 @@ Value::Tensors TorchArchive::tensors() {
   ByteCursor bytes(pickle);
   auto tensors = Unpickler(bytes, load, PickleOrigin::kTorchScript).tensors();
   if (tensors.is_empty()) {
-    throw Error("names no weights, as after torch.jit.freeze; use the archive from before that");
+    throw Error(
+        "names no weights, as after torch.jit.freeze; use the archive from before that "
+        "(eval and predict can run this one: --run-code)");
   }
   return tensors;
+}
+
+std::map<std::string, std::string> TorchArchive::extra_files() {
+  const std::string folder = folder_ + "extra/";
+  std::map<std::string, std::string> files;
+  for (const std::string& name : zip_.names()) {
+    if (name.starts_with(folder)) files.emplace(name.substr(folder.size()), zip_.read(name));
+  }
+  return files;
 }
 
 std::string TorchArchive::read_pickle() {

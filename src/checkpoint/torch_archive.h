@@ -22,6 +22,8 @@ class TorchArchive {
   Value value();
   /// The tensors of a TorchScript module by qualified name; refuses all else.
   Value::Tensors tensors();
+  /// The records of its folder "extra" by name.
+  std::map<std::string, std::string> extra_files();
 
  private:
   bool contains(const std::string& name) const { return zip_.contains(folder_ + name); }

@@ -3,16 +3,19 @@
 #include <ATen/ops/empty.h>
 #include <caffe2/serialize/inline_container.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "legacy_file.h"
 #include "mobileone/checkpoint/pickle.h"
+#include "mobileone/data/file_kind.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "torch_archive.h"
@@ -23,9 +26,9 @@ namespace {
 
 constexpr std::string_view kZipMagic = "PK\x03\x04";
 
-std::string first_bytes(const fs::path& path) {
+std::string first_bytes(const fs::path& path, size_t count = 16) {
   require_file(path, "torch file");
-  std::string bytes(16, '\0');
+  std::string bytes(count, '\0');
   std::ifstream stream(path, std::ios::binary);
   stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   bytes.resize(stream.gcount());
@@ -94,7 +97,11 @@ Value read_torch_file(const fs::path& path) {
   return naming(path, [&] {
     if (magic.empty()) throw Error("is empty, expected a torch file");
     if (magic.starts_with(kLegacyMagic)) return read_legacy_file(path).named(path.string());
-    if (!magic.starts_with(kZipMagic)) throw Error("is not a torch file as torch.save writes it");
+    if (!magic.starts_with(kZipMagic)) {
+      throw Error(
+          "is {}, expected weights as torch.save or safetensors writes them, or TorchScript",
+          file_kind(first_bytes(path, 512)));
+    }
     return TorchArchive(path).value().named(path.string());
   });
 }
@@ -102,6 +109,36 @@ Value read_torch_file(const fs::path& path) {
 Value read_torchscript_weights(const fs::path& path) {
   require_file(path, "TorchScript archive");
   return naming(path, [&] { return Value(TorchArchive(path).tensors()).named(path.string()); });
+}
+
+std::map<std::string, std::string> read_torchscript_extra_files(const fs::path& path) {
+  require_file(path, "TorchScript archive");
+  return naming(path, [&] { return TorchArchive(path).extra_files(); });
+}
+
+void check_sums(const fs::path& path) {
+  require_file(path, "zip file");
+  naming(path, [&] {
+    ZipReader zip(path);
+    const std::vector<std::string> names = zip.names();
+    const bool any_compressed = std::any_of(
+        names.begin(), names.end(), [&](const auto& name) { return zip.is_compressed(name); });
+    std::optional<caffe2::serialize::PyTorchStreamReader> inflater;
+    try {
+      if (any_compressed) inflater.emplace(path.string());
+      for (const auto& name : names) {
+        if (!zip.is_compressed(name)) {
+          zip.read(name);
+          continue;
+        }
+        zip.read_compressed(name, [&](std::string& bytes) {
+          inflater->getRecord(name.substr(name.find('/') + 1), bytes.data(), bytes.size());
+        });
+      }
+    } catch (const c10::Error& error) {
+      throw Error("is damaged: a compressed record cannot be read");
+    }
+  });
 }
 
 void write_torch_file(const fs::path& path, const Value& value) {

@@ -6,14 +6,28 @@
 namespace mobileone {
 namespace {
 
-/// Two's complement, little endian, as LONG1 holds it.
-int64_t to_integer(std::string_view bytes) {
-  if (bytes.size() > sizeof(int64_t)) throw Error("an integer has more than 64 bits");
-  if (bytes.empty()) return 0;
+/// Two's complement, little endian, as LONG1 and LONG4 hold it.
+Object::Content to_integer(std::string_view bytes) {
+  if (bytes.size() > sizeof(int64_t)) return UnknownObject{"an integer of more than 64 bits"};
+  if (bytes.empty()) return int64_t{0};
   uint64_t bits = 0;
   std::memcpy(&bits, bytes.data(), bytes.size());
   const auto unused = 64 - 8 * bytes.size();
   return static_cast<int64_t>(bits << unused) >> unused;
+}
+
+/// A container to be filled: an object of an unknown class that gets items is one, too, whose class
+/// derives from list or dict.
+template <typename Container>
+Container& expect_filled(Object* object, const char* what) {
+  if (std::holds_alternative<UnknownObject>(object->content)) object->content = Container();
+  return expect<Container>(object, what);
+}
+
+/// Files from before torch 1.6 hold a module's class as ("module", class, file, code).
+bool is_class_with_source(const Objects& id) {
+  const auto* kind = id.size() == 4 ? std::get_if<std::string>(&id[0]->content) : nullptr;
+  return kind != nullptr && *kind == "module";
 }
 
 /// Where a view lies in its storage, in elements: the tuple (key, offset, size) of files from
@@ -61,12 +75,23 @@ void Unpickler::execute(Op op) {
         throw Error("protocol {}, expected 2 to 5", protocol);
       }
       return;
+    case Op::kFrame:  // a length that helps who reads from a stream
+      bytes_.take<uint64_t>();
+      return;
     case Op::kGlobal: {
       const auto module = bytes_.take_line(), name = bytes_.take_line();
       return push(find_global(module, name, origin_));
     }
+    case Op::kStackGlobal: {
+      const Objects names = pop_many(2);
+      return push(find_global(expect<std::string>(names[0], "a module's name"),
+                              expect<std::string>(names[1], "a global's name"), origin_));
+    }
     case Op::kBinPersId:
       return load_persistent();
+    case Op::kNewObjEx:
+      pop();  // arguments by name
+      return reduce();
     case Op::kReduce:
     case Op::kNewObj:
       return reduce();
@@ -93,11 +118,21 @@ bool Unpickler::push_constant(Op op) {
       return push(int64_t{bytes_.take<uint16_t>()}), true;
     case Op::kLong1:
       return push(to_integer(bytes_.take(bytes_.take<uint8_t>()))), true;
+    case Op::kLong4:
+      return push(to_integer(bytes_.take(bytes_.take<uint32_t>()))), true;
     case Op::kBinFloat:  // the one number that is big endian
       return push(std::bit_cast<double>(__builtin_bswap64(bytes_.take<uint64_t>()))), true;
     case Op::kBinUnicode:
+    case Op::kBinString:
+    case Op::kBinBytes:
       return push(std::string(bytes_.take(bytes_.take<uint32_t>()))), true;
+    case Op::kBinUnicode8:
+    case Op::kBinBytes8:
+    case Op::kByteArray8:
+      return push(std::string(bytes_.take(bytes_.take<uint64_t>()))), true;
     case Op::kShortBinString:
+    case Op::kShortBinUnicode:
+    case Op::kShortBinBytes:
       return push(std::string(bytes_.take(bytes_.take<uint8_t>()))), true;
     default:
       return false;
@@ -115,6 +150,12 @@ bool Unpickler::build_container(Op op) {
       return push(DictObject()), true;
     case Op::kMark:
       return marks_.push_back(stack_.size()), true;
+    case Op::kPop:
+      return pop(), true;
+    case Op::kPopMark:
+      return pop_to_mark(), true;
+    case Op::kFrozenSet:
+      return push(ListObject{pop_to_mark()}), true;
     case Op::kTuple:
       return push(TupleObject{pop_to_mark()}), true;
     case Op::kTuple1:
@@ -126,6 +167,7 @@ bool Unpickler::build_container(Op op) {
     case Op::kAppend:
       return append(pop_many(1)), true;
     case Op::kAppends:
+    case Op::kAddItems:
       return append(pop_to_mark()), true;
     case Op::kSetItem:
       return set_items(pop_many(2)), true;
@@ -142,6 +184,8 @@ bool Unpickler::use_memo(Op op) {
       return get(bytes_.take<uint8_t>()), true;
     case Op::kLongBinGet:
       return get(bytes_.take<uint32_t>()), true;
+    case Op::kMemoize:
+      return memo_[static_cast<uint32_t>(memo_.size())] = top(), true;
     case Op::kBinPut:
       return memo_[bytes_.take<uint8_t>()] = top(), true;
     case Op::kLongBinPut:
@@ -185,13 +229,13 @@ void Unpickler::get(uint32_t index) {
 }
 
 void Unpickler::append(const Objects& items) {
-  Objects& list = expect<ListObject>(top(), "a list to append to").items;
+  Objects& list = expect_filled<ListObject>(top(), "a list to append to").items;
   list.insert(list.end(), items.begin(), items.end());
 }
 
 void Unpickler::set_items(const Objects& keys_and_items) {
   if (keys_and_items.size() % 2 != 0) throw Error("a key without a value");
-  auto& dict = expect<DictObject>(top(), "a dict to fill").items;
+  auto& dict = expect_filled<DictObject>(top(), "a dict to fill").items;
   for (size_t i = 0; i < keys_and_items.size(); i += 2) {
     dict.emplace_back(keys_and_items[i], keys_and_items[i + 1]);
   }
@@ -199,6 +243,7 @@ void Unpickler::set_items(const Objects& keys_and_items) {
 
 void Unpickler::load_persistent() {
   const Objects& id = expect<TupleObject>(pop(), "a storage's description").items;
+  if (is_class_with_source(id)) return stack_.push_back(id[1]);
   if (id.size() < 5 || id.size() > 6 ||
       expect<std::string>(id[0], "the word 'storage'") != "storage") {
     throw Error("a storage's description was expected");
@@ -223,6 +268,12 @@ void Unpickler::reduce() {
     if (!arguments.empty()) throw Error("an object of a class that is no module");
     return push(ModuleObject());
   }
+  if (const auto* unknown = std::get_if<UnknownGlobal>(&function->content)) {
+    return push(UnknownObject{"an object made by " + unknown->name});
+  }
+  if (const auto* unknown = std::get_if<UnknownObject>(&function->content)) {
+    return push(UnknownObject{unknown->what});
+  }
   if (auto made = call(expect<Callable>(function, "a function to call"), arguments)) {
     return push(*std::move(made));
   }
@@ -232,12 +283,12 @@ void Unpickler::reduce() {
 void Unpickler::build() {
   Object* state = pop();
   if (auto* module = std::get_if<ModuleObject>(&top()->content)) {
-    expect<DictObject>(state, "a dict of a module's attributes");
-    module->attributes = state;
-  } else {
-    // A state_dict's attributes (_metadata) say nothing of its tensors.
-    expect<DictObject>(top(), "a dict to give attributes to");
+    // Any other state is for the code of its class, which is not run.
+    if (std::holds_alternative<DictObject>(state->content)) module->attributes = state;
+  } else if (auto* unknown = std::get_if<UnknownObject>(&top()->content)) {
+    unknown->state = state;
   }
+  // Attributes of all else, such as a state_dict's _metadata, say nothing of its tensors.
 }
 
 Value unpickle(std::string_view bytes, const LoadStorage& load_storage) {

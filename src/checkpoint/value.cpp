@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kKindNames[] = {"None",   "a truth value", "an integer", "a real number",
                                            "a text", "a tensor",      "a list",     "a dict"};
 
-std::string_view name(Value::Kind kind) { return kKindNames[static_cast<size_t>(kind)]; }
+constexpr std::string_view name(Value::Kind kind) { return kKindNames[static_cast<size_t>(kind)]; }
 
 std::string list_keys(const Value::Dict& dict) {
   constexpr size_t kShown = 8;
@@ -29,8 +29,8 @@ std::string list_keys(const Value::Dict& dict) {
 
 }  // namespace
 
-struct Value::Content
-    : std::variant<std::monostate, bool, int64_t, double, std::string, at::Tensor, List, Dict> {
+struct Value::Content : std::variant<std::monostate, bool, int64_t, double, std::string, at::Tensor,
+                                     List, Dict, Placeholder> {
   using variant::variant;
 };
 
@@ -41,6 +41,7 @@ Value::Value(double value) : content_(std::make_shared<Content>(value)) {}
 Value::Value(std::string value) : content_(std::make_shared<Content>(std::move(value))) {}
 Value::Value(at::Tensor value) : content_(std::make_shared<Content>(std::move(value))) {}
 Value::Value(List value) : content_(std::make_shared<Content>(std::move(value))) {}
+Value::Value(Placeholder value) : content_(std::make_shared<Content>(std::move(value))) {}
 Value::Value(Dict value) : content_(std::make_shared<Content>(std::move(value))) {}
 
 Value::Value(const Tensors& tensors) {
@@ -52,10 +53,15 @@ Value::Value(const Tensors& tensors) {
 
 Value::Kind Value::kind() const { return static_cast<Kind>(content_->index()); }
 
+std::string Value::description() const {
+  const auto* placeholder = std::get_if<Placeholder>(content_.get());
+  return placeholder ? placeholder->what : std::string(name(kind()));
+}
+
 template <typename T>
 const T& Value::as(Kind expected) const {
   if (const T* content = std::get_if<T>(content_.get())) return *content;
-  throw Error("{}: is {}, expected {}", where(), name(kind()), name(expected));
+  throw Error("{}: is {}, expected {}", where(), description(), name(expected));
 }
 
 bool Value::as_bool() const { return as<bool>(Kind::kBool); }

@@ -1,6 +1,7 @@
 #include "mobileone/checkpoint/weights_file.h"
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "mobileone/checkpoint/safetensors.h"
@@ -26,8 +27,32 @@ Value read_safetensors_file(const std::filesystem::path& path) {
   if (!metadata.empty()) {
     Value::Dict texts;
     for (const auto& [key, text] : metadata) texts.insert(key, text);
-    file.insert("__metadata__", texts);
+    file.insert(kMetadataEntry, texts);
   }
+  return Value(file).named(path.string());
+}
+
+/// The class names in a description as a JSON list of texts; an empty list if it has none.
+std::string class_names_of(const std::string& description) {
+  const auto json = nlohmann::json::parse(description, nullptr, /*allow_exceptions=*/false);
+  const auto names = json.is_object() ? json.find("class_names") : json.end();
+  return names == json.end() ? "[]" : names->dump();
+}
+
+/// Weights, and what else is told of a network that `mobileone export` wrote.
+Value read_torchscript_file(const std::filesystem::path& path) {
+  const auto extra_files = read_torchscript_extra_files(path);
+  const Value weights = read_torchscript_weights(path);
+  const auto config = extra_files.find(kConfigFile),
+             description = extra_files.find(kDescriptionFile);
+  if (config == extra_files.end() || description == extra_files.end()) return weights;
+  Value::Dict file;
+  for (const auto& item : weights.as_dict()) {
+    const bool normalizes = item.key() == "mean_levels" || item.key() == "std_levels";
+    if (!normalizes) file.insert(item.key(), item.value());
+  }
+  file.insert(kMetadataEntry, Value::Dict{{kConfigKey, config->second},
+                                          {kClassNamesKey, class_names_of(description->second)}});
   return Value(file).named(path.string());
 }
 
@@ -36,7 +61,7 @@ Value read_safetensors_file(const std::filesystem::path& path) {
 Value read_weights_file(const std::filesystem::path& path) {
   require_file(path, "file");
   if (is_safetensors(path)) return read_safetensors_file(path);
-  return is_torchscript_file(path) ? read_torchscript_weights(path) : read_torch_file(path);
+  return is_torchscript_file(path) ? read_torchscript_file(path) : read_torch_file(path);
 }
 
 }  // namespace mobileone

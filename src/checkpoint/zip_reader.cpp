@@ -40,6 +40,12 @@ void read_zip64_extra(std::string_view extra, std::initializer_list<uint64_t*> v
   throw Error("is damaged: record '{}' overlaps others or ends beyond the file", printable(name));
 }
 
+/// Zero says that no sum was computed.
+void check_sum(const std::string& name, std::string_view bytes, uint32_t sum) {
+  if (sum == 0 || crc32(bytes) == sum) return;
+  throw Error("is damaged: record '{}' differs from its checksum", printable(name));
+}
+
 }  // namespace
 
 ZipReader::ZipReader(const std::filesystem::path& path)
@@ -51,13 +57,18 @@ ZipReader::ZipReader(const std::filesystem::path& path)
 
 uint64_t ZipReader::size(const std::string& name) const { return entry(name).size; }
 
-const ZipReader::Entry& ZipReader::entry(const std::string& name) const {
+const ZipReader::Entry& ZipReader::find(const std::string& name) const {
   const auto found = entries_.find(name);
   if (found == entries_.end()) throw Error("has no record '{}'", printable(name));
-  if (found->second.compressed) {
+  return found->second;
+}
+
+const ZipReader::Entry& ZipReader::entry(const std::string& name) const {
+  const Entry& found = find(name);
+  if (found.compressed) {
     throw Error("record '{}' is compressed; torch never does that", printable(name));
   }
-  return found->second;
+  return found;
 }
 
 void ZipReader::read_at(uint64_t offset, uint64_t size, char* out) {
@@ -86,14 +97,25 @@ void ZipReader::read(const std::string& name, char* out) {
   const uint64_t begin = record.offset + kLocalSize + name_size + extra_size;
   if (begin > record.end || record.size > record.end - begin) throw_overlap(name);
   read_at(begin, record.size, out);
-  if (record.crc != 0 && crc32({out, record.size}) != record.crc) {
-    throw Error("is damaged: record '{}' differs from its checksum", printable(name));
-  }
+  check_sum(name, {out, record.size}, record.crc);
 }
 
 std::string ZipReader::read(const std::string& name) {
   std::string bytes(size(name), '\0');
   read(name, bytes.data());
+  return bytes;
+}
+
+std::string ZipReader::read_compressed(
+    const std::string& name, const std::function<void(std::string& bytes)>& inflate) const {
+  constexpr uint64_t kMostThatDeflateSaves = 1032;  // times, of zeros
+  const Entry& record = find(name);
+  if (!record.compressed || record.size / kMostThatDeflateSaves > record.stored_size) {
+    throw Error("is damaged: record '{}' cannot hold {} bytes", printable(name), record.size);
+  }
+  std::string bytes(record.size, '\0');
+  inflate(bytes);
+  check_sum(name, bytes, record.crc);
   return bytes;
 }
 

@@ -14,6 +14,7 @@
 #include "mobileone/cli/options.h"
 #include "mobileone/dist/workers.h"
 #include "mobileone/eval/model.h"
+#include "mobileone/optim/memory.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/util/error.h"
 
@@ -70,7 +71,8 @@ void bench_latency(const BenchLatencyOptions& options) {
     std::vector<TimedModel> timed;
     for (const auto& what : options.models) {
       models.push_back(measured_model(what, options.runtime));
-      timed.push_back({models.back().origin, models.back().forward});
+      timed.push_back({models.back().origin, models.back().forward,
+                       std::ssize(models.back().config.data.mean)});
     }
     const LatencyOptions how = {
         .batch = options.batch,
@@ -92,7 +94,7 @@ void bench_latency(const BenchLatencyOptions& options) {
 
 struct TrainOptions {
   Config config;
-  int64_t size = 224, steps = 5;
+  int64_t steps = 5;
   bool json = false;
 };
 
@@ -111,7 +113,10 @@ void bench_train(const TrainOptions& options) {
   const Place place = place_in_environment();
   const Workers workers(place, {.device = choose_device(config.runtime.device, place)});
   TrainingCost cost;
-  workers.run([&] { cost = measure_training(config, options.size, options.steps, workers); });
+  workers.run([&] {
+    require_memory(config, place);
+    cost = measure_training(config, config.data.size, options.steps, workers);
+  });
   if (!workers.first()) return;
   std::vector<double> seconds = cost.seconds;
   std::sort(seconds.begin(), seconds.end());
@@ -128,8 +133,8 @@ void bench_train(const TrainOptions& options) {
   }
   fmt::print("{} with the engine '{}' in {}, batch {}, {}x{} px, {} thread(s){}\n",
              to_string(config.model.variant), to_string(config.runtime.engine),
-             to_string(config.runtime.precision), config.schedule.batch_size, options.size,
-             options.size, at::get_num_threads(),
+             to_string(config.runtime.precision), config.schedule.batch_size, config.data.size,
+             config.data.size, at::get_num_threads(),
              workers.alone() ? "" : fmt::format(" of each of {} processes", workers.size()));
   fmt::print("step: {:.1f} ms at best, {:.1f} ms median of {}; {:.1f} img/s\n", 1e3 * best,
              1e3 * median, seconds.size(), batch / best);
@@ -171,7 +176,7 @@ void add_bench_train(CLI::App& bench) {
       ->capture_default_str();
   command->add_flag("--sync-bn", config.runtime.sync_bn,
                     "Batch norms see the images of all processes");
-  command->add_option("--size", options->size, "Image size, px")
+  command->add_option("--size", config.data.size, "Image size, px")
       ->check(CLI::Range(8, 4096))
       ->capture_default_str();
   command->add_option("--steps", options->steps, "Steps to time, after one to warm up")

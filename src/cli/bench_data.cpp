@@ -12,6 +12,7 @@
 #include "mobileone/cli/options.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/data/loading_speed.h"
+#include "mobileone/optim/memory.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/train/training_data.h"
@@ -84,6 +85,7 @@ void bench_data(const BenchDataOptions& options) {
   if (options.workers > 0) config.data.workers = options.workers;
   config.data.val.clear();  // is not read
   const TrainingData data = read_training_data(config);
+  require_memory(config);
   prepare_training(config.runtime);
   const LoadingSpeed speed = measure_loading(data.train, training_loader_options(config),
                                              training_transform(config, config.schedule.epochs - 1),

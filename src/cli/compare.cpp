@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
+#include "mobileone/train/run_folder.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 
@@ -36,7 +39,11 @@ void add_compare(CLI::App& app) {
       ->check(CLI::Range(1, 1000000))
       ->capture_default_str();
   command->callback([options] {
+    require_ending("--output", options->output, {".html"});
     if (options->runs.size() < 2) throw Error("compare: expected two or more runs, got one");
+    auto inputs = files_of_runs(options->runs);
+    inputs.emplace_back(options->compare.data);
+    require_output(options->output, inputs);
     write_whole(options->output, comparison_page(options->runs, options->compare));
     fmt::print("{}: {} runs\n", options->output, options->runs.size());
   });

@@ -1,21 +1,22 @@
 #include <fmt/ranges.h>
 
-#include <array>
 #include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/foreign.h"
+#include "mobileone/checkpoint/numbers.h"
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
 #include "mobileone/cli/options.h"
 #include "mobileone/config/difference.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 namespace {
@@ -26,34 +27,21 @@ struct ConvertOptions {
   std::string input, output;
   std::optional<Dialect> dialect;
   std::optional<torch::ScalarType> dtype;
-  bool folded = false, raw_weights = false;
+  std::optional<Weights> weights;
+  bool folded = false;
 };
 
 Container container_of(const std::string& path) {
-  constexpr std::array<std::string_view, 4> kTorchEndings = {".pth", ".pt", ".bin", ".pth.tar"};
   for (const auto ending : kTorchEndings) {
-    if (path.ends_with(ending)) return Container::kTorch;
+    if (has_ending(path, ending)) return Container::kTorch;
   }
-  if (path.ends_with(".safetensors")) return Container::kSafetensors;
+  if (has_ending(path, ".safetensors")) return Container::kSafetensors;
   throw Error("{}: its name tells no format: expected it to end in {} or .safetensors", path,
               fmt::join(kTorchEndings, ", "));
 }
 
-/// Leaves one set of weights, the moving average if there is one and it is wanted, and nothing of
-/// training. Returns which one.
-const char* keep_one_set(Checkpoint& checkpoint, const ConvertOptions& options) {
-  const bool average = !options.raw_weights && !checkpoint.ema.is_empty();
-  if (average) checkpoint.weights = checkpoint.ema;
-  checkpoint.ema.clear();
-  checkpoint.training.reset();
-  NetworkOptions network = network_options(checkpoint.config.model);
-  network.folded = checkpoint.folded();
-  require_fit(checkpoint.weights, state_shapes(network), options.input);
-  return average ? "moving-average" : "raw";
-}
-
 torch::ScalarType dtype_of(const Checkpoint& checkpoint) {
-  return checkpoint.weights["linear.weight"].scalar_type();
+  return checkpoint.weights.front().value().scalar_type();
 }
 
 /// In a memory of its own: what was a slice of something larger is not written with all of it.
@@ -74,7 +62,7 @@ void prepare(Checkpoint& checkpoint, const ConvertOptions& options) {
   auto dtype = options.dtype;
   if (options.folded && !checkpoint.folded()) {
     if (!dtype) dtype = dtype_of(checkpoint);
-    MobileOne network = make_network(checkpoint, options.input);
+    MobileOne network = make_network(checkpoint, options.input, /*wanted=*/{}, Unsound::kAccept);
     network->to(torch::kFloat64);
     checkpoint.weights = state_dict(*fold(network));
   }
@@ -87,7 +75,7 @@ void prepare(Checkpoint& checkpoint, const ConvertOptions& options) {
 /// Warns of what a state dict does not tell and its reader will take to be otherwise.
 void warn_of_what_is_lost(const Config& config, Dialect dialect, const std::string& output) {
   Config assumed, actual;
-  assumed.data = actual.data = published_data(dialect);
+  assumed.data = actual.data = published_data(dialect, config.model.in_channels);
   actual.model.stem_stride = config.model.stem_stride;
   actual.model.output_stride = config.model.output_stride;
   actual.data.eval_resize = config.data.eval_resize;
@@ -126,17 +114,21 @@ std::string write(const Checkpoint& checkpoint, const ConvertOptions& options,
 void convert(const ConvertOptions& options) {
   torch::NoGradGuard no_grad;
   const Container container = container_of(options.output);
-  if (options.input == options.output) {
-    throw Error("{}: would be overwritten; name another file", options.output);
-  }
+  require_output(options.output, {options.input});
   Checkpoint checkpoint = load_checkpoint(options.input);
-  const char* set = keep_one_set(checkpoint, options);
+  const Weights taken = keep_one_set(checkpoint, options.input, options.weights);
+  NetworkOptions network = network_options(checkpoint.config.model, /*num_classes=*/0);
+  network.folded = checkpoint.folded();
+  require_fit(checkpoint.weights, state_shapes(network), options.input);
+  if (const auto flaw = unsound_numbers(checkpoint.weights)) {
+    log::warning("{}: no right result can come of its weights: {}", options.input, *flaw);
+  }
   prepare(checkpoint, options);
   const std::string form = write(checkpoint, options, container);
   fmt::print("{}: {} of mobileone {}, {}, {}, from the {} weights of {}\n", options.output, form,
              network_options(checkpoint.config.model).variant,
              checkpoint.folded() ? "folded" : "unfolded", torch::toString(dtype_of(checkpoint)),
-             set, options.input);
+             to_string(taken), options.input);
 }
 
 }  // namespace
@@ -164,8 +156,11 @@ void add_convert(CLI::App& app) {
           "--dtype", [options, types](const std::string& name) { options->dtype = types.at(name); },
           "Numbers to write [the input's]")
       ->check(CLI::IsMember(types));
-  command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
-  command->callback([options] { convert(*options); });
+  add_weights_options(*command, options->weights);
+  command->callback([options] {
+    options->input = network_file(options->input);
+    convert(*options);
+  });
 }
 
 }  // namespace mobileone::cli

@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
-#include "mobileone/data/image.h"
+#include "mobileone/cli/endings.h"
+#include "mobileone/cli/sheet_file.h"
 #include "mobileone/data/inspect.h"
 #include "mobileone/optim/runtime.h"
-#include "mobileone/report/text.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/one_line.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 namespace {
@@ -64,7 +66,7 @@ void print_spread(const char* what, const Spread& spread) {
 void print_lines(const std::vector<std::string>& lines) {
   constexpr size_t kShown = 20;
   for (size_t i = 0; i < std::min(kShown, lines.size()); ++i) {
-    fmt::print("  {}\n", valid_utf8(lines[i]));
+    fmt::print("  {}\n", one_line(lines[i]));
   }
   if (lines.size() > kShown) fmt::print("  and {} more (--json)\n", lines.size() - kShown);
 }
@@ -78,7 +80,7 @@ void print_text(const ImageList& list, const Inspection& found) {
   for (const auto& [format, count] : found.formats) fmt::print("{:<18}{}\n", format, count);
   if (found.images_per_class.size() <= 100) {
     for (int64_t i = 0; i < std::ssize(found.images_per_class); ++i) {
-      fmt::print("  {:>6}  {}\n", found.images_per_class[i], valid_utf8(list.class_name(i)));
+      fmt::print("  {:>6}  {}\n", found.images_per_class[i], list.class_name(i));
     }
   }
   fmt::print("{:<18}{}, of them {} under another label\n", "duplicates", found.duplicates.size(),
@@ -93,10 +95,12 @@ void print_text(const ImageList& list, const Inspection& found) {
 }
 
 void inspect_data(const InspectOptions& options) {
+  if (!options.sheet.empty()) require_format_ending("--sheet", options.sheet, kSheetEndings);
   set_threads(1);  // each worker decodes by itself
+  if (!options.sheet.empty()) require_output(options.sheet, {options.source});
   const ImageList list = read_image_list(options.source);
   const Inspection found = inspect(list, options.workers);
-  if (!options.sheet.empty()) write_png(options.sheet, contact_sheet(list));
+  if (!options.sheet.empty()) write_sheet(options.sheet, contact_sheet(list));
   options.json ? print_json(list, found) : print_text(list, found);
   if (!found.bad.empty()) {
     throw Error("{}: {} of {} images cannot be read", options.source, found.bad.size(),
@@ -112,7 +116,8 @@ void add_data_inspect(CLI::App& data) {
       data.add_subcommand("inspect", "Decode all images of a data set and say what is in it");
   command->add_option("source", options->source, "Folder, CSV list, tar shards or pack")
       ->required();
-  command->add_option("--sheet", options->sheet, "PNG to write: some images of each class, a row");
+  command->add_option("--sheet", options->sheet,
+                      "Picture (.png) or page (.html) to write: some images of each class, a row");
   command->add_option("--workers", options->workers, "Threads that read and decode")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/util/error.h"
@@ -17,6 +18,7 @@ struct PackOptions {
 };
 
 void pack(const PackOptions& options) {
+  require_ending("output", options.output, {".pack"});
   set_threads(1);  // each worker decodes by itself
   const PackSummary summary = write_pack(read_image_list(options.source), options.output,
                                          options.settings, options.workers);
@@ -57,7 +59,7 @@ void add_data_pack(CLI::App& data) {
       ->excludes(short_side);
   command
       ->add_flag("--upright", options->settings.upright,
-                 "Turn decoded images as their EXIF orientation says")
+                 "Turn decoded images as their EXIF or XMP says")
       ->needs(decoded);
   command->add_option("--workers", options->workers, "Threads that read and decode")
       ->check(CLI::Range(1, 1024))

@@ -5,12 +5,13 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
+#include "mobileone/cli/sheet_file.h"
 #include "mobileone/config/reader.h"
-#include "mobileone/data/image.h"
-#include "mobileone/data/sheet.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 namespace {
@@ -23,13 +24,18 @@ struct DataShowOptions {
   int64_t images = 24, epoch = 0;
 };
 
-/// Levels of normalised images [N,3,H,W] as uint8 [N,H,W,3]; what no level stands for is cut.
+/// Levels of normalised images [N,C,H,W] as uint8 [N,H,W,3]; what no level stands for is cut.
 at::Tensor levels_of(const at::Tensor& images, const DataConfig& data) {
-  const auto channels = [](const std::array<double, 3>& values) {
-    return at::tensor({values[0], values[1], values[2]}, at::kFloat).view({1, 3, 1, 1});
+  const auto channels = [](const std::vector<double>& values) {
+    return at::tensor(values, at::kFloat).view({1, -1, 1, 1});
   };
   const at::Tensor levels = (images * channels(data.std) + channels(data.mean)) * 255;
-  return levels.round().clamp(0, 255).to(at::kByte).permute({0, 2, 3, 1}).contiguous();
+  return levels.round()
+      .clamp(0, 255)
+      .to(at::kByte)
+      .expand({-1, 3, -1, -1})
+      .permute({0, 2, 3, 1})
+      .contiguous();
 }
 
 /// "cat", or "0.70 cat" and "+ 0.30 dog": a long name that is cut short leaves the share.
@@ -54,11 +60,10 @@ std::string heading(const Config& config, const CurriculumStage& stage, int64_t 
 }
 
 void data_show(const DataShowOptions& options) {
-  if (!options.output.ends_with(".png")) {
-    throw Error("-o {}: expected the name of a picture to write, ending in .png", options.output);
-  }
+  require_format_ending("--output", options.output, kSheetEndings);
   Config config = load_config(options.config, options.overrides);
   config.data.val.clear();  // is not read
+  require_output(options.output, {options.config, config.data.train});
   const TrainingData data = read_training_data(config);
   Loader loader(data.train, training_loader_options(config));
   loader.start_epoch(options.epoch, training_transform(config, options.epoch));
@@ -80,7 +85,7 @@ void data_show(const DataShowOptions& options) {
   }
   if (tiles.empty()) throw Error("{}: no readable image in it", config.data.train);
   const CurriculumStage stage = curriculum_stage(config, options.epoch);
-  write_png(options.output, draw_sheet(heading(config, stage, options.epoch), tiles));
+  write_sheet(options.output, {heading(config, stage, options.epoch), tiles});
   fmt::print("{}: {} images of epoch {}\n", options.output, tiles.size(), options.epoch);
 }
 
@@ -93,7 +98,10 @@ void add_data_show(CLI::App& data) {
   command->add_option("config", options->config, "YAML configuration")->required();
   command->add_option("overrides", options->overrides,
                       "section.key=value, e.g. augment.policy=randaugment");
-  command->add_option("-o,--output", options->output, "PNG picture to write")->required();
+  command
+      ->add_option("-o,--output", options->output,
+                   "Picture to write (.png), or page (.html), which has names of any script")
+      ->required();
   command->add_option("--images", options->images, "Images to show")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

@@ -1,95 +1,133 @@
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/cli/commands.h"
-#include "mobileone/config/validate.h"
+#include "mobileone/cli/endings.h"
+#include "mobileone/cli/inference_options.h"
 #include "mobileone/dist/workers.h"
 #include "mobileone/eval/calibration.h"
 #include "mobileone/eval/confusion.h"
 #include "mobileone/eval/report.h"
 #include "mobileone/optim/runtime.h"
-#include "mobileone/report/text.h"
 #include "mobileone/train/same_session.h"
 #include "mobileone/util/crc32.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/one_line.h"
 
 namespace mobileone::cli {
 namespace {
 
 struct EvalOptions {
-  std::string model, data, report;
-  int64_t resize = 0, crop = 0, threads = 0, mistakes = 48;
-  EvaluationOptions evaluation;
-  bool raw_weights = false, json = false, cpu = false;
+  InferenceOptions inference;
+  std::string data, report;
+  int64_t mistakes = 48;
+  bool json = false;
 };
 
 void print_table(const Evaluation& result) {
   std::vector<std::string> names;
-  for (const auto& name : result.class_names) names.push_back(valid_utf8(name));
+  for (const auto& name : result.class_names) names.push_back(one_line(name));
   size_t width = 5;
   for (const auto& name : names) width = std::max(width, name.size());
-  fmt::print("{:<{}}  images  top-1 %\n", "class", width);
-  for (const auto& entry : per_class(result)) {
-    fmt::print("{:<{}}  {:>6}  {:>7.2f}\n", names[entry.label], width, entry.images,
-               entry.percent());
+  fmt::print("{:<{}}  images  precision %  recall %    F1 %\n", "class", width);
+  for (const auto& entry : per_class(result.images)) {
+    fmt::print("{:<{}}  {:>6}  {:>11.2f}  {:>8.2f}  {:>6.2f}\n", names[entry.label], width,
+               entry.images, entry.precision(), entry.recall(), entry.f1());
   }
+}
+
+void print_json(const Evaluation& result, const MeanScores& scores, double ece) {
+  const auto& meter = result.meter;
+  nlohmann::ordered_json json = {{"top1", meter.top1()}};
+  if (std::isfinite(meter.top5())) json["top5"] = meter.top5();
+  json.update({{"loss", meter.loss()},
+               {"ece", ece},
+               {"balanced_accuracy", scores.balanced_accuracy},
+               {"macro_precision", scores.precision},
+               {"macro_recall", scores.recall},
+               {"macro_f1", scores.f1},
+               {"images", meter.images()},
+               {"images_per_second", result.images_per_second()},
+               {"classes_of_network", result.class_names.size()},
+               {"classes_of_data", result.present}});
+  auto& classes = json["classes"] = nlohmann::ordered_json::array();
+  for (const auto& entry : per_class(result.images)) {
+    classes.push_back({{"index", entry.label},
+                       {"class", result.class_names[entry.label]},
+                       {"images", entry.images},
+                       {"precision", entry.precision()},
+                       {"recall", entry.recall()},
+                       {"f1", entry.f1()}});
+  }
+  // Names may be any bytes.
+  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+  fmt::print("{}\n", json.dump(-1, ' ', false, kReplace));
 }
 
 void print(const EvalOptions& options, const Model& model, const Evaluation& result) {
   const auto& meter = result.meter;
   const double ece = calibrate(result.images).ece;
-  if (options.json) {
-    const nlohmann::ordered_json json = {
-        {"top1", meter.top1()},     {"top5", meter.top5()},
-        {"loss", meter.loss()},     {"ece", ece},
-        {"images", meter.images()}, {"images_per_second", result.images_per_second()}};
-    fmt::print("{}\n", json.dump());
-    return;
+  const MeanScores scores = mean_scores(result.images);
+  if (options.json) return print_json(result, scores, ece);
+  if (result.present <= 100) print_table(result);
+  const auto classes = std::ssize(result.class_names);
+  if (result.present < classes) {
+    fmt::print("images of {} of {} classes; {} compete\n", result.present, classes,
+               options.inference.evaluation.restrict ? "only these" : "all");
   }
-  if (result.confusion.size(0) <= 100) print_table(result);
-  fmt::print(
-      "{} ({}): top-1 {:.2f} %, top-5 {:.2f} %, loss {:.4f}, ECE {:.2f} %, {} images, {:.0f} "
-      "img/s\n",
-      options.model, model.form, meter.top1(), meter.top5(), meter.loss(), ece, meter.images(),
-      result.images_per_second());
+  fmt::print("{} ({}): top-1 {:.2f} %, {}loss {:.4f}, ECE {:.2f} %, {} images, {:.0f} img/s\n",
+             options.inference.model, model.form, meter.top1(),
+             std::isfinite(meter.top5()) ? fmt::format("top-5 {:.2f} %, ", meter.top5()) : "",
+             meter.loss(), ece, meter.images(), result.images_per_second());
+  fmt::print("balanced accuracy {:.2f} %; macro precision {:.2f} %, recall {:.2f} %, F1 {:.2f} %\n",
+             scores.balanced_accuracy, scores.precision, scores.recall, scores.f1);
 }
 
 /// Throws Error unless all processes are to do the same.
 void require_same_task(const EvalOptions& options, const ImageList& list, const Workers& workers) {
   if (workers.alone()) return;
   require_same_program(workers);
-  require_same("model file", fmt::format("check sum {:08x}", crc32(read_file(options.model))),
-               workers);
+  require_same("model file",
+               fmt::format("check sum {:08x}", crc32(read_file(options.inference.model))), workers);
   require_same_images("set of images", &list, workers);
-  require_same("set of options",
-               fmt::format("--resize {} --crop {} --batch {}{}", options.resize, options.crop,
-                           options.evaluation.batch_size, options.raw_weights ? " --raw" : ""),
-               workers);
+  const InferenceOptions& inference = options.inference;
+  const EvaluationOptions& evaluation = inference.evaluation;
+  require_same(
+      "set of options",
+      fmt::format("--resize {} --crop {} --batch {} --precision {}{}{}, {}", inference.resize,
+                  inference.crop, evaluation.batch_size, to_string(evaluation.precision),
+                  evaluation.restrict ? " --restrict" : "", inference.run_code ? " --run-code" : "",
+                  inference.weights ? to_string(*inference.weights) : "better weights"),
+      workers);
 }
 
 void eval(const EvalOptions& options) {
+  require_folder_name("--report", options.report);
   const Place place = place_in_environment();
-  set_threads(options.threads, place.local_size);
-  const auto device = choose_device(options.cpu ? DeviceChoice::kCpu : DeviceChoice::kAuto, place);
+  set_threads(options.inference.threads, place.local_size);
+  const auto device = choose_device(options.inference.device(), place);
   const Workers workers(place, {.device = device});
+  if (!workers.first()) log::only_warnings();
+  if (workers.first() && !options.report.empty()) {
+    require_report(options.report, {options.inference.model, options.data});
+  }
   Model model;
   ImageList list;
   Evaluation result;
   workers.run([&] {
-    model = load_model(options.model, device, options.raw_weights);
-    DataConfig& data = model.config.data;
-    if (options.crop > 0) data.eval_crop = options.crop;
-    if (options.resize > 0) data.eval_resize = options.resize;
-    validate(model.config);
+    model = load_model(options.inference, device);
     list = read_image_list(options.data);
     require_same_task(options, list, workers);
-    result = evaluate(model, list, options.evaluation, workers);
+    result = evaluate(model, list, options.inference.evaluation, workers);
   });
   if (!workers.first()) return;
   if (result.meter.images() == 0) throw Error("{}: no readable image in it", options.data);
@@ -105,36 +143,23 @@ void eval(const EvalOptions& options) {
 void add_eval(CLI::App& app) {
   auto options = std::make_shared<EvalOptions>();
   auto* command = app.add_subcommand(
-      "eval",
-      "Measure top-1 and top-5 accuracy of any network file; by several processes with `launch`");
-  command->add_option("model", options->model, "Checkpoint, published weights or TorchScript")
-      ->required();
+      "eval", "Measure the accuracy of any network file; by several processes with `launch`");
+  add_inference_options(*command, options->inference);
   command
       ->add_option("--data", options->data, "Folder of class folders, CSV list, tar shards or pack")
       ->required();
-  command
-      ->add_option("--resize", options->resize,
-                   "Short side before the crop, px [the model's, or 256]")
-      ->check(CLI::Range(8, 4096));
-  command->add_option("--crop", options->crop, "Centre crop, px [the model's, or 224]")
-      ->check(CLI::Range(8, 4096));
-  command->add_option("--batch", options->evaluation.batch_size, "Images per batch")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
-  command->add_option("--workers", options->evaluation.workers, "Threads that read images")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  command->add_option("--threads", options->threads, "Threads of computation [one per core]")
-      ->check(CLI::Range(1, 1024));
   command->add_option("--report", options->report,
-                      "Folder for report.html, mistakes.html, confusion.svg and CSV files");
+                      "Folder for report.html, mistakes.html and CSV files");
   command->add_option("--mistakes", options->mistakes, "Images in mistakes.html")
       ->check(CLI::Range(0, 10000))
       ->capture_default_str();
-  command->add_flag("--raw", options->raw_weights, "Take the raw weights, not the moving average");
-  command->add_flag("--cpu", options->cpu, "Compute on the CPU even if there is a GPU");
+  command->add_flag("--restrict", options->inference.evaluation.restrict,
+                    "Let only the classes compete that the data has images of");
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
-  command->callback([options] { eval(*options); });
+  command->callback([options] {
+    options->inference.model = network_file(options->inference.model);
+    eval(*options);
+  });
 }
 
 }  // namespace mobileone::cli

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
 #include "mobileone/cli/options.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/report/chart.h"
 #include "mobileone/report/page.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 namespace {
@@ -64,16 +66,20 @@ void find_lr(const FindLrOptions& options) {
   if (options.test.lowest >= options.test.highest) {
     throw Error("--from {} is not below --to {}", options.test.lowest, options.test.highest);
   }
-  if (options.output.ends_with(".csv")) {
-    throw Error("--output {}: names the page; the CSV file beside it is made, too", options.output);
+  require_ending("--output", options.output, {".html"});
+  const Config config = load_config(options.config, options.overrides);
+  const std::filesystem::path page = options.output;
+  const auto table = std::filesystem::path(page).replace_extension(".csv");
+  if (!page.empty()) {
+    const std::vector<std::filesystem::path> inputs = {options.config, config.data.train,
+                                                       config.data.val, config.model.pretrained};
+    require_output(page, inputs);
+    require_outputs(page.parent_path(), {page.filename(), table.filename()}, inputs);
   }
-  const LrFindings findings =
-      find_learning_rate(load_config(options.config, options.overrides), options.test);
-  if (!options.output.empty()) {
-    const std::filesystem::path page = options.output;
+  const LrFindings findings = find_learning_rate(config, options.test);
+  if (!page.empty()) {
     write_whole(page, find_lr_page(options.config, findings));
-    write_whole(std::filesystem::path(page).replace_extension(".csv"),
-                find_lr_csv(findings.points));
+    write_whole(table, find_lr_csv(findings.points));
   }
   fmt::print(
       "the loss falls fastest at {:.3g} and is lowest at {:.3g}; suggested: optimizer.lr={:.3g}\n",

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
-#include "mobileone/config/reader.h"
 #include "mobileone/train/run_folder.h"
 #include "mobileone/util/error.h"
 
@@ -51,9 +50,10 @@ std::vector<std::string> without_start(const std::vector<std::string>& arguments
 std::string run_folder(const std::vector<std::string>& arguments) {
   std::vector<std::string> plain = without_start(arguments);
   plain.erase(plain.begin());
+  std::erase(plain, "--accept-changes");
   if (plain.empty()) throw Error("launch: train: expected a YAML configuration, got none");
   if (plain.front().starts_with("-")) return "";  // such as --help
-  return load_config(plain.front(), {plain.begin() + 1, plain.end()}).output.dir;
+  return load_run_config(plain.front(), {plain.begin() + 1, plain.end()}).output.dir;
 }
 
 int launch_command(const LaunchCommand& options) {

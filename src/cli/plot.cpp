@@ -5,10 +5,13 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
 #include "mobileone/report/run.h"
+#include "mobileone/train/run_folder.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 
@@ -22,6 +25,8 @@ void add_plot(CLI::App& app) {
   command->add_option("runs", options->runs, "Folders of runs, or their metrics.csv")->required();
   command->add_option("-o,--output", options->output, "HTML page to write")->required();
   command->callback([options] {
+    require_ending("--output", options->output, {".html"});
+    require_output(options->output, files_of_runs(options->runs));
     const auto runs = read_runs(options->runs);
     for (const auto& run : runs) {
       if (run.metrics.torn) log::warning("{}: its last line is torn and left out", run.name);

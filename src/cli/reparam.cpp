@@ -7,10 +7,14 @@
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/cli/commands.h"
+#include "mobileone/cli/endings.h"
+#include "mobileone/cli/options.h"
+#include "mobileone/cli/shipping.h"
 #include "mobileone/data/loader.h"
 #include "mobileone/export/compare.h"
 #include "mobileone/model/counts.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 namespace {
@@ -18,8 +22,8 @@ namespace {
 struct ReparamOptions {
   std::string input, output;
   std::optional<std::string> data;
-  bool raw_weights = false;
-  bool float64 = false;
+  std::optional<Weights> weights;
+  bool float64 = false, force = false;
 };
 
 /// Up to 64 images of the set, as the network sees them in evaluation.
@@ -35,49 +39,38 @@ torch::Tensor real_images(const std::string& path, const DataConfig& data) {
 }
 
 void compare(const char* what, MobileOne unfolded, MobileOne folded, const torch::Tensor& images,
-             bool float64) {
+             const ShippingCheck& check) {
   const auto expected = unfolded->forward(images);
   const Difference difference = largest_difference(expected, folded->forward(images));
-  const double allowed = float64 ? 1e-10 : 1e-4;
-  fmt::print("{:<22} largest logit difference {:.3g} absolute, {:.3g} relative\n", what,
-             difference.absolute, difference.relative);
-  if (!(difference.absolute <= allowed)) {
-    throw Error(
-        "the folded network differs from the unfolded one by {:.3g} on {} (at most {:.0e} "
-        "expected); nothing was written",
-        difference.absolute, what, allowed);
-  }
+  fmt::print("{:<22} largest logit difference {}\n", what, to_string(difference));
+  check.agreement(difference, expected.scalar_type(), what);
 }
 
 void reparam(const ReparamOptions& options) {
+  require_ending("--output", options.output, kTorchEndings);
   torch::NoGradGuard no_grad;
+  require_output(options.output, {options.input, options.data.value_or("")});
   Checkpoint checkpoint = load_checkpoint(options.input);
   if (checkpoint.folded()) throw Error("{}: is folded already", options.input);
-  if (options.input == options.output) {
-    throw Error("{}: would be overwritten; name another --output", options.output);
-  }
-  MobileOne unfolded = make_network(checkpoint, options.input, !options.raw_weights);
-  unfolded->to(options.float64 ? torch::kFloat64 : torch::kFloat32);
+  const ShippingCheck check(options.force);
+  const Weights taken = keep_one_set(checkpoint, options.input, options.weights);
+  const auto dtype = options.float64 ? torch::kFloat64 : torch::kFloat32;
+  MobileOne unfolded = check.network(checkpoint, options.input);
+  unfolded->to(dtype);
   const MobileOne folded = fold(unfolded);
 
   const DataConfig& data = checkpoint.config.data;
-  compare("seeded input", unfolded, folded, seeded_input(unfolded, 4, data.eval_crop),
-          options.float64);
+  check.logits(unfolded, data.eval_crop, options.input);
+  compare("seeded input", unfolded, folded, seeded_input(unfolded, 4, data.eval_crop), check);
   if (options.data) {
-    const auto dtype = options.float64 ? torch::kFloat64 : torch::kFloat32;
-    compare("real images", unfolded, folded, real_images(*options.data, data).to(dtype),
-            options.float64);
+    compare("real images", unfolded, folded, real_images(*options.data, data).to(dtype), check);
   }
-  const bool average = !options.raw_weights && !checkpoint.ema.is_empty();
   checkpoint.weights = state_dict(*folded);
-  checkpoint.ema.clear();
-  checkpoint.training.reset();
   save_checkpoint(options.output, checkpoint);
   const LayerCounts before = total_counts(unfolded->options, data.eval_crop);
   const LayerCounts after = total_counts(folded->options, data.eval_crop);
   fmt::print("{}: {} weights of {}, {} parameters folded into {}\n", options.output,
-             average ? "moving-average" : "raw", options.input, before.parameters,
-             after.parameters);
+             to_string(taken), options.input, before.parameters, after.parameters);
 }
 
 }  // namespace
@@ -92,9 +85,13 @@ void add_reparam(CLI::App& app) {
       ->required();
   command->add_option("-o,--output", options->output, "Folded checkpoint to write")->required();
   command->add_option("--data", options->data, "Compare on images of this data set, too");
-  command->add_flag("--raw", options->raw_weights, "Fold the raw weights, not the moving average");
+  add_weights_options(*command, options->weights);
   command->add_flag("--float64", options->float64, "Compute and store in float64");
-  command->callback([options] { reparam(*options); });
+  command->add_flag("--force", options->force, kForceHelp);
+  command->callback([options] {
+    options->input = network_file(options->input);
+    reparam(*options);
+  });
 }
 
 }  // namespace mobileone::cli

@@ -1,8 +1,12 @@
+#include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
+#include <c10/util/Logging.h>
 #include <fmt/ranges.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,6 +24,7 @@
 #include "mobileone/dist/launch.h"
 #include "mobileone/dist/workers.h"
 #include "mobileone/kernels/instruction_set.h"
+#include "mobileone/optim/runtime.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/one_line.h"
 #include "mobileone/util/progress.h"
@@ -28,18 +33,33 @@
 namespace mobileone::cli {
 namespace {
 
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
 constexpr const char* kOutOfMemory =
     "out of memory; lower schedule.batch_size (train) or --batch (eval, bench)";
 
-/// A configuration's faults are a line each.
+/// A configuration's faults are a line each. A message that nobody gets leaves the status.
 int report(const std::string& message, int status) {
   clear_progress_line();
   std::fflush(stdout);
   std::istringstream lines(message);
   std::string shown = "mobileone: ";
   for (std::string line; std::getline(lines, line);) shown += one_line(line) + "\n";
-  fmt::print(stderr, "{}", shown);
+  std::fputs(shown.c_str(), stderr);
   return status;
+}
+
+/// Of an error that is none of Error's.
+int report(const std::system_error& error) {
+  const std::string why = error.code().message();
+  if (std::ferror(stdout) != 0) return report("standard output cannot be written: " + why, 2);
+  if (error.code() == std::errc::resource_unavailable_try_again) {
+    return report(
+        "a thread could not be started: " + why +
+            "; lower data.workers and runtime.threads (--workers, --threads), or raise `ulimit -u`",
+        2);
+  }
+  return report("internal error: " + first_line(error.what()), 1);
 }
 
 /// Throws Error if the first argument is to be a command and is none.
@@ -66,7 +86,49 @@ void restrict_instruction_set() {
   if (name == std::string_view("portable")) also("default", "SSE41");
 }
 
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+/// As many descriptors as the system grants: a run of many processes or shards takes more than the
+/// usual 1,024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Runs the command, or prints the help or version that was asked for.
+void parse(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked) {
+    std::ostringstream text;
+    app.exit(asked, text, text);
+    fmt::print("{}", text.str());
+  }
+}
+
+/// Whether the words are a command, or none, and ask nothing of it.
+bool asks_nothing(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* command = &app;
+  for (int i = 1; i < argc && command != nullptr; ++i) {
+    const auto found = command->get_subcommands(
+        [&](const CLI::App* subcommand) { return subcommand->get_name() == argv[i]; });
+    command = found.empty() ? nullptr : found.front();
+  }
+  return command != nullptr;
+}
+
+/// LibTorch's warnings and log lines are written for those who program with it: what concerns a
+/// user is an Error or a line of our own log. TORCH_CPP_LOG_LEVEL brings its log back.
+void keep_libraries_quiet() {
+  class Silence : public c10::WarningHandler {
+    void process(const c10::Warning&) override {}
+  };
+  static Silence silence;
+  constexpr int kFatal = 3;
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") != nullptr) return;
+  FLAGS_caffe2_log_level = kFatal;
+  c10::WarningUtils::set_warning_handler(&silence);
+}
 
 }  // namespace
 
@@ -91,10 +153,14 @@ int run(int argc, char** argv) {
   add_config(app);
   add_find_lr(app);
   add_completion(app);
+  raise_descriptor_limit();
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read what we write is gone: calls that write say so
   try {
+    keep_libraries_quiet();
     restrict_instruction_set();
     require_command(app, argc, argv);
-    app.parse(argc, argv);
+    require_threads(at::get_num_threads());
+    parse(app, argc, argv);
     if (std::fflush(stdout) != 0) {
       throw Error("standard output cannot be written: {}", std::strerror(errno));
     }
@@ -102,7 +168,10 @@ int run(int argc, char** argv) {
   } catch (const CLI::RuntimeError& ended) {
     return ended.get_exit_code();  // a command's own: it has said why
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    if (asks_nothing(app, argc, argv)) {
+      fmt::print(stderr, "{}", app.help());  // of the command
+      return 2;
+    }
     return report(first_line(error.what()) + "; see --help", 2);
   } catch (const PeerError& error) {
     return report(error.what(), kPeerStatus);
@@ -111,8 +180,7 @@ int run(int argc, char** argv) {
   } catch (const std::filesystem::filesystem_error& error) {
     return report(fmt::format("{}: {}", error.path1().string(), error.code().message()), 2);
   } catch (const std::system_error& error) {
-    if (std::ferror(stdout) == 0) return report("internal error: " + first_line(error.what()), 1);
-    return report("standard output cannot be written: " + error.code().message(), 2);
+    return report(error);
   } catch (const c10::OutOfMemoryError&) {
     return report(kOutOfMemory, 2);
   } catch (const c10::Error& error) {

@@ -8,10 +8,10 @@
 #include "mobileone/bench/operators.h"
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/torch_file.h"
+#include "mobileone/checkpoint/weights_file.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/eval/model.h"
-#include "mobileone/export/torchscript.h"
 #include "mobileone/model/counts.h"
 #include "mobileone/model/method.h"
 #include "mobileone/util/error.h"
@@ -26,15 +26,16 @@ Config described_config(const std::string& what) {
     config.model.variant = *variant;
     return config;
   }
-  const std::filesystem::path path = what;
+  const std::filesystem::path path = network_file(what);
   if (path.extension() == ".yaml" || path.extension() == ".yml") return load_config(path);
   if (!std::filesystem::exists(path)) {
     throw Error("{}: is no variant (s0, s1, s2, s3, s4) and no such file", what);
   }
   if (is_torchscript_file(path)) {
-    const TorchScriptModel model = load_torchscript(path);
-    if (model.ours) return model.config;
-    throw Error("{}: is TorchScript of another program, which does not describe its layers", what);
+    const auto extra_files = read_torchscript_extra_files(path);
+    if (const auto config = extra_files.find(kConfigFile); config != extra_files.end()) {
+      return parse_config(config->second, what + " > " + kConfigFile);
+    }
   }
   return load_checkpoint(path).config;
 }
@@ -86,8 +87,9 @@ void summarise_engine(const std::string& what, int64_t size, int64_t batch) {
 void summarise_operators(const std::string& what, int64_t size, bool json) {
   const Model model = measured_model(what);
   if (size == 0) size = model.config.data.eval_crop;
-  const auto operators =
-      count_operators(model.forward, torch::zeros({1, 3, size, size}), model.buffers);
+  const auto operators = count_operators(
+      model.forward, torch::zeros({1, std::ssize(model.config.data.mean), size, size}),
+      model.buffers);
   const OperatorCounts total = total_counts(operators);
   if (json) {
     nlohmann::ordered_json document = {{"size", size}, {"operators", nlohmann::json::array()}};

@@ -82,6 +82,17 @@ void check_images(const Config& config, Contradictions& found) {
     found.expect(range[0] <= range[1], {key}, "expected the smaller number first, got [{}, {}]",
                  range[0], range[1]);
   };
+  const auto per_channel = [&](const std::string& key, const std::vector<double>& values,
+                               double of_grey) {
+    const int64_t channels = config.model.in_channels;
+    if (values.size() != 1 && values.size() != 3) return;  // which `allowed` tells of
+    found.expect(
+        std::ssize(values) == channels, {key, "model.in_channels"},
+        "has {} number(s), but model.in_channels is {}{}", values.size(), channels,
+        channels == 1 ? fmt::format("; for grey images set for instance {}={}", key, of_grey) : "");
+  };
+  per_channel("data.mean", data.mean, 0.449);
+  per_channel("data.std", data.std, 0.226);
   ordered("augment.crop_area", config.augment.crop_area);
   ordered("augment.crop_ratio", config.augment.crop_ratio);
   ordered("augment.erase.area", config.augment.erase.area);

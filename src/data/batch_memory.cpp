@@ -8,8 +8,8 @@
 
 namespace mobileone {
 
-at::Tensor BatchMemory::take(int64_t images, int64_t height, int64_t width) {
-  const std::array<int64_t, 4> sizes = {images, 3, height, width};
+at::Tensor BatchMemory::take(int64_t images, int64_t channels, int64_t height, int64_t width) {
+  const std::array<int64_t, 4> sizes = {images, channels, height, width};
   const std::lock_guard lock(mutex_);
   std::erase_if(tensors_,
                 [&](const at::Tensor& tensor) { return tensor.sizes() != at::IntArrayRef(sizes); });

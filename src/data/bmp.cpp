@@ -166,6 +166,14 @@ class BmpFile {
 
   static void read_colors(const BmpHeader& header, const char* row, uint8_t* out) {
     const size_t length = header.bits / 8;
+    if (length >= 3 && header.masks == std::array<uint32_t, 3>{0xff0000, 0xff00, 0xff}) {
+      for (int64_t x = 0; x < header.width; ++x, row += length, out += 3) {
+        for (int channel = 0; channel < 3; ++channel) {
+          out[channel] = static_cast<uint8_t>(row[2 - channel]);
+        }
+      }
+      return;
+    }
     for (int64_t x = 0; x < header.width; ++x, row += length) {
       const auto pixel = static_cast<uint32_t>(little_endian({row, length}, 0, length));
       for (const uint32_t mask : header.masks) {

@@ -1,6 +1,7 @@
 #include "mobileone/data/epoch_order.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
 namespace mobileone {
@@ -50,6 +51,28 @@ std::vector<int64_t> shuffled_order(const ImageList& list, int64_t buffer, Rando
     return through_buffer(shuffled_stretches(stretches, list.size(), random), buffer, random);
   }
   std::vector<int64_t> order = stored_order(list);
+  random.shuffle(order);
+  return order;
+}
+
+std::vector<int64_t> balanced_order(const ImageList& list, Random& random) {
+  std::map<int32_t, std::vector<int64_t>> by_label;
+  for (int64_t i = 0; i < list.size(); ++i) by_label[list.labels[i]].push_back(i);
+  std::vector<std::vector<int64_t>> classes;
+  for (auto& [label, images] : by_label) classes.push_back(std::move(images));
+  random.shuffle(classes);  // the first ones give one more
+  const auto count = std::ssize(classes);
+  std::vector<int64_t> order;
+  order.reserve(list.size());
+  for (int64_t c = 0; c < count; ++c) {
+    std::vector<int64_t>& images = classes[c];
+    const int64_t wanted = list.size() / count + (c < list.size() % count ? 1 : 0);
+    for (int64_t i = 0; i < wanted; ++i) {
+      const int64_t pass = i / std::ssize(images), place = i % std::ssize(images);
+      if (place == 0) random.shuffle(images);
+      order.push_back(images[place] + list.size() * pass);
+    }
+  }
   random.shuffle(order);
   return order;
 }

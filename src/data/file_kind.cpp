@@ -19,6 +19,12 @@ struct FileMark {
 };
 
 constexpr FileMark kFileMarks[] = {
+    {0, "\xff\xd8\xff"sv, "a JPEG image"},
+    {0, "\x89PNG"sv, "a PNG image"},
+    {8, "WEBP"sv, "a WebP image"},
+    {0, "II*\0"sv, "a TIFF image"},
+    {0, "MM\0*"sv, "a TIFF image"},
+    {0, "GIF8"sv, "a GIF image"},
     {0, "\xff\x0a"sv, "a JPEG XL image"},
     {0, "\0\0\0\x0cJXL "sv, "a JPEG XL image"},
     {0, "\0\0\0\x0cjP  "sv, "a JPEG 2000 image"},
@@ -56,9 +62,12 @@ constexpr FileMark kFileMarks[] = {
     {0, "7z\xbc\xaf"sv, "a 7-Zip archive"},
     {257, "ustar"sv, "a tar archive"},
     {0, "\x93NUMPY"sv, "a NumPy array"},
-    {0, "\x89HDF"sv, "an HDF5 file"},
+    {0, "\x89HDF"sv, "an HDF5 file, as Keras writes it"},
+    {0, "GGUF"sv, "a GGUF network"},
     {0, "\x80\2}"sv, "a Python pickle"},
+    {0, "\x80\3}"sv, "a Python pickle"},
     {0, "\x80\4\x95"sv, "a Python pickle"},
+    {0, "\x80\5\x95"sv, "a Python pickle"},
     {4, "TFL3"sv, "a TensorFlow Lite network"},
     {0, "\x1a\x45\xdf\xa3"sv, "a video (Matroska or WebM)"},
     {0, "\0\0\1\xba"sv, "a video (MPEG)"},
@@ -88,9 +97,10 @@ bool is_text(std::string_view bytes) {
   });
 }
 
-/// Protobuf of ONNX: the first field is the version of its format, and a producer is named soon.
+/// Protobuf of ONNX: the first field is the version of its format, the second the producer's name.
+/// TensorFlow's and Core ML's begin alike, but their second field is a message.
 bool is_onnx(std::string_view bytes) {
-  return bytes.size() > 4 && bytes[0] == 8 && bytes[1] < 32 && bytes[2] == 0x12;
+  return bytes.size() > 4 && bytes[0] == 8 && bytes[1] < 32 && bytes[2] == 0x12 && bytes[4] > ' ';
 }
 
 /// A length of eight bytes, then a header of JSON.
@@ -111,7 +121,7 @@ std::string file_kind(std::string_view bytes) {
   if (is_onnx(bytes)) return "an ONNX network";
   const std::string_view start = bytes.substr(0, 512);
   if (bytes.find_first_not_of('\0') == std::string_view::npos) {
-    return fmt::format("{} zero bytes (its contents were lost)", bytes.size());
+    return "nothing but zero bytes (its contents were lost)";
   }
   if (is_text(start)) {
     if (contains_ignoring_case(start, "<html") || contains_ignoring_case(start, "<!doctype html")) {
@@ -123,7 +133,7 @@ std::string file_kind(std::string_view bytes) {
     while (shown < start.size() && (start[shown] & 0xc0) == 0x80) --shown;  // whole characters
     return fmt::format("text that begins with `{}`", one_line(start.substr(0, shown)));
   }
-  return "no image of a known kind";
+  return "a file of no known kind";
 }
 
 }  // namespace mobileone

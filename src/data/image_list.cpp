@@ -1,39 +1,46 @@
 #include "mobileone/data/image_list.h"
 
 #include <c10/util/hash.h>
-#include <strings.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
+#include "mobileone/data/class_folders.h"
+#include "mobileone/data/csv_list.h"
 #include "mobileone/data/image.h"
-#include "mobileone/data/image_files.h"
-#include "mobileone/data/imagenet.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/data/tar_shards.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/system_error.h"
 
 namespace mobileone {
-namespace {
-
-bool is_csv(const std::filesystem::path& path) {
-  const std::string extension = path.extension().string();
-  return ::strcasecmp(extension.c_str(), ".csv") == 0;
-}
-
-}  // namespace
-
 ImageList read_image_list(const std::string& path) {
   if (names_shards(path)) return read_shards(path);
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return read_class_folders(path);
   require_file(path, "data set (folder, CSV list, tar shards or pack)");
-  if (is_csv(path)) return read_csv_list(path);
+  if (is_csv_list(path)) return read_csv_list(path);
   if (is_pack(path)) return read_pack(path);
   throw Error(
       "{}: expected a folder of class folders, a CSV list (.csv), tar shards (.tar) or a pack",
       path);
+}
+
+StoredImage ImageList::read(int64_t index) const {
+  using std::chrono::milliseconds;
+  // Too few descriptors for a moment, a file server that is slow to answer, ...
+  for (const milliseconds pause : {milliseconds(10), milliseconds(100), milliseconds(1000)}) {
+    try {
+      return storage->read(index);
+    } catch (const SystemError& error) {
+      if (!error.may_pass()) throw;
+    }
+    std::this_thread::sleep_for(pause);
+  }
+  return storage->read(index);
 }
 
 at::Tensor read_pixels(const ImageList& list, int64_t index, bool upright) {
@@ -46,6 +53,18 @@ std::string fingerprint(const ImageList& list) {
   std::string text;
   for (int64_t i = 0; i < list.size(); ++i) {
     text += fmt::format("{} {}\n", list.labels[i], list.storage->relative_name(i));
+  }
+  return c10::sha1(text).str();
+}
+
+std::string sizes_fingerprint(const ImageList& list) {
+  constexpr int64_t kMost = 16384;
+  const int64_t count = std::min(list.size(), kMost);
+  std::string text;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto size = list.storage->file_size(i * list.size() / count);
+    if (!size) return "";
+    text += fmt::format("{}\n", *size);
   }
   return c10::sha1(text).str();
 }
@@ -63,31 +82,6 @@ void require_labels_below(const ImageList& list, int64_t num_classes) {
                   list.origin, list.labels[i], list.name(i), num_classes, num_classes - 1);
     }
   }
-}
-
-bool are_same_classes(const std::vector<std::string>& expected,
-                      const std::vector<std::string>& found) {
-  const auto& imagenet = imagenet_classes();
-  return expected.empty() || found.empty() || expected == found ||
-         (expected == imagenet.names && found == imagenet.ids);
-}
-
-void require_same_classes(const std::vector<std::string>& expected,
-                          const std::string& expected_origin, const ImageList& list) {
-  const auto& found = list.class_names;
-  if (are_same_classes(expected, found)) return;
-  std::string differences;
-  int named = 0;
-  const size_t count = std::max(expected.size(), found.size());
-  for (size_t i = 0; i < count && named < 8; ++i) {
-    const std::string ours = i < expected.size() ? expected[i] : "(none)";
-    const std::string theirs = i < found.size() ? found[i] : "(none)";
-    if (ours != theirs) {
-      differences += fmt::format("{}{}: '{}' against '{}'", named++ ? ", " : "", i, ours, theirs);
-    }
-  }
-  throw Error("{}: its {} classes are not the {} of {}; class {}{}", list.origin, found.size(),
-              expected.size(), expected_origin, differences, named == 8 ? ", ..." : "");
 }
 
 }  // namespace mobileone

@@ -7,6 +7,7 @@
 #include "mobileone/data/exif.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/jpeg.h"
+#include "mobileone/kernels/levels.h"
 #include "mobileone/util/profile.h"
 
 namespace mobileone {
@@ -27,9 +28,13 @@ int ImagePipeline::eighths(const Cut& cut) const {
 void ImagePipeline::decode(const StoredImage& stored, const std::string& name,
                            const Transform& transform, Random& random) {
   const Span span("decode");
-  if (!stored.is_decoded()) return decode_file(stored.bytes(), name, transform, random);
-  whole_ = stored.pixels();
-  take_whole(transform, random);
+  if (stored.is_decoded()) {
+    whole_ = stored.pixels();
+    take_whole(transform, random);
+  } else {
+    decode_file(stored.bytes(), name, transform, random);
+  }
+  if (channels() == 1) take_grey();
 }
 
 void ImagePipeline::decode_file(std::string_view bytes, const std::string& name,
@@ -54,11 +59,22 @@ void ImagePipeline::take_whole(const Transform& transform, Random& random) {
   patch_ = patch_of(crop(whole_, cut_.box));
 }
 
+void ImagePipeline::take_grey() {
+  const int64_t stride = 3 * patch_.columns;
+  if (std::ssize(grey_) < patch_.rows * stride) grey_.resize(patch_.rows * stride);
+  for (int64_t row = 0; row < patch_.rows; ++row) {
+    kernels::blend_with_luma(patch_.pixels + row * patch_.stride, patch_.columns, /*factor=*/0,
+                             grey_.data() + row * stride);
+  }
+  patch_.pixels = grey_.data();
+  patch_.stride = stride;
+}
+
 void ImagePipeline::finish(const Transform& transform, Random& random, float* out) {
   const Span span("transform");
   const auto normalize_rows = [&](const uint8_t* rows, int64_t count) {
     normalize(rows, count * width(), levels_, out);
-    out += 3 * count * width();
+    out += channels() * count * width();
   };
   if (!transform.augment) {
     resizer_(patch_, cut_, normalize_rows);

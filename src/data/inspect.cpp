@@ -10,12 +10,11 @@
 #include "mobileone/data/image.h"
 #include "mobileone/data/jpeg.h"
 #include "mobileone/data/png.h"
-#include "mobileone/data/sheet.h"
 #include "mobileone/data/transforms.h"
 #include "mobileone/util/crc32.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/in_order.h"
 #include "mobileone/util/progress.h"
+#include "mobileone/util/system_error.h"
 
 namespace mobileone {
 namespace {
@@ -56,6 +55,7 @@ Finding look_at(const ImageList& list, int64_t index) {
     finding.height = image.size(0);
     finding.width = image.size(1);
   } catch (const Error& error) {
+    if (may_pass(error)) throw;
     finding.error = error.what();
   }
   return finding;
@@ -127,14 +127,11 @@ Inspection inspect(const ImageList& list, int64_t threads) {
   return result;
 }
 
-at::Tensor contact_sheet(const ImageList& list) {
+Sheet contact_sheet(const ImageList& list) {
   constexpr int64_t kMostRows = 100, kSide = 160;
   const int64_t classes = 1 + *std::max_element(list.labels.begin(), list.labels.end());
   const int64_t rows = std::min(kMostRows, classes);
-  std::vector<Tile> tiles(rows * kSheetColumns, {at::full({kSide, kSide, 3}, 255, at::kByte), {}});
-  for (int64_t row = 0; row < rows; ++row) {
-    tiles[row * kSheetColumns].lines = {list.class_name(row)};
-  }
+  std::vector<Tile> tiles(rows * kSheetColumns);
   std::vector<int64_t> shown(rows);
   for (int64_t i = 0; i < list.size(); ++i) {
     const int64_t row = list.labels[i];
@@ -143,13 +140,15 @@ at::Tensor contact_sheet(const ImageList& list) {
       const at::Tensor image = read_pixels(list, i);
       const Cut middle =
           central_cut(image.size(0), image.size(1), kSide, kSide, Interpolation::kBilinear);
-      tiles[row * kSheetColumns + shown[row]].image = apply_cut(middle, image);
+      tiles[row * kSheetColumns + shown[row]] = {apply_cut(middle, image), {list.class_name(row)}};
       ++shown[row];
     } catch (const Error&) {
       // `inspect` names it.
     }
   }
-  return draw_sheet(fmt::format("{} images, {} classes", list.size(), classes), tiles);
+  for (int64_t row = 0; row < rows; ++row)
+    tiles[row * kSheetColumns].lines = {list.class_name(row)};
+  return {fmt::format("{} images, {} classes", list.size(), classes), std::move(tiles)};
 }
 
 }  // namespace mobileone

@@ -9,8 +9,8 @@
 #include "mobileone/data/epoch_order.h"
 #include "mobileone/data/erase.h"
 #include "mobileone/data/mix.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/system_error.h"
 
 // LibTorch brings an OpenMP runtime; weak, so that this folder need not be linked with one.
 extern "C" __attribute__((weak)) void omp_set_num_threads(int);
@@ -82,12 +82,17 @@ int64_t Loader::batches_per_epoch() const {
   return (images + extra) / options_.batch_size;
 }
 
-void Loader::start_epoch(int64_t epoch, Transform transform, int64_t first_batch) {
+std::vector<int64_t> Loader::order_of(int64_t epoch) const {
+  if (!options_.shuffle) return stored_order(list_);
   Random random(options_.seed, {static_cast<uint64_t>(epoch)});
-  auto order = options_.shuffle ? shuffled_order(list_, options_.shuffle_buffer, random)
-                                : stored_order(list_);
+  return options_.sampler == Sampler::kBalanced
+             ? balanced_order(list_, random)
+             : shuffled_order(list_, options_.shuffle_buffer, random);
+}
+
+void Loader::start_epoch(int64_t epoch, Transform transform, int64_t first_batch) {
   auto next_epoch =
-      std::make_shared<Epoch>(epoch, std::move(transform), std::move(order), std::stop_source());
+      std::make_shared<Epoch>(epoch, std::move(transform), order_of(epoch), std::stop_source());
   {
     const std::lock_guard lock(mutex_);
     if (epoch_) epoch_->abandoned.request_stop();
@@ -110,7 +115,7 @@ std::optional<Batch> Loader::next() {
     }
     work_to_do_.notify_one();
     if (result.error) std::rethrow_exception(result.error);
-    for (const Damage& damage : result.damage) note_damage(damage);
+    for (const auto& image : result.batch.damaged) note_damage(image);
     if (std::ssize(result.batch.indices) >= options_.fewest) return std::move(result.batch);
   }
 }
@@ -141,61 +146,63 @@ Loader::Result Loader::make_result(const Epoch& epoch, int64_t batch_number,
                                    ImagePipeline& pipeline) {
   try {
     Profile profile;
-    Result result = make_batch(epoch, batch_number, pipeline);
-    result.batch.profile = profile.entries();
-    return result;
+    Batch batch = make_batch(epoch, batch_number, pipeline);
+    batch.profile = profile.entries();
+    return {std::move(batch), nullptr};
   } catch (...) {
-    return {{}, {}, std::current_exception()};
+    return {{}, std::current_exception()};
   }
 }
 
 /// Cut short, and then not used, when the epoch is abandoned.
-Loader::Result Loader::make_batch(const Epoch& epoch, int64_t batch_number,
-                                  ImagePipeline& pipeline) {
+Batch Loader::make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline) {
   const int64_t begin = batch_number * options_.batch_size;
   const int64_t end =
       std::min(begin + options_.batch_size, static_cast<int64_t>(epoch.order.size()));
   const std::vector<int64_t> places = places_in_batch(options_.share, end - begin);
-  Result result;
-  Batch& batch = result.batch;
+  Batch batch;
   batch.number = batch_number;
-  std::vector<int64_t> labels;
+  std::vector<int64_t> labels, draws;
   for (const int64_t place : places) {
     if (epoch.abandoned.stop_requested()) break;
-    const int64_t index = epoch.order[begin + place];
+    const int64_t draw = epoch.order[begin + place], index = draw % list_.size();
     Random random(options_.seed,
-                  {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(index)});
+                  {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(draw)});
     try {
       pipeline.decode(read(list_, index), list_.name(index), epoch.transform, random);
     } catch (const Error& error) {
-      result.damage.push_back({index, error.what()});
+      if (may_pass(error)) throw;  // nothing is wrong with the image
+      batch.damaged.push_back({index, error.what()});
       continue;
     }
     const int64_t height = pipeline.height(), width = pipeline.width();
+    const int64_t channels = pipeline.channels();
     if (!batch.images.defined()) {
       const Span span("collate");
-      batch.images = memory_.take(std::ssize(places), height, width);
+      batch.images = memory_.take(std::ssize(places), channels, height, width);
     }
     TORCH_CHECK(batch.images.size(2) == height && batch.images.size(3) == width,
                 "images of a batch differ in size");
     const int64_t slot = std::ssize(labels);
     pipeline.finish(epoch.transform, random,
-                    batch.images.mutable_data_ptr<float>() + slot * 3 * height * width);
+                    batch.images.mutable_data_ptr<float>() + slot * channels * height * width);
     labels.push_back(list_.labels[index]);
     batch.indices.push_back(index);
+    draws.push_back(draw);
   }
   if (!labels.empty()) batch.images = batch.images.narrow(0, 0, labels.size());
   batch.labels = at::tensor(labels, at::kLong);
-  finish_batch(epoch, batch);
-  return result;
+  finish_batch(epoch, draws, batch);
+  return batch;
 }
 
 /// What is done to normalised images. Draws from streams of its own.
-void Loader::finish_batch(const Epoch& epoch, Batch& batch) const {
+void Loader::finish_batch(const Epoch& epoch, const std::vector<int64_t>& draws,
+                          Batch& batch) const {
   const auto images = static_cast<int64_t>(batch.indices.size());
   const auto number = static_cast<uint64_t>(epoch.number);
   for (int64_t i = 0; options_.erase.probability > 0 && i < images; ++i) {
-    Random random(options_.seed, {number, static_cast<uint64_t>(batch.indices[i]), kErasing});
+    Random random(options_.seed, {number, static_cast<uint64_t>(draws[i]), kErasing});
     erase_randomly(options_.erase, batch.images[i], random);
   }
   if (images == 0 || (options_.mix.mixup == 0 && options_.mix.cutmix == 0)) return;
@@ -206,10 +213,10 @@ void Loader::finish_batch(const Epoch& epoch, Batch& batch) const {
   batch.share = mixture.share;
 }
 
-void Loader::note_damage(const Damage& damage) {
-  if (!damaged_.insert(damage.index).second) return;
-  require_few_damaged(list_, std::ssize(damaged_), damage.message);
-  log::warning("left out: {}", damage.message);
+void Loader::note_damage(const DamagedImage& image) {
+  if (options_.any_damage || !damaged_.insert(image.index).second) return;
+  require_few_damaged(list_, std::ssize(damaged_), image.message);
+  log::warning("left out: {}", image.message);
 }
 
 }  // namespace mobileone

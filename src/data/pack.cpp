@@ -3,10 +3,11 @@
 #include <ATen/ops/from_blob.h>
 
 #include <fstream>
-#include <limits>
 #include <memory>
 #include <utility>
 
+#include "mobileone/config/config.h"
+#include "mobileone/data/labels.h"
 #include "mobileone/util/crc32.h"
 #include "mobileone/util/endian.h"
 #include "mobileone/util/error.h"
@@ -107,9 +108,10 @@ std::vector<std::string> take_classes(std::string_view& bytes, const std::string
     return taken;
   };
   const uint64_t count = little_endian(take(4), 0, 4);
+  if (count > kMostClasses) throw damaged_pack(name, "it counts too many classes");
   std::vector<std::string> classes;
   for (uint64_t i = 0; i < count; ++i) {
-    classes.emplace_back(take(little_endian(take(4), 0, 4)));
+    classes.push_back(legible_name(take(little_endian(take(4), 0, 4))));
   }
   return classes;
 }
@@ -149,6 +151,10 @@ class PackStorage : public ImageStorage {
         at::from_blob(const_cast<char*>(record.data()), {entry.height, entry.width, 3}, at::kByte));
   }
 
+  std::optional<uint64_t> file_size(int64_t index) const override {
+    return decoded_ ? std::nullopt : std::optional<uint64_t>(entry_at(entries_, index).size);
+  }
+
  private:
   std::shared_ptr<const MappedFile> file_;
   std::string_view bytes_;
@@ -165,8 +171,7 @@ bool fits_pixels(const Entry& entry) {
 /// Whether an entry is one that the writer could have written behind a record that ends at `end`.
 bool is_sound(const Entry& entry, bool decoded, uint64_t end, uint64_t index_offset) {
   return entry.offset == aligned(end) && entry.offset <= index_offset &&
-         entry.size <= index_offset - entry.offset &&
-         entry.label <= uint32_t{std::numeric_limits<int32_t>::max()} &&
+         entry.size <= index_offset - entry.offset && entry.label < kMostClasses &&
          (decoded ? fits_pixels(entry) : entry.height == 0 && entry.width == 0);
 }
 

@@ -12,12 +12,13 @@
 #include "mobileone/util/append_file.h"
 #include "mobileone/util/crc32.h"
 #include "mobileone/util/endian.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/folder_lock.h"
 #include "mobileone/util/in_order.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/output.h"
 #include "mobileone/util/progress.h"
+#include "mobileone/util/system_error.h"
 #include "pack_format.h"
 
 namespace mobileone {
@@ -68,6 +69,8 @@ Record make_record(const ImageList& list, int64_t index, const PackSettings& set
     } else {
       record.image.emplace(list.read(index));
     }
+  } catch (const SystemError&) {
+    throw;  // an image that is whole, or may be, must not be missing for ever
   } catch (const Error& error) {
     record.error = error.what();
   }
@@ -202,6 +205,33 @@ class PartialPack {
   std::optional<AppendFile> records_, index_;
 };
 
+/// Throws Error if the folder is there and holds anything that no writer of a pack left.
+void require_own(const fs::path& folder) {
+  const auto foreign = [](const fs::path& path) {
+    return Error(
+        "{}: is there already, and not of an interrupted `data pack`, which would write there; "
+        "move it away, or name another pack",
+        path.string());
+  };
+  std::error_code error;
+  if (!fs::exists(folder, error)) return;
+  if (!fs::is_directory(folder, error)) throw foreign(folder);
+  const bool locked = FolderLock::was_in(folder);
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    const bool own = name == ".lock" || (locked && (name == "records" || name == "index"));
+    if (!own) throw foreign(entry.path());
+  }
+}
+
+/// Removes the folder of a pack that is whole.
+void remove_finished(const fs::path& folder) {
+  std::error_code ignored;
+  if (!FolderLock::was_in(folder) || fs::exists(folder / "records", ignored)) return;
+  for (const char* name : {"index", ".lock"}) fs::remove(folder / name, ignored);
+  fs::remove(folder, ignored);
+}
+
 /// Whether the pack is there already. Throws Error if something else is.
 bool is_there(const fs::path& path, const std::string& header) {
   if (!fs::exists(path)) return false;
@@ -223,9 +253,12 @@ PackSummary write_pack(const ImageList& list, const fs::path& path, const PackSe
   const fs::path folder = fs::path(path) += ".partial";
   std::error_code error;
   if (is_there(path, begin)) {
+    remove_finished(folder);  // of a writer that was killed before it could
     return {list.size(), 0, fs::file_size(path), true};
   }
-  fs::create_directories(folder, error);
+  require_output(path);
+  require_own(folder);
+  fs::create_directory(folder, error);
   if (error) throw Error("{}: cannot be made: {}", folder.string(), error.message());
   PackSummary summary{.images = list.size()};
   {  // the lock is let go of before its folder is removed
@@ -244,7 +277,7 @@ PackSummary write_pack(const ImageList& list, const fs::path& path, const PackSe
     lock.require_held();
     rename_whole(partial.records_path(), path);
   }
-  fs::remove_all(folder, error);
+  remove_finished(folder);
   return summary;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "mobileone/data/image.h"
@@ -102,6 +103,10 @@ void read_bits(PnmReader& reader, bool plain, int64_t height, int64_t width, uin
 }
 
 void read_levels(PnmReader& reader, bool plain, int64_t maximum, int64_t count, uint8_t* out) {
+  if (!plain && maximum == 255) {
+    std::memcpy(out, reader.take(count).data(), count);
+    return;
+  }
   const std::vector<uint8_t> levels = scaled_levels(maximum);
   if (plain) {
     for (int64_t i = 0; i < count; ++i) {

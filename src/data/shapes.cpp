@@ -194,11 +194,13 @@ class Canvas {
   Random& random_;
 };
 
+constexpr std::string_view kDescriptionStart = "{\"train_per_class\": ";
+
 /// What makes the drawn set; kept in it to know it again.
 std::string describe(const ShapesOptions& options) {
-  return fmt::format(
-      "{{\"train_per_class\": {}, \"val_per_class\": {}, \"size\": {}, \"seed\": {}}}\n",
-      options.train_per_class, options.val_per_class, options.size, options.seed);
+  return fmt::format("{}{}, \"val_per_class\": {}, \"size\": {}, \"seed\": {}}}\n",
+                     kDescriptionStart, options.train_per_class, options.val_per_class,
+                     options.size, options.seed);
 }
 
 /// Without syncing each file to disk: the whole folder counts only once it is renamed.
@@ -235,6 +237,22 @@ bool holds_set(const fs::path& folder, const fs::path& marker, const std::string
   return true;
 }
 
+/// Removes what a killed process has drawn. Throws Error if `folder` holds anything else: the
+/// marker is the first file in it.
+void remove_unfinished(const fs::path& folder, const fs::path& marker) {
+  if (!fs::exists(folder)) return;
+  const bool own = fs::is_directory(folder) &&
+                   (fs::is_empty(folder) || (fs::is_regular_file(marker) &&
+                                             read_file(marker).starts_with(kDescriptionStart)));
+  if (!own) {
+    throw Error(
+        "{}: is there already, and no unfinished set of shapes, which would be drawn there; move "
+        "it away, or name another folder",
+        folder.string());
+  }
+  fs::remove_all(folder);
+}
+
 }  // namespace
 
 std::vector<std::string_view> shape_names() {
@@ -269,10 +287,10 @@ bool draw_shapes(const std::string& folder, const ShapesOptions& options) {
   const fs::path partial = target.string() + ".partial";
   try {
     if (holds_set(target, target / kMarker, description)) return false;
-    fs::remove_all(partial);
+    remove_unfinished(partial, partial / kMarker);
+    write_whole(partial / kMarker, description);
     draw_split(partial / "train", 0, options.train_per_class, options);
     draw_split(partial / "val", 1, options.val_per_class, options);
-    write_whole(partial / kMarker, description);
     fs::rename(partial, target);
   } catch (const fs::filesystem_error& error) {
     throw Error("{}: cannot be written: {}", folder, error.code().message());

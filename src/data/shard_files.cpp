@@ -1,9 +1,8 @@
-#include <strings.h>
-
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
 
+#include "mobileone/data/image_files.h"
 #include "mobileone/data/tar_shards.h"
 #include "mobileone/util/error.h"
 
@@ -13,7 +12,10 @@ namespace {
 
 constexpr int64_t kMostShards = 1'000'000;
 
-bool is_tar(const fs::path& path) { return ::strcasecmp(path.extension().c_str(), ".tar") == 0; }
+bool is_tar(const fs::path& path) {
+  const std::string name = lower_case(path.filename().string());
+  return name.ends_with(".tar") || name.ends_with(".tar.gz") || name.ends_with(".tgz");
+}
 
 /// -1 if it is none.
 int64_t shard_number(std::string_view digits) {

@@ -1,17 +1,15 @@
 #include "mobileone/data/shard_index.h"
 
-#include <strings.h>
-
 #include <algorithm>
-#include <charconv>
-#include <limits>
+#include <array>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "mobileone/data/image_files.h"
-#include "mobileone/data/tar_reader.h"
+#include "mobileone/data/image_storage.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/one_line.h"
 
@@ -20,10 +18,22 @@ namespace {
 
 constexpr uint64_t kLargestLabelFile = 1 << 20;  // bytes
 
+// In order of preference: what fields that hold a label end in, keys of a JSON object that do, and
+// names of the field with a sample's image, where it has several.
+constexpr std::array kLabelEndings = {"cls", "class", "label", "target", "index"};
+constexpr std::array kLabelKeys = {
+    "label",    "class",    "target",      "cls",        "class_index", "class_id", "label_index",
+    "label_id", "category", "category_id", "class_name", "label_name",  "wnid",     "synset"};
+constexpr std::array kImageFields = {"", "input", "image", "img"};
+
+bool is_label_ending(std::string_view ending) {
+  return std::find(kLabelEndings.begin(), kLabelEndings.end(), ending) != kLabelEndings.end();
+}
+
 /// Gathers the files of each sample.
 class Indexer {
  public:
-  explicit Indexer(const std::string& path) : path_(path), reader_(path) {}
+  Indexer(TarReader reader, const std::string& path) : path_(path), reader_(std::move(reader)) {}
 
   ShardIndex index() {
     result_.size = reader_.file_size();
@@ -34,6 +44,16 @@ class Indexer {
   }
 
  private:
+  /// The files of a sample that have the same name up to the last dot: of "7.input.jpg" and
+  /// "7.target.cls" the fields "input" and "target", of "7.jpg" and "7.cls" the field "".
+  struct Field {
+    std::string name;
+    std::optional<TarMember> image, json;
+    std::vector<std::pair<std::string, TarMember>> labels;  ///< by ending
+
+    bool is_sample() const { return image && (json || !labels.empty()); }
+  };
+
   void add(TarMember member) {
     const size_t slash = member.name.rfind('/');
     const size_t base = slash == std::string::npos ? 0 : slash + 1;
@@ -43,75 +63,141 @@ class Indexer {
       finish_sample();
       sample_ = member.name.substr(0, dot);
     }
-    const std::string extension = member.name.substr(dot + 1);
-    if (is_image_extension(extension)) {
-      if (image_) fail("has two images");
-      image_ = std::move(member);
-    } else if (::strcasecmp(extension.c_str(), "cls") == 0) {
-      number_ = std::move(member);
-    } else if (::strcasecmp(extension.c_str(), "json") == 0) {
-      json_ = std::move(member);
+    const size_t last_dot = member.name.rfind('.');
+    const std::string ending = lower_case(member.name.substr(last_dot + 1));
+    const bool is_image = is_image_extension(ending), is_label = is_label_ending(ending);
+    if (!is_image && !is_label && ending != "json") {
+      if (is_other_image_extension(ending)) other_image_ = "." + ending;
+      return;
     }
+    Field& field = field_named(
+        last_dot == dot ? "" : lower_case(member.name.substr(dot + 1, last_dot - dot - 1)));
+    if (is_image) {
+      if (field.image) fail("has two images");
+      field.image = std::move(member);
+    } else if (is_label) {
+      field.labels.emplace_back(ending, std::move(member));
+    } else {
+      field.json = std::move(member);
+    }
+  }
+
+  Field& field_named(const std::string& name) {
+    const auto [place, is_new] = field_places_.emplace(name, fields_.size());
+    if (is_new) fields_.push_back({name, {}, {}, {}});
+    return fields_[place->second];
   }
 
   void finish_sample() {
-    if (image_) {
-      if (image_->size > kLargestImageFile) fail("has an image of more than 1 GiB");
-      result_.images.push_back({image_->offset, static_cast<uint32_t>(image_->size), label()});
-      result_.names.add(image_->name);
-    } else if (number_) {
-      if (result_.without_image++ == 0)
-        result_.first_without_image = path_ + " > " + one_line(sample_);
+    const bool are_samples = std::any_of(fields_.begin(), fields_.end(),
+                                         [](const Field& field) { return field.is_sample(); });
+    if (are_samples) {
+      for (const Field& field : fields_) {
+        if (field.is_sample()) {
+          add_sample(*field.image, label_of(field));
+        } else if (field.image) {
+          leave_out("images beside a sample's own", field.image->name);
+        } else if (!field.labels.empty()) {
+          leave_out("labels without an image", sample_);
+        }
+      }
+    } else {
+      add_images();
     }
-    image_.reset();
-    number_.reset();
-    json_.reset();
+    fields_.clear();
+    field_places_.clear();
+    other_image_.clear();
   }
 
-  int32_t label() {
-    std::optional<int64_t> label;
-    if (number_) {
-      label = number_label(reader_.contents(*number_, kLargestLabelFile));
-      if (!label) fail("has a .cls file that is not a number from 0 on");
-    } else if (json_) {
-      label = json_label(reader_.contents(*json_, kLargestLabelFile));
+  /// Of files in which no image has a label of its own.
+  void add_images() {
+    std::vector<const Field*> images;
+    std::optional<std::string> label;
+    bool may_have_label = false;
+    for (const Field& field : fields_) {
+      if (field.image) images.push_back(&field);
+      if (!label) label = label_of(field);
+      may_have_label = may_have_label || field.json || !field.labels.empty();
     }
-    if (!label) fail("has no label (expected a .cls file, or a .json with a number as \"label\")");
-    return static_cast<int32_t>(*label);
+    if (const Field* chosen = sample_image(images)) {
+      add_sample(*chosen->image, label);
+    } else if (!images.empty() && may_have_label) {
+      fail("has several images, and none is called `input` or `image`");
+    } else if (!images.empty()) {
+      for (const Field* field : images) add_sample(*field->image, std::nullopt);
+    } else if (!fields_.empty() || !other_image_.empty()) {
+      leave_out(other_image_.empty() ? "labels without an image" : other_image_, sample_);
+    }
   }
 
-  static std::optional<int64_t> number_label(std::string_view text) {
-    constexpr std::string_view kBlanks = " \t\r\n";
-    const size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
-    const size_t end = text.find_last_not_of(kBlanks) + 1;
-    int32_t value = -1;
-    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, value);
-    if (begin >= end || error != std::errc() || stop != text.data() + end) return std::nullopt;
-    return value < 0 ? std::nullopt : std::optional<int64_t>(value);
+  /// Which of them is the sample's; null where that is not clear.
+  static const Field* sample_image(const std::vector<const Field*>& images) {
+    if (images.size() == 1) return images.front();
+    for (const char* name : kImageFields) {
+      for (const Field* field : images) {
+        if (field->name == name) return field;
+      }
+    }
+    return nullptr;
   }
 
-  static std::optional<int64_t> json_label(const std::string& text) {
+  void add_sample(const TarMember& image, const std::optional<std::string>& label) {
+    if (image.size > kLargestImageFile) fail("has an image of more than 1 GiB");
+    int32_t number = -1;
+    if (label) {
+      if (label->empty()) fail("has an empty label");
+      number = result_.labels.add(*label, [&] { return place(); });
+    } else if (result_.first_unlabelled.empty()) {
+      result_.first_unlabelled = place();
+    }
+    result_.images.push_back({image.offset, static_cast<uint32_t>(image.size), number});
+    result_.names.add(image.name);
+  }
+
+  void leave_out(const std::string& kind, std::string_view what) {
+    result_.left_out.add(kind, path_ + " > " + std::string(what));
+  }
+
+  std::optional<std::string> label_of(const Field& field) {
+    for (const std::string_view ending : kLabelEndings) {
+      for (const auto& [own_ending, member] : field.labels) {
+        if (own_ending == ending) {
+          return std::string(trimmed(reader_.contents(member, kLargestLabelFile)));
+        }
+      }
+    }
+    return field.json ? json_label(reader_.contents(*field.json, kLargestLabelFile)) : std::nullopt;
+  }
+
+  static std::optional<std::string> json_label(const std::string& text) {
     const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object() || !json.contains("label")) return std::nullopt;
-    const auto& label = json["label"];
-    constexpr auto kLargest = std::numeric_limits<int32_t>::max();
-    if (!label.is_number_unsigned() || label.get<uint64_t>() > kLargest) return std::nullopt;
-    return label.get<int64_t>();
+    if (!json.is_object()) return std::nullopt;
+    for (const char* key : kLabelKeys) {
+      const auto found = json.find(key);
+      if (found == json.end()) continue;
+      if (found->is_string()) return std::string(trimmed(found->get_ref<const std::string&>()));
+      if (found->is_number()) return found->dump();
+    }
+    return std::nullopt;
   }
 
-  [[noreturn]] void fail(std::string_view what) const {
-    throw Error("{}: sample `{}` {}", path_, one_line(sample_), what);
-  }
+  std::string place() const { return fmt::format("{}: sample `{}`", path_, one_line(sample_)); }
+
+  [[noreturn]] void fail(std::string_view what) const { throw Error("{} {}", place(), what); }
 
   const std::string& path_;
   TarReader reader_;
   ShardIndex result_;
   std::string sample_;
-  std::optional<TarMember> image_, number_, json_;
+  std::vector<Field> fields_;                   ///< of the sample
+  std::map<std::string, size_t> field_places_;  ///< by name
+  std::string other_image_;                     ///< what an image that is not read ends in
 };
 
 }  // namespace
 
-ShardIndex index_shard(const std::string& path) { return Indexer(path).index(); }
+ShardIndex index_shard(TarReader reader, const std::string& path) {
+  return Indexer(std::move(reader), path).index();
+}
 
 }  // namespace mobileone

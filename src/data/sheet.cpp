@@ -1,9 +1,13 @@
 #include "mobileone/data/sheet.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <opencv2/imgproc.hpp>
+
+#include "mobileone/util/one_line.h"
+#include "mobileone/util/utf8.h"
 
 namespace mobileone {
 namespace {
@@ -21,13 +25,17 @@ constexpr double kTextSize = 0.43;
 constexpr double kHeadingSize = 0.55;
 const cv::Scalar kInk(32, 32, 32);
 
-/// One '?' for each character of UTF-8 that the font lacks.
+/// What the font lacks is written as Python writes it: \u732b, \U0001f408.
 std::string ascii(const std::string& text) {
+  const std::string line = one_line(text);
   std::string result;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f) result += c;
-    if (byte >= 0xc0 || byte < 0x20) result += '?';
+  for (const auto& [code, bytes] : characters(line)) {
+    if (code < 0x80) {
+      result += bytes;
+    } else {
+      result += code < 0x10000 ? fmt::format("\\u{:04x}", static_cast<uint32_t>(code))
+                               : fmt::format("\\U{:08x}", static_cast<uint32_t>(code));
+    }
   }
   return result;
 }
@@ -52,8 +60,12 @@ void write_line(cv::Mat& sheet, const std::string& text, int left, int baseline,
 
 }  // namespace
 
-at::Tensor draw_sheet(const std::string& heading, const std::vector<Tile>& tiles) {
-  const at::Tensor& first = tiles.front().image;
+at::Tensor draw_sheet(const Sheet& contents) {
+  const auto& [heading, tiles] = contents;
+  at::Tensor first = at::empty({kSmallestTile, kSmallestTile, 3}, at::kByte);
+  for (auto tile = tiles.rbegin(); tile != tiles.rend(); ++tile) {
+    if (tile->image.defined()) first = tile->image;
+  }
   const int64_t scale = (kSmallestTile + first.size(1) - 1) / first.size(1);
   const int height = static_cast<int>(scale * first.size(0));
   const int width = static_cast<int>(scale * first.size(1));
@@ -72,9 +84,11 @@ at::Tensor draw_sheet(const std::string& heading, const std::vector<Tile>& tiles
   for (int i = 0; i < static_cast<int>(tiles.size()); ++i) {
     const int left = kGap + i % columns * step_x;
     const int top = kHeadingHeight + kGap / 2 + i / columns * step_y;
-    drawn.narrow(0, top, height)
-        .narrow(1, left, width)
-        .copy_(tiles[i].image.repeat_interleave(scale, 0).repeat_interleave(scale, 1));
+    if (tiles[i].image.defined()) {
+      drawn.narrow(0, top, height)
+          .narrow(1, left, width)
+          .copy_(tiles[i].image.repeat_interleave(scale, 0).repeat_interleave(scale, 1));
+    }
     int baseline = top + height;
     for (const std::string& line : tiles[i].lines) {
       baseline += kLineHeight;

@@ -10,9 +10,9 @@
 #include <cstring>
 
 #include "mobileone/util/endian.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/one_line.h"
+#include "mobileone/util/system_error.h"
 
 namespace mobileone {
 namespace {
@@ -77,7 +77,9 @@ std::string read_at(const Descriptor& file, uint64_t offset, uint64_t length,
     const ssize_t count =
         ::pread(file.get(), bytes.data() + done, length - done, static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw Error("{}: cannot be read: {}", path.string(), std::strerror(errno));
+    if (count < 0) {
+      throw SystemError(errno, "{}: cannot be read: {}", path.string(), std::strerror(errno));
+    }
     if (count == 0) break;
     done += static_cast<size_t>(count);
   }
@@ -95,25 +97,29 @@ struct TarReader::Header {
 TarReader::TarReader(std::filesystem::path path)
     : path_(std::move(path)), file_([&] {
         require_file(path_, "tar shard");
-        return ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+        return std::make_shared<const Descriptor>(::open(path_.c_str(), O_RDONLY | O_CLOEXEC));
       }()) {
   struct stat status;
-  if (!file_ || ::fstat(file_.get(), &status) != 0) {
-    throw Error("{}: cannot be read: {}", path_.string(), std::strerror(errno));
+  if (!*file_ || ::fstat(file_->get(), &status) != 0) {
+    throw SystemError(errno, "{}: cannot be read: {}", path_.string(), std::strerror(errno));
   }
   size_ = static_cast<uint64_t>(status.st_size);
   modified_ = status.st_mtim.tv_sec * int64_t{1'000'000'000} + status.st_mtim.tv_nsec;
   // Headers lie far apart: what is between them need not be fetched.
-  ::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_RANDOM);
+  ::posix_fadvise(file_->get(), 0, 0, POSIX_FADV_RANDOM);
 }
+
+TarReader::TarReader(std::filesystem::path path, std::shared_ptr<const Descriptor> file,
+                     uint64_t begin, uint64_t end)
+    : path_(std::move(path)), file_(std::move(file)), size_(end), position_(begin) {}
 
 std::string_view TarReader::block(uint64_t offset) {
   const bool is_inside =
       offset >= window_begin_ && offset + kBlock <= window_begin_ + window_.size();
   if (!is_inside) {
-    window_ = read_at(file_, offset, kWindow, path_);
+    window_ = read_at(*file_, offset, kWindow, path_);
     window_begin_ = offset;
-    if (window_.size() < kBlock) {
+    if (window_.size() < kBlock || offset + kBlock > size_) {
       throw Error("{}: is cut off: it ends after {} bytes, without an end mark; copy it again",
                   path_.string(), size_);
     }
@@ -125,7 +131,7 @@ std::string TarReader::read(uint64_t offset, uint64_t length) {
   const bool is_inside =
       offset >= window_begin_ && offset + length <= window_begin_ + window_.size();
   return is_inside ? window_.substr(offset - window_begin_, length)
-                   : read_at(file_, offset, length, path_);
+                   : read_at(*file_, offset, length, path_);
 }
 
 TarReader::Header TarReader::read_header() {

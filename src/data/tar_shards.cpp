@@ -10,14 +10,18 @@
 #include <mutex>
 #include <utility>
 
+#include "mobileone/config/config.h"
+#include "mobileone/data/labels.h"
+#include "mobileone/data/left_out.h"
 #include "mobileone/data/shard_index.h"
 #include "mobileone/data/tar_reader.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/in_order.h"
-#include "mobileone/util/log.h"
 #include "mobileone/util/name_table.h"
 #include "mobileone/util/one_line.h"
+#include "mobileone/util/system_error.h"
+#include "mobileone/util/utf8.h"
+#include "unpacked_shards.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;
@@ -26,6 +30,9 @@ namespace {
 class ShardStorage : public ImageStorage {
  public:
   explicit ShardStorage(std::vector<std::string> files) : files_(std::move(files)) {}
+
+  UnpackedShards& unpacked() { return unpacked_; }
+  const NameTable& names() const { return names_; }
 
   void add(const ShardIndex& index) {
     starts_.push_back(std::ssize(places_));
@@ -49,18 +56,21 @@ class ShardStorage : public ImageStorage {
 
   std::vector<int64_t> stretches() const override { return starts_; }
 
+  std::optional<uint64_t> file_size(int64_t index) const override { return places_[index].size; }
+
   StoredImage read(int64_t index) const override {
     const Place& place = places_[index];
-    const auto file = open(place.shard);
-    struct stat status;
-    const bool is_same = *file && ::fstat(file->get(), &status) == 0 &&
-                         static_cast<uint64_t>(status.st_size) == states_[place.shard].size &&
-                         modified(status) == states_[place.shard].modified;
-    std::string bytes;
-    if (is_same) bytes = read_at(*file, place.offset, place.size, files_[place.shard]);
-    if (!is_same || bytes.size() < place.size) {
-      throw Error("{}: the shard was changed or removed while it was in use", name(index));
+    const auto changed = [&] {
+      return SystemError(ENOENT, "{}: the shard was changed or removed while it was in use",
+                         name(index));
+    };
+    const auto file = open(index);
+    if (!file) throw changed();
+    if (!is_compressed(files_[place.shard]) && state_of(*file, index) != states_[place.shard]) {
+      throw changed();
     }
+    std::string bytes = read_at(*file, place.offset, place.size, files_[place.shard]);
+    if (bytes.size() < place.size) throw changed();
     return StoredImage(std::move(bytes));
   }
 
@@ -73,26 +83,47 @@ class ShardStorage : public ImageStorage {
   struct State {
     uint64_t size;
     int64_t modified;
+    bool operator==(const State&) const = default;
   };
 
-  static int64_t modified(const struct stat& status) {
-    return status.st_mtim.tv_sec * int64_t{1'000'000'000} + status.st_mtim.tv_nsec;
+  State state_of(const Descriptor& file, int64_t index) const {
+    struct stat status;
+    if (::fstat(file.get(), &status) != 0) throw unreadable(index);
+    return {static_cast<uint64_t>(status.st_size),
+            status.st_mtim.tv_sec * int64_t{1'000'000'000} + status.st_mtim.tv_nsec};
   }
 
-  /// The shard's file, which is kept open until many others have been opened.
-  std::shared_ptr<const Descriptor> open(uint32_t shard) const {
+  SystemError unreadable(int64_t index) const {
+    return SystemError(errno, "{}: cannot be read: {}", name(index), std::strerror(errno));
+  }
+
+  /// The shard's file, which is kept open until many others have been opened; null if it is gone.
+  std::shared_ptr<const Descriptor> open(int64_t index) const {
+    const uint32_t shard = places_[index].shard;
+    if (is_compressed(files_[shard])) return unpacked_.file();
     constexpr size_t kMostOpen = 64;
     const std::lock_guard lock(mutex_);
-    if (!open_[shard]) {
-      open_[shard] =
-          std::make_shared<const Descriptor>(::open(files_[shard].c_str(), O_RDONLY | O_CLOEXEC));
-      in_order_of_opening_.push_back(shard);
-      if (in_order_of_opening_.size() > kMostOpen) {
-        open_[in_order_of_opening_.front()].reset();
-        in_order_of_opening_.pop_front();
-      }
+    if (open_[shard]) return open_[shard];
+    auto file = open_file(files_[shard]);
+    while (!*file && (errno == EMFILE || errno == ENFILE) && !in_order_of_opening_.empty()) {
+      close_earliest();
+      file = open_file(files_[shard]);
     }
-    return open_[shard];
+    if (!*file && errno == ENOENT) return nullptr;
+    if (!*file) throw unreadable(index);
+    open_[shard] = file;
+    in_order_of_opening_.push_back(shard);
+    if (in_order_of_opening_.size() > kMostOpen) close_earliest();
+    return file;
+  }
+
+  static std::shared_ptr<const Descriptor> open_file(const std::string& path) {
+    return std::make_shared<const Descriptor>(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  }
+
+  void close_earliest() const {
+    open_[in_order_of_opening_.front()].reset();
+    in_order_of_opening_.pop_front();
   }
 
   std::vector<std::string> files_;
@@ -100,6 +131,7 @@ class ShardStorage : public ImageStorage {
   std::vector<int64_t> starts_;
   std::vector<Place> places_;
   NameTable names_;
+  UnpackedShards unpacked_;
   mutable std::mutex mutex_;  // guards what follows
   mutable std::vector<std::shared_ptr<const Descriptor>> open_;
   mutable std::deque<uint32_t> in_order_of_opening_;
@@ -109,16 +141,19 @@ class ShardStorage : public ImageStorage {
 std::vector<std::string> class_names_beside(const fs::path& shard) {
   const fs::path path = shard.parent_path() / "classes.txt";
   if (!fs::exists(path)) return {};
-  const std::string text = read_file(path);
+  const std::string text = utf8_of(read_file(path));
   std::vector<std::string> names;
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    names.emplace_back(line.ends_with('\r') ? line.substr(0, line.size() - 1) : line);
-    if (names.back().empty()) {
-      throw Error("{}:{}: is empty (expected the name of class {})", path.string(), names.size(),
-                  names.size() - 1);
+    if (trimmed(line).empty()) {
+      throw Error("{}:{}: is empty (expected the name of class {})", path.string(),
+                  names.size() + 1, names.size());
     }
+    if (std::ssize(names) == kMostClasses) {
+      throw Error("{}: names more than {} classes", path.string(), kMostClasses);
+    }
+    names.push_back(legible_name(trimmed(line)));
   }
   return names;
 }
@@ -133,31 +168,85 @@ void require_names(const ImageList& list) {
   }
 }
 
+/// The folders that lead to a file, outermost first.
+std::vector<std::string> folders_of(std::string_view name) {
+  std::vector<std::string> folders;
+  for (size_t slash = name.find('/'); slash != name.npos; slash = name.find('/')) {
+    const std::string_view folder = name.substr(0, slash);
+    if (!folder.empty() && folder != ".") folders.emplace_back(folder);
+    name.remove_prefix(slash + 1);
+  }
+  return folders;
+}
+
+/// How many of the outermost folders all images share.
+size_t count_shared_folders(const NameTable& names) {
+  std::vector<std::string> shared = folders_of(names[0]);
+  for (int64_t i = 1; i < names.size() && !shared.empty(); ++i) {
+    const std::vector<std::string> folders = folders_of(names[i]);
+    const size_t most = std::min(shared.size(), folders.size());
+    const auto differs = std::mismatch(shared.begin(), shared.begin() + most, folders.begin());
+    shared.resize(differs.first - shared.begin());
+  }
+  return shared.size();
+}
+
+/// Labels images by the folders that they lie in below those that all share; -1 where there is
+/// none.
+void label_by_folders(const NameTable& names, LabelTable& table, std::vector<int32_t>& labels) {
+  const size_t shared = count_shared_folders(names);
+  for (int64_t i = 0; i < names.size(); ++i) {
+    const std::vector<std::string> folders = folders_of(names[i]);
+    if (folders.size() > shared) {
+      labels[i] = table.add(folders[shared], [&] { return one_line(names[i]); });
+    }
+  }
+}
+
 }  // namespace
 
 ImageList read_shards(const std::string& path) {
   const std::vector<std::string> files = shard_files(path);
   auto storage = std::make_shared<ShardStorage>(files);
   ImageList list{path, class_names_beside(files.front()), {}, storage};
-  int64_t without_image = 0;
-  std::string first_without_image;
+  LabelTable table, of_folders(LabelKind::kNames);
+  LeftOut left_out;
+  std::string first_unlabelled;
+  const auto index = [&](int64_t i) {
+    if (!is_compressed(files[i])) return index_shard(TarReader(files[i]), files[i]);
+    const auto [begin, end] = storage->unpacked().add(files[i]);
+    return index_shard(TarReader(files[i], storage->unpacked().file(), begin, end), files[i]);
+  };
   const int64_t threads = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 16);
-  in_order(
-      0, std::ssize(files), threads, [&](int64_t i) { return index_shard(files[i]); },
-      [&](int64_t, const ShardIndex& index) {
-        for (const ImageInShard& image : index.images) list.labels.push_back(image.label);
-        storage->add(index);
-        if (without_image == 0) first_without_image = index.first_without_image;
-        without_image += index.without_image;
-      });
+  in_order(0, std::ssize(files), threads, index, [&](int64_t, const ShardIndex& shard) {
+    std::vector<int32_t> numbers;
+    for (const auto& [text, place] : shard.labels.labels()) {
+      numbers.push_back(table.add(text, [&] { return place; }));
+    }
+    for (const ImageInShard& image : shard.images) {
+      list.labels.push_back(image.label < 0 ? -1 : numbers[image.label]);
+    }
+    storage->add(shard);
+    left_out.add(shard.left_out);
+    if (first_unlabelled.empty()) first_unlabelled = shard.first_unlabelled;
+  });
+  left_out.warn(path);
   if (list.labels.empty()) {
     throw Error("{}: holds no images (expected samples such as 0001.jpg and 0001.cls)", path);
   }
-  require_names(list);
-  if (without_image > 0) {
-    log::warning("{}: {} samples without an image are left out, the first: {}", path, without_image,
-                 first_without_image);
+  const bool has_labels = !table.labels().empty();
+  if (!has_labels) label_by_folders(storage->names(), of_folders, list.labels);
+  if (std::count(list.labels.begin(), list.labels.end(), -1) > 0) {
+    throw Error(
+        "{} has no label (expected a .cls file, a .json with a \"label\", or all images in folders "
+        "of their classes)",
+        first_unlabelled);
   }
+  const LabelTable& labels = has_labels ? table : of_folders;
+  if (list.class_names.empty()) list.class_names = labels.names();
+  const std::vector<int32_t> classes = labels.classes(list.class_names);
+  for (int32_t& number : list.labels) number = classes[number];
+  require_names(list);
   return list;
 }
 

@@ -34,6 +34,8 @@ struct TiffLayout {
 
   /// Samples that are read.
   int used() const { return colors + (premultiplied ? 1 : 0); }
+  /// Whether a row of the file is one of the image.
+  bool is_rgb() const { return bits == 8 && samples == 3 && colors == 3 && !planes; }
 };
 
 /// Unpacks samples of a row to levels of 8 bits, or to indices of a palette as they are.
@@ -269,6 +271,12 @@ class TiffFile {
           read_block(tiled, left, top, plane, height * row_bytes, blocks[plane]);
         }
         for (int64_t row = 0; row < height; ++row) {
+          uint8_t* out =
+              image.mutable_data_ptr<uint8_t>() + ((top + row) * layout.width + left) * 3;
+          if (layout.is_rgb()) {
+            std::memcpy(out, blocks[0].data() + row * row_bytes, 3 * width);
+            continue;
+          }
           for (int sample = 0; sample < layout.used(); ++sample) {
             const uint8_t* packed = blocks[layout.planes ? sample : 0].data() + row * row_bytes;
             const int64_t step = layout.planes ? 1 : layout.samples;
@@ -277,8 +285,6 @@ class TiffFile {
               levels[x * layout.used() + sample] = level(packed, first + x * step);
             }
           }
-          uint8_t* out =
-              image.mutable_data_ptr<uint8_t>() + ((top + row) * layout.width + left) * 3;
           write_rgb(layout, palette, levels.data(), width, out);
         }
       }

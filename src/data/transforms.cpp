@@ -98,9 +98,9 @@ at::Tensor augment_image(const AugmentConfig& augment, double strength, const at
   TORCH_CHECK(false, "unknown policy");
 }
 
-LevelTable level_table(const std::array<double, 3>& mean, const std::array<double, 3>& std) {
-  LevelTable levels;
-  for (size_t channel = 0; channel < 3; ++channel) {
+LevelTable level_table(const std::vector<double>& mean, const std::vector<double>& std) {
+  LevelTable levels(mean.size());
+  for (size_t channel = 0; channel < mean.size(); ++channel) {
     for (size_t level = 0; level < 256; ++level) {
       levels[channel][level] =
           (static_cast<float>(level) / 255.0f - static_cast<float>(mean[channel])) /
@@ -111,7 +111,11 @@ LevelTable level_table(const std::array<double, 3>& mean, const std::array<doubl
 }
 
 void normalize(const uint8_t* levels, int64_t pixels, const LevelTable& table, float* out) {
-  kernels::look_up_levels(pixels, levels, table[0].data(), out);
+  if (table.size() == 3) {
+    kernels::look_up_levels(pixels, levels, table[0].data(), out);
+  } else {
+    for (int64_t i = 0; i < pixels; ++i) out[i] = table[0][levels[3 * i]];
+  }
 }
 
 at::Tensor Transform::operator()(const at::Tensor& image, Random& random) const {

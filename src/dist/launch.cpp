@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -51,7 +52,8 @@ int exit_status(int status) {
 /// Whether it saved and ended since a signal asked it to.
 bool stopped_orderly(int status) {
   return WIFEXITED(status) &&
-         (WEXITSTATUS(status) == 128 + SIGINT || WEXITSTATUS(status) == 128 + SIGTERM);
+         (WEXITSTATUS(status) == 128 + SIGINT || WEXITSTATUS(status) == 128 + SIGTERM ||
+          WEXITSTATUS(status) == 128 + SIGHUP);
 }
 
 std::string how_it_ended(const Process& process) {
@@ -92,21 +94,50 @@ std::string without_progress(const std::string& line) {
   for (const auto& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   ::execv(arguments[0], arguments.data());
-  fmt::print(stderr, "{}{}: cannot be started: {}\n", kErrorMark, command[0], std::strerror(errno));
+  const std::string why = std::strerror(errno);
+  std::fputs(fmt::format("{}{}: cannot be started: {}\n", kErrorMark, command[0], why).c_str(),
+             stderr);
   ::_exit(kUserStatus);
 }
+
+/// The signals that concern us, blocked and readable from a descriptor while this lives.
+class Signals {
+ public:
+  Signals() {
+    sigset_t watched;
+    ::sigemptyset(&watched);
+    std::signal(SIGCHLD, SIG_DFL);  // were it ignored, nobody could wait for a process
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD}) {
+      // One that is ignored, as SIGHUP below nohup, stays so; a signalfd would tell of it.
+      struct sigaction action {};
+      ::sigaction(signal, nullptr, &action);
+      if (action.sa_handler != SIG_IGN) ::sigaddset(&watched, signal);
+    }
+    descriptor_ = ::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (descriptor_ < 0) {
+      throw Error("signals cannot be watched: {}; raise `ulimit -n`", std::strerror(errno));
+    }
+    ::sigprocmask(SIG_BLOCK, &watched, &before_);
+  }
+  ~Signals() {
+    ::close(descriptor_);
+    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
+  }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  int descriptor() const { return descriptor_; }
+  const sigset_t& before() const { return before_; }
+
+ private:
+  sigset_t before_;
+  int descriptor_;
+};
 
 /// One attempt: from starting the processes to the end of the last.
 class Attempt {
  public:
-  Attempt(const std::vector<std::string>& command, int64_t size, int signals,
-          const sigset_t& mask_of_processes)
-      : signals_(signals) {
-    const int64_t port = free_port();
-    for (int64_t rank = 0; rank < size; ++rank) {
-      start(command, variables(rank, size, port), mask_of_processes);
-    }
-  }
+  explicit Attempt(const Signals& signals) : signals_(signals) {}
   ~Attempt() {
     signal_all(SIGKILL);
     for (auto& process : processes_) {
@@ -117,7 +148,9 @@ class Attempt {
   Attempt(const Attempt&) = delete;
   Attempt& operator=(const Attempt&) = delete;
 
-  void run() {
+  void run(const std::vector<std::string>& command, int64_t size) {
+    const int64_t port = free_port();
+    for (int64_t rank = 0; rank < size; ++rank) start(command, variables(rank, size, port));
     while (running() > 0) {
       wait_a_little();
       for (size_t rank = 0; rank < processes_.size(); ++rank) reap(rank);
@@ -138,16 +171,22 @@ class Attempt {
 
  private:
   void start(const std::vector<std::string>& command,
-             const std::map<std::string, std::string>& variables, const sigset_t& mask) {
+             const std::map<std::string, std::string>& variables) {
     int pipe[2];
     if (::pipe2(pipe, O_CLOEXEC) != 0) {
-      throw Error("a pipe cannot be made: {}", std::strerror(errno));
+      throw Error("a pipe cannot be made: {}; lower -n, or raise `ulimit -n`",
+                  std::strerror(errno));
     }
     const pid_t pid = ::fork();
-    if (pid < 0) throw Error("a process cannot be started: {}", std::strerror(errno));
+    if (pid < 0) {
+      const std::string why = std::strerror(errno);
+      ::close(pipe[0]);
+      ::close(pipe[1]);
+      throw Error("a process cannot be started: {}; lower -n, or raise `ulimit -u`", why);
+    }
     if (pid == 0) {
       for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
-      become(command, pipe[1], mask);
+      become(command, pipe[1], signals_.before());
     }
     ::close(pipe[1]);
     ::fcntl(pipe[0], F_SETFL, O_NONBLOCK);
@@ -161,12 +200,12 @@ class Attempt {
 
   /// For output, signals to pass on, or a while.
   void wait_a_little() {
-    std::vector<pollfd> watched{{.fd = signals_, .events = POLLIN, .revents = 0}};
+    std::vector<pollfd> watched{{.fd = signals_.descriptor(), .events = POLLIN, .revents = 0}};
     for (const auto& process : processes_) {
       if (process.errors >= 0) watched.push_back({process.errors, POLLIN, 0});
     }
     ::poll(watched.data(), watched.size(), 100);
-    for (signalfd_siginfo info; ::read(signals_, &info, sizeof info) == sizeof info;) {
+    for (signalfd_siginfo info; ::read(signals_.descriptor(), &info, sizeof info) == sizeof info;) {
       const int signal = static_cast<int>(info.ssi_signo);
       if (signal == SIGCHLD) continue;
       stopped_ = stopped_ || signal != SIGUSR1;
@@ -234,37 +273,12 @@ class Attempt {
     }
   }
 
-  const int signals_;
+  const Signals& signals_;
   std::vector<Process> processes_;
   std::optional<size_t> failed_;
   int64_t died_ = 0;
   bool stopped_ = false, ending_ = false;
   Clock::time_point end_ = Clock::time_point::max();
-};
-
-/// The signals that concern us, blocked and readable from a descriptor while this lives.
-class Signals {
- public:
-  Signals() {
-    sigset_t watched;
-    ::sigemptyset(&watched);
-    for (const int signal : {SIGINT, SIGTERM, SIGUSR1, SIGCHLD}) ::sigaddset(&watched, signal);
-    ::sigprocmask(SIG_BLOCK, &watched, &before_);
-    descriptor_ = ::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
-  }
-  ~Signals() {
-    ::close(descriptor_);
-    ::sigprocmask(SIG_SETMASK, &before_, nullptr);
-  }
-  Signals(const Signals&) = delete;
-  Signals& operator=(const Signals&) = delete;
-
-  int descriptor() const { return descriptor_; }
-  const sigset_t& before() const { return before_; }
-
- private:
-  sigset_t before_;
-  int descriptor_;
 };
 
 }  // namespace
@@ -273,8 +287,8 @@ int launch(const LaunchOptions& options) {
   const Signals signals;
   int64_t size = options.processes;
   for (int64_t attempt = 0;; ++attempt) {
-    Attempt run(options.command(attempt), size, signals.descriptor(), signals.before());
-    run.run();
+    Attempt run(signals);
+    run.run(options.command(attempt), size);
     if (!run.failed()) return 0;
     const Process& process = run.process(*run.failed());
     const int status = exit_status(*process.status);

@@ -5,6 +5,7 @@
 #include <c10/util/Logging.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <system_error>
 #include <thread>
 #include <torch/csrc/distributed/c10d/HashStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -99,6 +101,18 @@ void silence_c10d() {
   if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = kFatal;
 }
 
+/// Throws Error where the system grants fewer open files than connections between the processes may
+/// take, which c10d aborts at, or waits for.
+void require_descriptors(int64_t processes) {
+  rlimit limit{};
+  const auto needed = static_cast<rlim_t>(32 + 4 * processes);  // 23 + 3 a process were counted
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return;
+  throw Error(
+      "{} processes may take {} open files each, and `ulimit -n` grants {}; raise it, or start "
+      "fewer processes",
+      processes, needed, limit.rlim_cur);
+}
+
 /// A connection to the keys, or their server. By a thread that is left alone if need be: what else
 /// may answer there is waited for forever.
 StorePointer connect(const Place& place, const c10d::TCPStoreOptions& options) {
@@ -132,8 +146,11 @@ std::pair<StorePointer, std::string> open_store(const Place& place) {
     if (!options.isServer) own_address = wait_for_server(place.address, place.port, kJoinTime);
     store = connect(place, options);
     if (options.isServer) own_address = wait_for_server(place.address, place.port, kJoinTime);
+  } catch (const Error&) {
+    throw;
+  } catch (const std::system_error&) {
+    throw;  // no thread could be started
   } catch (const std::exception& error) {
-    if (dynamic_cast<const Error*>(&error) != nullptr) throw;
     const std::string why = first_line(error.what());
     if (why.find("EADDRINUSE") != std::string::npos) {
       throw Error("port {} of this machine is in use; choose another by MASTER_PORT", place.port);
@@ -227,6 +244,7 @@ Workers::~Workers() = default;
 
 Workers::Workers(const Place& place, const Options& options) : place_(place) {
   if (place.size == 1) return;
+  require_descriptors(place.size);
   silence_c10d();
   const auto [store, own_address] = open_store(place);
   try {

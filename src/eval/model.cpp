@@ -3,7 +3,9 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include <cmath>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <sstream>
 #include <string_view>
@@ -11,25 +13,50 @@
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/torch_file.h"
+#include "mobileone/checkpoint/weights_file.h"
+#include "mobileone/config/reader.h"
+#include "mobileone/data/labels.h"
 #include "mobileone/eval/onnx_model.h"
+#include "mobileone/export/compare.h"
 #include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/log.h"
 
 namespace mobileone {
 namespace {
 
+void require_logits(const ExportInterface& interface, const std::filesystem::path& path) {
+  if (interface.preprocessing == Preprocessing::kOutside) return;
+  throw Error(
+      "{}: takes uint8 images and gives probabilities, expected normalised images and logits; "
+      "use the file that `mobileone export` writes without --with-preprocessing",
+      path.string());
+}
+
+/// By ONNX Runtime on the CPU; a file of others has the defaults of `Config`.
+Model onnx_model(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  auto metadata = onnx_metadata(bytes);
+  require_logits(described_interface(metadata[kDescriptionFile]), path);
+  Model model;
+  model.form = "ONNX";
+  model.exported = true;
+  if (!metadata[kConfigFile].empty()) {
+    model.config = parse_config(metadata[kConfigFile], path.string() + " > config.yaml");
+  }
+  model.class_names = described_class_names(metadata[kDescriptionFile]);
+  model.forward = onnx_function(bytes, path.string(), at::get_num_threads());
+  return model;
+}
+
 Model torchscript_model(const std::filesystem::path& path, torch::Device device) {
   auto loaded = std::make_shared<TorchScriptModel>(load_torchscript(path));
-  if (loaded->interface.preprocessing == Preprocessing::kInside) {
-    throw Error(
-        "{}: takes uint8 images and gives probabilities, expected normalised images and logits; "
-        "use the file that `mobileone export` writes without --with-preprocessing",
-        path.string());
-  }
+  require_logits(loaded->interface, path);
   loaded->module.to(device);
   Model model;
+  model.exported = true;
   for (const auto& buffer : loaded->module.buffers()) model.buffers.push_back(buffer);
   model.form = "TorchScript";
   model.config = loaded->config;
@@ -56,18 +83,49 @@ void run(MobileOne network, Model& model) {
 
 enum class Branches { kAsTheyAre, kFolded };
 
-Model checkpoint_model(const std::filesystem::path& path, torch::Device device, bool raw_weights,
-                       Branches branches = Branches::kAsTheyAre) {
+Model checkpoint_model(const std::filesystem::path& path, torch::Device device,
+                       std::optional<Weights> wanted, Branches branches = Branches::kAsTheyAre) {
   const Checkpoint checkpoint = load_checkpoint(path);
-  auto network = make_network(checkpoint, path.string(), !raw_weights);
+  const Weights taken = choose_weights(checkpoint, path.string(), wanted);
+  auto network = make_network(checkpoint, path.string(), wanted);
   if (branches == Branches::kFolded) network = fold(network);
   network->to(device, torch::kFloat32);
   Model model;
   model.form = network->options.folded ? "folded" : "unfolded";
+  if (!checkpoint.ema.is_empty()) model.weights = taken;
   model.config = checkpoint.config;
   model.class_names = checkpoint.class_names;
   run(network, model);
   return model;
+}
+
+/// Throws Error unless a TorchScript file is one that `mobileone export` wrote, with its weights
+/// under their names, and undamaged.
+void require_own_weights(const std::filesystem::path& path) {
+  check_sums(path);
+  if (!read_torchscript_extra_files(path).contains(kDescriptionFile)) {
+    throw Error(
+        "{}: is a TorchScript program that `mobileone export` did not write; if you trust who "
+        "wrote "
+        "it, --run-code runs it",
+        path.string());
+  }
+}
+
+/// Watches what a network gives.
+std::function<torch::Tensor(const torch::Tensor&)> checked(
+    std::function<torch::Tensor(const torch::Tensor&)> forward, const std::string& origin) {
+  return [forward = std::move(forward), origin,
+          warned = std::make_shared<std::once_flag>()](const torch::Tensor& images) {
+    const auto logits = forward(images);
+    if (!logits.is_floating_point() || logits.numel() == 0) return logits;
+    const double largest = logits.abs().max().item<double>();
+    const std::string odd = odd_logits(largest);
+    if (!std::isfinite(largest))
+      throw Error("{}: {}; nothing can be said of these images", origin, odd);
+    if (!odd.empty()) std::call_once(*warned, [&] { log::warning("{}: {}", origin, odd); });
+    return logits;
+  };
 }
 
 struct NamedVariant {
@@ -134,23 +192,28 @@ Model exported_onnx(const std::string& what) {
 
 }  // namespace
 
-Model load_model(const std::filesystem::path& path, torch::Device device, bool raw_weights) {
+Model load_model(const std::filesystem::path& path, torch::Device device,
+                 std::optional<Weights> wanted, ScriptCode code) {
+  Model model;
   if (path.extension() == ".onnx") {
-    throw Error(
-        "{}: expected a checkpoint or TorchScript; ONNX is run by "
-        "`python scripts/evaluate_onnx.py`",
-        path.string());
+    model = onnx_model(path);
+  } else {
+    const bool script = is_torchscript_file(path);
+    if (script && code == ScriptCode::kLeave) require_own_weights(path);
+    model = script && code == ScriptCode::kRun ? torchscript_model(path, device)
+                                               : checkpoint_model(path, device, wanted);
+    model.device = device;
   }
-  Model model = is_torchscript_file(path) ? torchscript_model(path, device)
-                                          : checkpoint_model(path, device, raw_weights);
   model.origin = path.string();
-  model.device = device;
+  for (auto& name : model.class_names) name = legible_name(name);
+  model.forward = checked(std::move(model.forward), model.origin);
   return model;
 }
 
 Model load_folded_model(const std::filesystem::path& checkpoint) {
-  Model model = checkpoint_model(checkpoint, torch::kCPU, /*raw_weights=*/false, Branches::kFolded);
+  Model model = checkpoint_model(checkpoint, torch::kCPU, /*wanted=*/{}, Branches::kFolded);
   model.origin = checkpoint.string();
+  model.forward = checked(std::move(model.forward), model.origin);
   return model;
 }
 
@@ -159,15 +222,17 @@ Model measured_model(const std::string& what, InferenceRuntime runtime) {
   if (!named && !std::filesystem::exists(what)) {
     throw Error("{}: is no such file and no variant (s0, s1, s2, s3, s4, or s0:unfolded)", what);
   }
+  const std::string file = named ? what : network_file(what).string();
   Model model;
-  if (std::filesystem::path(what).extension() == ".onnx") {
-    model.forward = onnx_function(read_file(what), what, at::get_num_threads());
+  if (std::filesystem::path(file).extension() == ".onnx") {
+    model.forward = onnx_function(read_file(file), file, at::get_num_threads());
     model.form = "ONNX";
   } else if (runtime == InferenceRuntime::kOnnxRuntime) {
-    model = exported_onnx(what);
+    model = exported_onnx(file);
     model.form = "ONNX";
   } else {
-    model = named ? variant_model(*std::move(named)) : load_model(what, torch::kCPU);
+    model = named ? variant_model(*std::move(named))
+                  : load_model(file, torch::kCPU, /*wanted=*/{}, ScriptCode::kRun);
   }
   model.origin = what;
   return model;

@@ -105,7 +105,7 @@ std::function<torch::Tensor(const torch::Tensor&)> onnx_function(const std::stri
   throw Error(
       "{}: this program was built without ONNX Runtime; install libonnxruntime-dev (Debian 13) or "
       "name its folder by -DOnnxRuntime_ROOT and build again, or use `python "
-      "benchmarks/onnx_latency.py`",
+      "scripts/evaluate_onnx.py` or `python benchmarks/onnx_latency.py`",
       origin);
 }
 

@@ -11,13 +11,14 @@
 namespace mobileone {
 namespace {
 
-constexpr const char* kImages = "uint8 [N,H,W,3]";
+constexpr std::string_view kImages = "uint8 [N,H,W,";  // and the channels
 
 std::string input_form(const MobileOne& folded, Preprocessing preprocessing) {
-  if (preprocessing == Preprocessing::kInside) return kImages;
+  const int64_t channels = folded->options.in_channels;
+  if (preprocessing == Preprocessing::kInside) return fmt::format("{}{}]", kImages, channels);
   const bool half = folded->parameters().front().scalar_type() == torch::kHalf;
   return fmt::format("{} [N,{},H,W]", to_string(half ? ExportType::kFloat16 : ExportType::kFloat32),
-                     folded->options.in_channels);
+                     channels);
 }
 
 }  // namespace
@@ -28,8 +29,9 @@ MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::
   folded->to(torch::kFloat32);
   if (type == ExportType::kFloat32) return folded;
   for (const auto& item : state_dict(*folded)) {
-    const double largest = item.value().abs().max().item<double>();
-    if (item.value().to(torch::kHalf).isfinite().all().item<bool>()) continue;
+    const auto finite = item.value().isfinite();
+    if (torch::equal(item.value().to(torch::kHalf).isfinite(), finite)) continue;
+    const double largest = item.value().where(finite, 0).abs().max().item<double>();
     throw Error(
         "{}: {} has values up to {:.3g}, of which float16 holds none above 65504; export with "
         "--dtype float32",
@@ -39,16 +41,9 @@ MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::
   return folded;
 }
 
-LevelNorm level_norm(const MobileOne& network, const DataConfig& data) {
-  if (network->options.in_channels != 3) {
-    throw Error("--with-preprocessing: expected a network of 3 channels (RGB), this one takes {}",
-                network->options.in_channels);
-  }
-  const auto levels = [](const std::array<double, 3>& values) {
-    return torch::tensor(std::vector<double>(values.begin(), values.end()), torch::kFloat64)
-        .mul(255)
-        .to(torch::kFloat32)
-        .view({3, 1, 1});
+LevelNorm level_norm(const DataConfig& data) {
+  const auto levels = [](const std::vector<double>& values) {
+    return torch::tensor(values, torch::kFloat64).mul(255).to(torch::kFloat32).view({-1, 1, 1});
   };
   return {levels(data.mean), levels(data.std)};
 }
@@ -64,7 +59,7 @@ std::string description(const MobileOne& folded, const Checkpoint& checkpoint,
   json["num_classes"] = folded->options.num_classes;
   json["input"] = input_form(folded, preprocessing);
   json["output"] = preprocessing == Preprocessing::kInside ? "probabilities" : "logits";
-  json["preprocessing"] = {{"channels", "RGB"},
+  json["preprocessing"] = {{"channels", data.mean.size() == 1 ? "grey" : "RGB"},
                            {"exif_orientation", data.exif_orientation},
                            {"resize_short_side", data.eval_resize},
                            {"interpolation", to_string(data.interpolation)},
@@ -90,7 +85,17 @@ ExportInterface described_interface(const std::string& description) {
   const auto input = json["input"].get<std::string>();
   return {input.starts_with(to_string(ExportType::kFloat16)) ? ExportType::kFloat16
                                                              : ExportType::kFloat32,
-          input == kImages ? Preprocessing::kInside : Preprocessing::kOutside};
+          input.starts_with(kImages) ? Preprocessing::kInside : Preprocessing::kOutside};
+}
+
+std::vector<std::string> described_class_names(const std::string& description) {
+  const auto json = nlohmann::json::parse(description, nullptr, /*allow_exceptions=*/false);
+  std::vector<std::string> names;
+  if (!json.is_object() || !json.contains("class_names")) return names;
+  for (const auto& name : json["class_names"]) {
+    names.push_back(name.is_string() ? name.get<std::string>() : name.dump());
+  }
+  return names;
 }
 
 }  // namespace mobileone

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <nlohmann/json.hpp>
+#include <protozero/pbf_reader.hpp>
 
 #include "mobileone/config/writer.h"
 #include "mobileone/report/text.h"
@@ -115,8 +116,8 @@ std::string to_onnx(const MobileOne& folded, const Checkpoint& checkpoint,
   OnnxNetwork network(folded, graph);
   std::string x = "images";
   if (inside) {
-    graph.add_input(x, torch::kByte, {"batch", "height", "width", 3});
-    x = network.normalize(x, level_norm(folded, checkpoint.config.data));
+    graph.add_input(x, torch::kByte, {"batch", "height", "width", folded->options.in_channels});
+    x = network.normalize(x, level_norm(checkpoint.config.data));
   } else {
     graph.add_input(x, type, {"batch", folded->options.in_channels, "height", "width"});
   }
@@ -127,6 +128,30 @@ std::string to_onnx(const MobileOne& folded, const Checkpoint& checkpoint,
                    {"batch", folded->options.num_classes});
   return onnx_model(graph, "mobileone", std::string(version()),
                     metadata(folded, checkpoint, source, preprocessing));
+}
+
+std::map<std::string, std::string> onnx_metadata(std::string_view bytes) {
+  constexpr protozero::pbf_tag_type kMetadataProps = 14, kKey = 1, kValue = 2;  // onnx.proto
+  std::map<std::string, std::string> metadata;
+  try {
+    protozero::pbf_reader model(bytes.data(), bytes.size());
+    while (model.next(kMetadataProps)) {
+      std::string key, value;
+      for (protozero::pbf_reader entry = model.get_message(); entry.next();) {
+        if (entry.tag() == kKey) {
+          key = entry.get_string();
+        } else if (entry.tag() == kValue) {
+          value = entry.get_string();
+        } else {
+          entry.skip();
+        }
+      }
+      metadata.insert_or_assign(key, value);
+    }
+  } catch (const protozero::exception&) {
+    // It ends here.
+  }
+  return metadata;
 }
 
 void export_onnx(const MobileOne& folded, const Checkpoint& checkpoint, const std::string& source,

@@ -15,6 +15,7 @@
 #include <sstream>
 #include <utility>
 
+#include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/config/writer.h"
 #include "mobileone/util/error.h"
@@ -154,17 +155,19 @@ void save_archive(const jit::Module& module, const std::filesystem::path& path,
   if (!stream) throw Error("{}: cannot be written: {}", path.string(), std::strerror(errno));
 }
 
-/// Normalisation of images [N,H,W,3]: code, and the constants that it uses. Numbers are written as
+/// Normalisation of images [N,H,W,C]: code, and the constants that it uses. Numbers are written as
 /// ScalarType, as in all TorchScript files.
 std::string prepare_images(jit::Module& module, const LevelNorm& norm, torch::ScalarType type) {
+  const int64_t channels = norm.mean.size(0);
   module.register_buffer("mean_levels", norm.mean);
   module.register_buffer("std_levels", norm.std);
   return fmt::format(
-      "    assert x.dtype == {} and x.dim() == 4 and x.size(3) == 3, "
-      "\"expected images as uint8 [N,H,W,3]\"\n"
+      "    assert x.dtype == {} and x.dim() == 4 and x.size(3) == {}, "
+      "\"expected images as uint8 [N,H,W,{}]\"\n"
       "    x = torch.to(torch.permute(x, [0, 3, 1, 2]), {})\n"
       "    x = torch.to((x - self.mean_levels) / self.std_levels, {})\n",
-      static_cast<int>(torch::kByte), static_cast<int>(torch::kFloat32), static_cast<int>(type));
+      static_cast<int>(torch::kByte), channels, channels, static_cast<int>(torch::kFloat32),
+      static_cast<int>(type));
 }
 
 }  // namespace
@@ -228,8 +231,8 @@ std::vector<std::string> add_attributes(jit::Module& module, const Checkpoint& c
       add("crop", c10::IntType::get(), data.eval_crop),
       add("interpolation", c10::StringType::get(), std::string(to_string(data.interpolation)))};
   if (preprocessing == Preprocessing::kOutside) {
-    names.push_back(add("mean", doubles, std::vector<double>(data.mean.begin(), data.mean.end())));
-    names.push_back(add("std", doubles, std::vector<double>(data.std.begin(), data.std.end())));
+    names.push_back(add("mean", doubles, c10::List<double>(data.mean)));
+    names.push_back(add("std", doubles, c10::List<double>(data.std)));
   }
   return names;
 }
@@ -241,8 +244,11 @@ Difference compare(MobileOne folded, jit::Module& written, const std::optional<L
     const auto x = seeded_input(folded, 2, size);
     return largest_difference(folded->forward(x), written.forward({x}).toTensor());
   }
-  const auto images =
-      torch::arange(2 * size * size * 3).remainder(256).to(torch::kByte).view({2, size, size, 3});
+  const int64_t channels = inside->mean.size(0);
+  const auto images = torch::arange(2 * size * size * channels)
+                          .remainder(256)
+                          .to(torch::kByte)
+                          .view({2, size, size, channels});
   const auto x = (images.permute({0, 3, 1, 2}).to(torch::kFloat32) - inside->mean) / inside->std;
   const auto logits = folded->forward(x.to(folded->parameters().front().scalar_type()));
   return largest_difference(logits.to(torch::kFloat32).softmax(1),
@@ -257,15 +263,14 @@ Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpo
   torch::NoGradGuard no_grad;
   const DataConfig& data = checkpoint.config.data;
   std::optional<LevelNorm> inside;
-  if (options.preprocessing == Preprocessing::kInside) inside = level_norm(folded, data);
+  if (options.preprocessing == Preprocessing::kInside) inside = level_norm(data);
   const TorchScriptForm form = options.portable ? TorchScriptForm::kPortable
                                : options.frozen ? TorchScriptForm::kFused
                                                 : TorchScriptForm::kPacked;
   jit::Module module = to_torchscript(folded, form, inside);
   const auto attributes = add_attributes(module, checkpoint, options.preprocessing);
   if (options.frozen) module = jit::freeze(module, attributes);
-  const bool half = folded->parameters().front().scalar_type() == torch::kHalf;
-  const double allowed = half ? 1e-2 : 1e-5;
+  const auto type = folded->parameters().front().scalar_type();
   Difference difference;
   write_whole(path, [&](const std::filesystem::path& temporary) {
     save_archive(
@@ -274,18 +279,18 @@ Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpo
          {kDescriptionFile, description(folded, checkpoint, source, options.preprocessing)}});
     TorchScriptModel reloaded = load_torchscript(temporary);
     difference = compare(folded, reloaded.module, inside, data.eval_crop);
-    if (!(difference.relative <= allowed)) {
+    if (!agrees(difference, type) && !options.unchecked) {
       throw Error(
-          "{}: the exported file's output differs from the network's by {:.3g} (relative "
-          "{:.3g}, at most {:.0e} expected); nothing was written",
-          path.string(), difference.absolute, difference.relative, allowed);
+          "{}: the exported file's output differs from the network's by {} (at most {:.2g} "
+          "expected); nothing was written",
+          path.string(), to_string(difference), allowed_difference(difference, type));
     }
   });
   return difference;
 }
 
 TorchScriptModel load_torchscript(const std::filesystem::path& path) {
-  require_file(path, "TorchScript file");
+  check_sums(path);
   TorchScriptModel model;
   jit::ExtraFilesMap extra_files{{kConfigFile, ""}, {kDescriptionFile, ""}};
   try {
@@ -301,16 +306,10 @@ TorchScriptModel load_torchscript(const std::filesystem::path& path) {
   }
   model.module.eval();
   if (!extra_files[kConfigFile].empty()) {
-    model.ours = true;
     model.config = parse_config(extra_files[kConfigFile], path.string() + " > config.yaml");
   }
   model.interface = described_interface(extra_files[kDescriptionFile]);
-  const auto json = nlohmann::json::parse(extra_files[kDescriptionFile], nullptr,
-                                          /*allow_exceptions=*/false);
-  if (json.is_object() && json.contains("class_names")) {
-    for (const auto& name : json["class_names"])
-      model.class_names.push_back(name.is_string() ? name.get<std::string>() : name.dump());
-  }
+  model.class_names = described_class_names(extra_files[kDescriptionFile]);
   return model;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 #include <torch/utils.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -24,9 +25,14 @@ void collect(const torch::nn::Module& module, const std::string& prefix, StateDi
   }
 }
 
+/// The first of them: a line that a whole network's would make helps nobody.
 void append_names(std::string& message, const char* what, const std::vector<std::string>& names) {
-  if (!names.empty())
-    message += fmt::format("; {} {}: {}", names.size(), what, fmt::join(names, ", "));
+  constexpr size_t kShown = 16;
+  if (names.empty()) return;
+  const size_t shown = std::min(names.size(), kShown);
+  message += fmt::format("; {} {}: {}{}", names.size(), what,
+                         fmt::join(names.begin(), names.begin() + shown, ", "),
+                         shown < names.size() ? ", ..." : "");
 }
 
 /// Shapes in the order in which the modules of mobileone.h register their tensors.

@@ -77,16 +77,13 @@ void Sgd::load_momentum(const StateDict& momentum, const std::string& origin) {
   copy_named(momentum, state_.named_parameters(momentum_), origin + ": momentum");
 }
 
-Ema::Ema(double decay, FlatState& state)
-    : decay_(decay),
-      state_(state),
-      parameters_(state.parameters.clone()),
-      buffers_(state.buffers.clone()) {}
+Ema::Ema(FlatState& state)
+    : state_(state), parameters_(state.parameters.clone()), buffers_(state.buffers.clone()) {}
 
-void Ema::update() {
+void Ema::update(double decay) {
   torch::NoGradGuard no_grad;
-  parameters_.lerp_(state_.parameters, 1 - decay_);
-  buffers_.lerp_(state_.buffers, 1 - decay_);
+  parameters_.lerp_(state_.parameters, 1 - decay);
+  buffers_.lerp_(state_.buffers, 1 - decay);
 }
 
 void Ema::swap() {

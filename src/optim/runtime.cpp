@@ -11,7 +11,10 @@
 #endif
 
 #include <algorithm>
+#include <mutex>
+#include <system_error>
 #include <thread>
+#include <vector>
 
 #include "mobileone/util/error.h"
 
@@ -30,10 +33,28 @@ torch::Device choose_device(DeviceChoice choice, const Place& place) {
   return {torch::kCUDA, static_cast<torch::DeviceIndex>(place.local_rank % devices)};
 }
 
+void require_threads(int64_t count) {
+  std::mutex gate;
+  std::vector<std::jthread> threads;
+  const std::lock_guard all_wait(gate);  // let go of before they are joined
+  try {
+    for (int64_t i = 1; i < count; ++i) {
+      threads.emplace_back([&gate] { const std::lock_guard wait(gate); });
+    }
+  } catch (const std::system_error& error) {
+    throw Error(
+        "{} threads of computation cannot be started: {}; lower runtime.threads (--threads), or "
+        "raise `ulimit -u`",
+        count, error.code().message());
+  }
+}
+
 void set_threads(int64_t threads, int64_t processes) {
   const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
   const int64_t share = std::max<int64_t>(1, cores / processes);
-  at::set_num_threads(static_cast<int>(threads > 0 ? threads : share));
+  const int64_t count = threads > 0 ? threads : share;
+  require_threads(count);
+  at::set_num_threads(static_cast<int>(count));
 }
 
 void keep_freed_memory() {

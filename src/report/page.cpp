@@ -3,24 +3,37 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 
 #include "mobileone/report/text.h"
+#include "mobileone/util/output.h"
+#include "mobileone/util/process.h"
 #include "mobileone/util/version.h"
+#include "svg.h"
 
 namespace mobileone::html {
 namespace {
 
 constexpr const char* kStyle = R"(
-body { max-width: 1100px; margin: 2em auto; padding: 0 1.5em; background: white; color: #222;
+:root { color-scheme: light dark; --page: white; --ink: #222; --faint: #666; --band: #f5f5f5;
+  --empty: #eee; --link: #0645ad; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --page: #17191d; --ink: #ddd; --faint: #9aa0a8; --band: #22252b; --empty: #2a2e35;
+    --link: #8ebcf7; }
+  DARK
+}
+body { max-width: 1100px; margin: 2em auto; padding: 0 1.5em; background: var(--page);
+  color: var(--ink);
   font: 15px/1.45 Helvetica, Arial, sans-serif; }
 h1 { font-size: 1.5em; margin-bottom: 0.6em; overflow-wrap: anywhere; }
 h2 { font-size: 1.15em; margin: 1.6em 0 0.5em; }
-table { border-collapse: collapse; border-top: 2px solid #222; border-bottom: 2px solid #222;
+a { color: var(--link); }
+table { border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid;
   font-size: 0.93em; font-variant-numeric: tabular-nums; }
-th { border-bottom: 1px solid #222; font-weight: bold; text-align: left; vertical-align: bottom; }
+th { border-bottom: 1px solid; font-weight: bold; text-align: left; vertical-align: bottom; }
 th, td { padding: 0.25em 1.1em 0.25em 0; overflow-wrap: break-word; }
 th:last-child, td:last-child { padding-right: 0.3em; }
-tr:nth-child(even) td { background: #f5f5f5; }
+tr:nth-child(even) td { background: var(--band); }
 .number { text-align: right; }
 td.number { white-space: nowrap; }
 td:first-child { min-width: 6em; }
@@ -32,13 +45,13 @@ td:first-child { min-width: 6em; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr)); gap: 1em; }
 .cards figure { margin: 0; break-inside: avoid; font-size: 0.85em; }
 .cards img, .cards .missing { display: block; width: 100%; height: 160px; object-fit: contain;
-  background: #eee; margin-bottom: 0.3em; }
+  background: var(--empty); margin-bottom: 0.3em; }
 .cards figcaption div { overflow-wrap: anywhere; }
 .cards figcaption div:first-child { font-weight: bold; }
-pre { font-size: 0.85em; background: #f5f5f5; padding: 0.8em; white-space: pre-wrap;
+pre { font-size: 0.85em; background: var(--band); padding: 0.8em; white-space: pre-wrap;
   overflow-wrap: anywhere; }
 summary { cursor: pointer; margin: 1em 0 0.5em; }
-footer { margin-top: 3em; color: #666; font-size: 0.85em; }
+footer { margin-top: 3em; color: var(--faint); font-size: 0.85em; overflow-wrap: anywhere; }
 @media screen and (max-width: 760px) {
   .figures { grid-template-columns: minmax(0, 1fr); }
   .figures > :only-child { grid-column: auto; }
@@ -53,6 +66,35 @@ footer { margin-top: 3em; color: #666; font-size: 0.85em; }
   h2, summary { break-after: avoid; }
 }
 )";
+
+/// Drawings say their colours themselves, so that they can stand alone; on a dark page rules of
+/// the style sheet, which go before attributes, replace them one by one.
+std::string dark_rules() {
+  std::string rules;
+  const auto add = [&](const char* color, const char* on_dark) {
+    rules += fmt::format("[fill=\"{0}\"] {{ fill: {1}; }} [stroke=\"{0}\"] {{ stroke: {1}; }}\n  ",
+                         color, on_dark);
+  };
+  for (const auto& [color, on_dark, marker] : svg::kLooks) add(color, on_dark);
+  for (const auto& [color, on_dark] : svg::kPaints) add(color, on_dark);
+  return rules;
+}
+
+std::string style() {
+  constexpr std::string_view kPlace = "DARK";
+  std::string text = kStyle;
+  return text.replace(text.find(kPlace), kPlace.size(), dark_rules());
+}
+
+/// "2026-11-28 09:30 UTC"
+std::string this_minute() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  ::gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &utc);
+  return text;
+}
 
 bool is_number(const std::string& field) {
   const size_t sign = field.starts_with("−")   ? std::string_view("−").size()
@@ -89,6 +131,13 @@ std::string table(const Table& table) {
     body += "</tr>\n";
   }
   return body + "</tbody>\n</table></div>\n";
+}
+
+std::string doubts(const std::vector<std::string>& texts) {
+  if (texts.empty()) return "";
+  std::string body = heading("Doubts") + "<ul>\n";
+  for (const auto& text : texts) body += fmt::format("<li>{}</li>\n", xml_escaped(text));
+  return body + "</ul>\n";
 }
 
 std::string figures(const std::vector<std::string>& svgs) {
@@ -128,10 +177,11 @@ std::string page(std::string_view title, const std::string& body) {
   const std::string escaped = xml_escaped(title);
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-      "<meta name=\"viewport\" content=\"width=device-width\"/>\n<title>{0}</title>\n"
+      "<meta name=\"viewport\" content=\"width=device-width\"/>\n{4}\n<title>{0}</title>\n"
       "<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}"
-      "<footer>mobileone {3}</footer>\n</body>\n</html>\n",
-      escaped, kStyle, body, version());
+      "<footer>mobileone {3} ({5}), {6}. Command: <code>{7}</code></footer>\n</body>\n</html>\n",
+      escaped, style(), body, version(), kPageMark, revision(), this_minute(),
+      xml_escaped(command_line()));
 }
 
 }  // namespace mobileone::html

@@ -17,9 +17,14 @@ namespace {
 
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
-constexpr std::array<std::string_view, 14> kKnownMetrics = {
-    "epoch",    "step",     "size",     "lr",       "weight_decay", "train_loss",        "val_loss",
-    "val_top1", "val_top5", "ema_loss", "ema_top1", "ema_top5",     "images_per_second", "seconds"};
+constexpr std::array<std::string_view, 15> kKnownMetrics = {"epoch",        "step",
+                                                            "size",         "lr",
+                                                            "weight_decay", "train_loss",
+                                                            "val_loss",     "val_top1",
+                                                            "val_top5",     "ema_loss",
+                                                            "ema_top1",     "ema_top5",
+                                                            "ema_better",   "images_per_second",
+                                                            "seconds"};
 
 bool is_known_metric(std::string_view name) {
   return std::find(kKnownMetrics.begin(), kKnownMetrics.end(), name) != kKnownMetrics.end();

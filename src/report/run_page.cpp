@@ -5,6 +5,7 @@
 #include <iterator>
 #include <numeric>
 #include <set>
+#include <span>
 
 #include "mobileone/report/chart.h"
 #include "mobileone/report/page.h"
@@ -26,6 +27,7 @@ struct Panel {
   Axis axis;
   std::vector<Curve> curves;
   bool second_half = false;  ///< only of the epochs, where small differences show
+  bool best = false;         ///< whether each run's highest point is marked
 };
 
 std::vector<Panel> known_panels() {
@@ -36,11 +38,14 @@ std::vector<Panel> known_panels() {
             {"train_loss", "training", Dash::kDotted}}},
           {"Top-1 accuracy",
            {"top-1, %"},
-           {{"ema_top1", "EMA", Dash::kSolid}, {"val_top1", "raw", Dash::kDashed}}},
+           {{"ema_top1", "EMA", Dash::kSolid}, {"val_top1", "raw", Dash::kDashed}},
+           /*second_half=*/false,
+           /*best=*/true},
           {"Top-1 accuracy, second half",
            {"top-1, %"},
            {{"ema_top1", "EMA", Dash::kSolid}, {"val_top1", "raw", Dash::kDashed}},
-           /*second_half=*/true},
+           /*second_half=*/true,
+           /*best=*/true},
           {"Top-5 accuracy",
            {"top-5, %"},
            {{"ema_top5", "EMA", Dash::kSolid}, {"val_top5", "raw", Dash::kDashed}}},
@@ -51,10 +56,26 @@ std::vector<Panel> known_panels() {
 
 bool is_finite(double value) { return std::isfinite(value); }
 
+/// The highest point of a run's curves, of which there is one at least, with what it is.
+Series best_point(std::span<const Series> curves) {
+  Series best{"", {NAN}, {NAN}, curves.front().color, Dash::kNone};
+  for (const auto& curve : curves) {
+    for (size_t i = 0; i < curve.y.size(); ++i) {
+      if (!is_finite(curve.y[i]) || curve.y[i] <= best.y[0]) continue;
+      best.x[0] = curve.x[i];
+      best.y[0] = curve.y[i];
+      best.color = curve.color;
+    }
+  }
+  best.labels = {fmt::format("best: {:.2f} at {:.0f}", best.y[0], best.x[0])};
+  return best;
+}
+
 /// Several runs differ in colour, their curves in dashes; of one alone, the curves differ in both.
 std::vector<Series> panel_series(const std::vector<TrainingRun>& runs, const Panel& panel) {
   std::vector<Series> series;
   for (size_t i = 0; i < runs.size(); ++i) {
+    const size_t first = series.size();
     for (size_t j = 0; j < panel.curves.size(); ++j) {
       const auto& [column, variant, dash] = panel.curves[j];
       const auto epochs = runs[i].metrics["epoch"], values = runs[i].metrics[column];
@@ -64,6 +85,9 @@ std::vector<Series> panel_series(const std::vector<TrainingRun>& runs, const Pan
       } else {
         series.push_back({runs[i].name, epochs, values, static_cast<int>(i), dash, variant});
       }
+    }
+    if (panel.best && series.size() > first) {
+      series.push_back(best_point(std::span(series).subspan(first)));
     }
   }
   return series;
@@ -81,7 +105,7 @@ bool image_size_changes(const std::vector<TrainingRun>& runs) {
 /// Columns that have no place yet, of another version's runs, in one panel each.
 std::vector<Panel> other_panels(const std::vector<TrainingRun>& runs,
                                 const std::vector<Panel>& panels) {
-  std::set<std::string> placed = {"epoch", "step", "size", "seconds"};
+  std::set<std::string> placed = {"epoch", "step", "size", "seconds", "ema_better"};
   for (const auto& panel : panels) {
     for (const auto& curve : panel.curves) placed.insert(curve.column);
   }

@@ -22,6 +22,7 @@
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/output.h"
 #include "mobileone/util/progress.h"
 
 namespace mobileone {
@@ -41,7 +42,7 @@ struct GridRun {
 struct Outcome {
   size_t cell;
   int64_t seed;
-  double top1;     ///< percent, of the last epoch; of the moving average where there is one
+  double top1;     ///< percent, of the last epoch: the better of the weights and their average
   double seconds;  ///< of training
 };
 
@@ -123,7 +124,7 @@ std::optional<Outcome> outcome_of(const GridRun& run) {
   const double average = metrics["ema_top1"].back(), raw = metrics["val_top1"].back();
   double seconds = 0;
   for (const double epoch : metrics["seconds"]) seconds += epoch;
-  return Outcome{run.cell, run.seed, std::isfinite(average) ? average : raw, seconds};
+  return Outcome{run.cell, run.seed, std::fmax(average, raw), seconds};
 }
 
 struct Spread {
@@ -205,7 +206,9 @@ std::string grid_page(const BranchesStudy& study, const std::vector<Outcome>& ou
   const size_t wanted = study.cells.size() * study.seeds.size();
   std::string body = html::paragraph(fmt::format(
       "{} of {} runs of {}, {} seed(s) each; mean ± standard deviation over seeds. Accuracy is the "
-      "last epoch’s, of the moving average where there is one; the time is that of training alone.",
+      "last epoch’s, of the weights or their moving average, whichever is better; the time is that "
+      "of "
+      "training alone.",
       outcomes.size(), wanted, study.recipe, study.seeds.size()));
   body += html::figures({chart_of(study, outcomes, "Accuracy", "top-1, %", &Outcome::top1, true)});
   body += html::figures({chart_of(study, outcomes, "Training time", "seconds of training",
@@ -221,8 +224,8 @@ std::string grid_page(const BranchesStudy& study, const std::vector<Outcome>& ou
 
 void write_grid(const BranchesStudy& study, const std::vector<Outcome>& outcomes) {
   const fs::path dir = study.output;
-  write_whole(dir / "branches.csv", grid_csv(study, outcomes));
   write_whole(dir / "branches.html", grid_page(study, outcomes));
+  write_whole(dir / "branches.csv", grid_csv(study, outcomes));
 }
 
 }  // namespace
@@ -231,6 +234,7 @@ int study_branches(const BranchesStudy& study) {
   require_grid(study);
   const std::vector<GridRun> runs = grid_runs(study);
   for (const auto& run : runs) require_same_config(run);
+  require_outputs(study.output, {"branches.html", "branches.csv"}, {study.recipe});
   std::vector<Outcome> outcomes;
   for (size_t i = 0; i < runs.size(); ++i) {
     const auto& run = runs[i];

@@ -6,6 +6,7 @@
 #include "mobileone/study/plain_cnn.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone {
 namespace {
@@ -63,8 +64,8 @@ void require_networks(size_t count, const char* key) {
 
 void write(const std::filesystem::path& dir, const std::string& name, const std::string& page,
            const LatencyStudy& study) {
-  write_whole(dir / (name + ".csv"), study_csv(study));
   write_whole(dir / (name + ".html"), page);
+  write_whole(dir / (name + ".csv"), study_csv(study));
 }
 
 }  // namespace
@@ -72,6 +73,7 @@ void write(const std::filesystem::path& dir, const std::string& name, const std:
 void study_activations(const ActivationsStudy& study) {
   require_networks(study.activations.size(), "activations");
   require_networks(study.network.widths.size(), "network.widths");
+  require_outputs(study.output, {"activations.html", "activations.csv"});
   torch::manual_seed(static_cast<uint64_t>(study.latency.seed));
   std::vector<StudyNetwork> networks;
   for (const Activation activation : study.activations) {
@@ -93,6 +95,7 @@ void study_activations(const ActivationsStudy& study) {
 void study_blocks(const BlocksStudy& study) {
   require_networks(study.blocks.size(), "blocks");
   require_networks(study.network.widths.size(), "network.widths");
+  require_outputs(study.output, {"blocks.html", "blocks.csv"});
   torch::manual_seed(static_cast<uint64_t>(study.latency.seed));
   std::vector<StudyNetwork> networks;
   for (const Block block : study.blocks) {

@@ -83,15 +83,15 @@ std::string class_table(const std::vector<const Judged*>& runs) {
   };
   std::vector<Row> rows;
   const auto& names = runs[0]->evaluation->class_names;
-  std::vector<std::vector<ClassAccuracy>> by_run;
-  for (const auto* judged : runs) by_run.push_back(per_class(*judged->evaluation));
+  std::vector<std::vector<ClassScores>> by_run;
+  for (const auto* judged : runs) by_run.push_back(per_class(judged->evaluation->images));
   for (size_t c = 0; c < by_run[0].size(); ++c) {
     double low = 100, high = 0;
     Row row{0, {names[by_run[0][c].label], fmt::format("{}", by_run[0][c].images)}};
     for (const auto& classes : by_run) {
-      low = std::min(low, classes[c].percent());
-      high = std::max(high, classes[c].percent());
-      row.fields.push_back(fmt::format("{:.2f}", classes[c].percent()));
+      low = std::min(low, classes[c].recall());
+      high = std::max(high, classes[c].recall());
+      row.fields.push_back(fmt::format("{:.2f}", classes[c].recall()));
     }
     row.range = high - low;
     row.fields.push_back(fmt::format("{:.2f}", row.range));
@@ -110,10 +110,17 @@ std::string class_table(const std::vector<const Judged*>& runs) {
 bool same_classes(const Evaluation& a, const Evaluation& b) {
   const auto counts = [](const Evaluation& evaluation) {
     std::vector<int64_t> images;
-    for (const auto& entry : per_class(evaluation)) images.push_back(entry.images);
+    for (const auto& entry : per_class(evaluation.images)) images.push_back(entry.images);
     return images;
   };
   return a.class_names == b.class_names && counts(a) == counts(b);
+}
+
+constexpr const char* kNone = "–";
+
+/// Of five classes there is no top-5.
+std::string percentage(double value) {
+  return std::isfinite(value) ? fmt::format("{:.2f}", value) : kNone;
 }
 
 std::string accuracy_part(std::vector<Judged>& runs, const std::string& data) {
@@ -121,15 +128,26 @@ std::string accuracy_part(std::vector<Judged>& runs, const std::string& data) {
   std::string notes;
   std::vector<const Judged*> evaluated;
   Table table;
-  table.header = {"run", "images", "top-1, %", "top-5, %", "loss"};
+  table.header = {"run",         "weights",  "images",
+                  "top-1, %",    "top-5, %", "balanced accuracy, %",
+                  "macro F1, %", "loss"};
   for (auto& judged : runs) {
     notes += evaluate_run(judged, data);
     if (!judged.evaluation) continue;
     const auto& meter = judged.evaluation->meter;
-    table.rows.push_back({judged.run.name, fmt::format("{}", meter.images()),
-                          fmt::format("{:.2f}", meter.top1()), fmt::format("{:.2f}", meter.top5()),
-                          fmt::format("{:.4f}", meter.loss())});
+    const MeanScores scores = mean_scores(judged.evaluation->images);
+    table.rows.push_back({judged.run.name,
+                          std::string(to_string(judged.model->weights.value_or(Weights::kRaw))),
+                          fmt::format("{}", meter.images()), percentage(meter.top1()),
+                          percentage(meter.top5()), percentage(scores.balanced_accuracy),
+                          percentage(scores.f1), fmt::format("{:.4f}", meter.loss())});
     evaluated.push_back(&judged);
+  }
+  constexpr size_t kTop5 = 4;  // a column
+  if (std::all_of(table.rows.begin(), table.rows.end(),
+                  [](const auto& row) { return row[kTop5] == kNone; })) {
+    table.header.erase(table.header.begin() + kTop5);
+    for (auto& row : table.rows) row.erase(row.begin() + kTop5);
   }
   if (!evaluated.empty()) body += html::table(table);
   body += notes;

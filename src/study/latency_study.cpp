@@ -116,13 +116,14 @@ std::string study_notes(const LatencyStudy& study) {
       "each tensor once) are of one image, counted as operators are dispatched. Seed {}.",
       config.batch, config.size, config.size, config.threads, config.rounds, config.seed));
   body += html::paragraph(describe_machine_for_page());
-  for (const auto& doubt : study.doubts) body += html::paragraph("Not quiet: " + doubt + ".");
+  std::vector<std::string> doubts;
+  for (const auto& doubt : study.doubts) doubts.push_back("Not quiet: " + doubt + ".");
   for (const auto& row : study.rows) {
     if (row.unknown.empty()) continue;
-    body += html::paragraph(fmt::format("{}: multiply-adds of {} are unknown and not counted.",
-                                        row.name, fmt::join(row.unknown, ", ")));
+    doubts.push_back(fmt::format("{}: multiply-adds of {} are unknown and not counted.", row.name,
+                                 fmt::join(row.unknown, ", ")));
   }
-  return body;
+  return body + html::doubts(doubts);
 }
 
 std::string relative_page(const std::string& title, const std::string& introduction,

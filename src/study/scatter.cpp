@@ -13,6 +13,7 @@
 #include "mobileone/study/latency_study.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;
@@ -162,13 +163,14 @@ void study_scatter(const ScatterStudy& study) {
     throw Error("models: expected at least {} networks to correlate, got {}", kFewest,
                 models.size());
   }
+  const fs::path dir = study.output;
+  require_outputs(dir, {"scatter.html", "scatter.csv"});
   torch::manual_seed(static_cast<uint64_t>(study.latency.seed));
   std::vector<StudyNetwork> networks;
   for (const auto& model : models) networks.push_back(network_of(model));
   const LatencyStudy measured = measure_study(networks, study.latency);
-  const fs::path dir = study.output;
-  write_whole(dir / "scatter.csv", study_csv(measured));
   write_whole(dir / "scatter.html", scatter_page(measured));
+  write_whole(dir / "scatter.csv", study_csv(measured));
 }
 
 }  // namespace mobileone

@@ -8,9 +8,11 @@
 
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "mobileone/config/writer.h"
 #include "mobileone/optim/runtime.h"
+#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/machine.h"
 #include "mobileone/util/version.h"
@@ -43,18 +45,27 @@ Json describe_data(const ImageList& list, const std::string& sha1) {
           {"sha1", sha1}};
 }
 
-Json earlier_sessions(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return Json::array();
+/// Nothing where the file holds none of ours.
+std::optional<Json> sessions_in(const std::filesystem::path& path) {
   Json sessions = Json::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
-  return sessions.is_array() ? sessions : Json::array();
+  const bool ours = sessions.is_array() && !sessions.empty() && sessions[0].is_object() &&
+                    sessions[0].contains("mobileone");
+  return ours ? std::optional(std::move(sessions)) : std::nullopt;
+}
+
+Json earlier_sessions(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return Json::array();
+  if (auto sessions = sessions_in(path)) return *std::move(sessions);
+  throw Error("{}: is not what a run wrote, and will not be replaced; move it away", path.string());
 }
 
 }  // namespace
 
 void record_session(const std::filesystem::path& path, const Session& session) {
   const Config& config = session.config;
-  Json data = {{"train", describe_data(session.train, session.train_fingerprint)}};
-  if (session.val != nullptr) data["val"] = describe_data(*session.val, fingerprint(*session.val));
+  Json data = {{"train", describe_data(session.train, session.data.train)}};
+  if (session.val != nullptr) data["val"] = describe_data(*session.val, session.data.val);
   Json sessions = earlier_sessions(path);
   sessions.push_back({{"started", utc_now()},
                       {"process", ::getpid()},
@@ -69,6 +80,11 @@ void record_session(const std::filesystem::path& path, const Session& session) {
                       {"data", data}});
   const auto replace_bad_utf8 = Json::error_handler_t::replace;
   write_whole(path, sessions.dump(2, ' ', false, replace_bad_utf8) + "\n");
+}
+
+bool records_sessions(const std::filesystem::path& path) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(path, error) && sessions_in(path).has_value();
 }
 
 }  // namespace mobileone

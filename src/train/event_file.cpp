@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <protozero/pbf_writer.hpp>
 #include <string>
 
 #include "mobileone/util/crc32.h"
 #include "mobileone/util/endian.h"
+#include "mobileone/util/file.h"
 
 namespace mobileone {
 namespace {
@@ -40,6 +42,8 @@ enum : protozero::pbf_tag_type {
   kFileVersion = 3,
   kSummary = 5,
   kSessionLog = 7,
+  kSourceMetadata = 10,
+  kWriter = 1,
   kSummaryValue = 1,
   kValueTag = 1,
   kValueSimple = 2,
@@ -55,16 +59,39 @@ std::string event_of(int64_t step) {
   return bytes;
 }
 
-}  // namespace
+std::string record_of(std::string_view event) {
+  std::string record;
+  append_little_endian(record, event.size(), 8);
+  append_little_endian(record, masked_crc(record), 4);
+  record += event;
+  append_little_endian(record, masked_crc(event), 4);
+  return record;
+}
 
-EventFile::EventFile(const std::filesystem::path& dir, int64_t step) : file_(unused_name(dir), 0) {
+/// Which program wrote the file, as the format provides for in its first event.
+std::string source_metadata() {
+  std::string bytes;
+  protozero::pbf_writer event(bytes);
+  protozero::pbf_writer(event, kSourceMetadata).add_string(kWriter, "mobileone");
+  return bytes;
+}
+
+/// A new file with its first events: from its first moment on it tells whose it is.
+AppendFile begun(const std::filesystem::path& dir, int64_t step) {
   std::string version = event_of(0), start = event_of(step + 1);
   protozero::pbf_writer(version).add_string(kFileVersion, "brain.Event:2");
-  add_record(version);
+  version += source_metadata();
   protozero::pbf_writer event(start);
   protozero::pbf_writer(event, kSessionLog).add_enum(kSessionStatus, kSessionStart);
-  add_record(start);
+  const std::string records = record_of(version) + record_of(start);
+  const std::filesystem::path path = unused_name(dir);
+  write_whole(path, records);
+  return AppendFile(path, std::ssize(records));
 }
+
+}  // namespace
+
+EventFile::EventFile(const std::filesystem::path& dir, int64_t step) : file_(begun(dir, step)) {}
 
 void EventFile::add_scalars(int64_t step, const Metrics& metrics) {
   std::string bytes = event_of(step);
@@ -77,20 +104,18 @@ void EventFile::add_scalars(int64_t step, const Metrics& metrics) {
       value.add_float(kValueSimple, static_cast<float>(number));
     }
   }
-  add_record(bytes);
-}
-
-void EventFile::add_record(std::string_view event) {
-  std::string record;
-  append_little_endian(record, event.size(), 8);
-  append_little_endian(record, masked_crc(record), 4);
-  record += event;
-  append_little_endian(record, masked_crc(event), 4);
-  file_.append(record);
+  file_.append(record_of(bytes));
 }
 
 bool is_event_file(const std::filesystem::path& path) {
   return path.filename().string().starts_with(kEventPrefix);
+}
+
+bool is_own_event_file(const std::filesystem::path& path) {
+  if (!is_event_file(path)) return false;
+  std::string head(128, '\0');
+  std::ifstream(path, std::ios::binary).read(head.data(), std::ssize(head));
+  return head.find(source_metadata()) != std::string::npos;
 }
 
 }  // namespace mobileone

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "mobileone/optim/memory.h"
 #include "mobileone/train/learner.h"
 #include "mobileone/train/pretrained.h"
 #include "mobileone/train/training_data.h"
@@ -55,7 +56,8 @@ double lowest_loss(const std::vector<LrPoint>& points) {
 LrFindings find_learning_rate(Config config, const LrTest& test) {
   config.data.val.clear();
   TrainingData data = read_training_data(config);
-  Learner learner(config);
+  require_memory(config);
+  Learner learner(config, Workers::none(), class_weights(config, data.train));
   load_pretrained(config, data.train, learner);
   EndlessBatches batches(config, std::move(data.train));
   Progress progress("learning rates", test.steps, "step");
@@ -64,7 +66,8 @@ LrFindings find_learning_rate(Config config, const LrTest& test) {
   std::vector<LrPoint> points;
   double lr = test.lowest, average = 0, weight = 0;
   for (int64_t step = 0; step < test.steps; ++step, lr *= growth) {
-    const StepResult result = learner.step(batches.next(), lr, config.optimizer.weight_decay);
+    const StepResult result =
+        learner.step(batches.next(), {.lr = lr, .weight_decay = config.optimizer.weight_decay});
     if (!result.finite) break;
     average = kSmoothing * average + (1 - kSmoothing) * result.loss;
     weight = kSmoothing * weight + (1 - kSmoothing);

@@ -1,5 +1,6 @@
 #include "mobileone/train/learner.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <torch/utils.h>
 
 #include <algorithm>
@@ -9,12 +10,24 @@
 #include "mobileone/optim/runtime.h"
 
 namespace mobileone {
+namespace {
 
-Learner::Learner(const Config& config, const Workers& workers)
+/// A sum is finite only if all its terms are.
+bool is_finite(const torch::Tensor& values) { return std::isfinite(values.sum().item<double>()); }
+
+}  // namespace
+
+AverageInPlace::AverageInPlace(Ema& ema) : ema_(ema) { ema_.swap(); }
+
+AverageInPlace::~AverageInPlace() { ema_.swap(); }
+
+Learner::Learner(const Config& config, const Workers& workers,
+                 const std::vector<double>& class_weights)
     : config_(config),
       workers_(workers),
       device_(choose_device(config.runtime.device, workers.place())) {
   prepare_training(config_.runtime, workers.place());
+  if (!class_weights.empty()) class_weights_ = torch::tensor(class_weights).to(device_);
   network_ = MobileOne(network_options(config_.model));
   network_->engine = config_.runtime.engine;
   if (config_.runtime.sync_bn) network_->norm_workers = &workers_;
@@ -23,19 +36,15 @@ Learner::Learner(const Config& config, const Workers& workers)
   network_->train();
   state_ = std::make_unique<FlatState>(*network_);
   optimizer_ = std::make_unique<Sgd>(config_.optimizer, *state_);
-  if (config_.ema.decay > 0) ema_ = std::make_unique<Ema>(config_.ema.decay, *state_);
+  if (config_.ema.decay > 0) ema_ = std::make_unique<Ema>(*state_);
   if (workers.alone()) return;
   gradient_sum_ = std::make_unique<GradientSum>(
       *network_, *state_, [&](const torch::Tensor& part) { return workers_.start_sum(part); });
 }
 
-StepResult Learner::step(const Batch& batch, double lr, double weight_decay, double share) {
+StepResult Learner::step(const Batch& batch, const StepRates& rates, double share) {
   const torch::Tensor statistics = state_->buffers.clone();
   double loss = forward_backward(batch, share);
-  // A sum is finite only if all its terms are.
-  const auto is_finite = [](const torch::Tensor& values) {
-    return std::isfinite(values.sum().item<double>());
-  };
   const bool own_finite =
       std::isfinite(loss) && is_finite(state_->gradients) && is_finite(state_->buffers);
   const auto of_all = workers_.sums({loss, own_finite ? 0.0 : 1.0});
@@ -46,8 +55,8 @@ StepResult Learner::step(const Batch& batch, double lr, double weight_decay, dou
     state_->gradients.zero_();
     return {loss, false};
   }
-  optimizer_->step(lr, weight_decay);
-  if (ema_) ema_->update();
+  optimizer_->step(rates.lr, rates.weight_decay);
+  if (ema_) ema_->update(rates.ema_decay);
   return {loss, true};
 }
 
@@ -59,17 +68,23 @@ double Learner::forward_backward(const Batch& batch, double share) {
   const auto images = batch.images.tensor_split(parts);
   const auto labels = batch.labels.to(device_).tensor_split(parts);
   const auto other_labels = batch.labels.flip(0).to(device_).tensor_split(parts);
+  const double weight = weight_of(batch);
   double mean_loss = 0;
   for (size_t i = 0; i < images.size(); ++i) {
-    auto loss = mixed_classification_loss(forward(network_, images[i]), labels[i], other_labels[i],
-                                          batch.share, config_.loss.label_smoothing);
-    loss = loss * (share * static_cast<double>(labels[i].size(0)) / count);
+    auto loss =
+        mixed_classification_loss(forward(network_, images[i]), labels[i], other_labels[i],
+                                  batch.share, config_.loss.label_smoothing, class_weights_);
+    loss = loss * (share * total_weight(labels[i], class_weights_) / weight);
     if (gradient_sum_ && i + 1 == images.size()) gradient_sum_->begin();
     loss.backward();
     mean_loss += loss.item<double>();
   }
   if (gradient_sum_) gradient_sum_->finish();
   return mean_loss;
+}
+
+double Learner::weight_of(const Batch& batch) const {
+  return total_weight(batch.labels.to(device_), class_weights_);
 }
 
 torch::Tensor Learner::forward(MobileOne& network, const torch::Tensor& images) const {
@@ -107,6 +122,35 @@ void Learner::average_statistics() {
   };
   average(state_->buffers);
   if (ema_) average(ema_->buffers());
+}
+
+bool Learner::is_sound(int64_t size) {
+  torch::NoGradGuard no_grad;
+  constexpr int64_t kImages = 2;
+  const auto images = torch::randn({kImages, config_.model.in_channels, size, size},
+                                   at::detail::createCPUGenerator(/*seed_val=*/0));
+  const auto computes = [&] {
+    auto folded = fold(network_);
+    return is_finite(state_->parameters) && is_finite(state_->buffers) &&
+           is_finite(forward(folded, images));
+  };
+  if (!computes() || !is_finite(optimizer_->momentum())) return false;
+  if (!ema_) return true;
+  const AverageInPlace average(*ema_);
+  return computes();
+}
+
+StatisticsAveraged::StatisticsAveraged(Learner& learner)
+    : learner_(learner),
+      own_(learner.state().buffers.clone()),
+      own_average_(learner.ema() != nullptr ? learner.ema()->buffers().clone() : torch::Tensor()) {
+  learner_.average_statistics();
+}
+
+StatisticsAveraged::~StatisticsAveraged() {
+  torch::NoGradGuard no_grad;
+  torch::Tensor(learner_.state().buffers).copy_(own_);
+  if (learner_.ema() != nullptr) torch::Tensor(learner_.ema()->buffers()).copy_(own_average_);
 }
 
 }  // namespace mobileone

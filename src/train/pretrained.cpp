@@ -3,6 +3,9 @@
 #include <fmt/ranges.h>
 
 #include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/checkpoint/numbers.h"
+#include "mobileone/data/class_match.h"
+#include "mobileone/model/options.h"
 #include "mobileone/model/unfold.h"
 #include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"
@@ -42,6 +45,20 @@ std::vector<Form> forms_of(const ModelConfig& config, bool folded) {
   return forms;
 }
 
+/// Makes weights that take RGB take grey: the stem's kernels are summed over the channels, which
+/// gives what RGB of equal levels would give, as timm does it.
+void sum_channels(Checkpoint& file) {
+  const std::string stem = unit_table(network_options(file.config.model)).front().name + ".";
+  for (StateDict* weights : {&file.weights, &file.ema}) {
+    for (auto& item : *weights) {
+      if (item.key().starts_with(stem) && item.value().dim() == 4) {
+        item.value() = item.value().sum(1, /*keepdim=*/true);
+      }
+    }
+  }
+  file.config.model.in_channels = 1;
+}
+
 /// Throws Error unless the weights in `file` fit the network that `model` describes. Strides and
 /// dilation have no weights and may differ.
 void require_same_form(const Checkpoint& file, const ModelConfig& model) {
@@ -65,15 +82,24 @@ void require_same_form(const Checkpoint& file, const ModelConfig& model) {
 /// The file's weights with the network's own classifier where the file's is of other classes.
 StateDict fit_classifier(const Checkpoint& file, const Config& config, const ImageList& images,
                          const MobileOne& network) {
-  StateDict weights = file.ema.is_empty() ? file.weights : file.ema;
+  StateDict weights = file.weights;
+  if (const auto flaw = unsound_numbers(weights)) {
+    throw Error("model.pretrained: {}: nothing can start from its weights: {}",
+                config.model.pretrained, *flaw);
+  }
   const auto* linear = weights.find("linear.weight");
   const int64_t classes = linear != nullptr ? linear->size(0) : 0;
   const bool same_names = are_same_classes(file.class_names, images.class_names);
   if (classes == config.model.num_classes && same_names) return weights;
-  log::info("{}: its classifier has {} classes{}; made anew for the {} of {}",
-            config.model.pretrained, classes,
-            classes == config.model.num_classes ? " of other names" : "", config.model.num_classes,
-            images.origin);
+  if (linear == nullptr) {
+    log::info("{}: has no classifier; one is made for the {} classes of {}",
+              config.model.pretrained, config.model.num_classes, images.origin);
+  } else {
+    log::info("{}: its classifier has {} classes{}; made anew for the {} of {}",
+              config.model.pretrained, classes,
+              classes == config.model.num_classes ? " of other names" : "",
+              config.model.num_classes, images.origin);
+  }
   StateDict fitted;
   for (const auto& item : weights) {
     if (!item.key().starts_with("linear.")) fitted.insert(item.key(), item.value());
@@ -102,7 +128,12 @@ std::vector<torch::Tensor> images_to_measure(const Config& config, const ImageLi
 void load_pretrained(const Config& config, const ImageList& images, Learner& learner) {
   const std::string& path = config.model.pretrained;
   if (path.empty()) return;
-  const Checkpoint file = load_checkpoint(path);
+  Checkpoint file = load_checkpoint(path);
+  keep_one_set(file, path);
+  if (config.model.in_channels == 1 && file.config.model.in_channels == 3) {
+    sum_channels(file);
+    log::info("{}: takes RGB; the stem's kernels were summed to take grey", path);
+  }
   require_same_form(file, config.model);
   MobileOne& network = learner.network();
   const StateDict weights = fit_classifier(file, config, images, network);

@@ -1,19 +1,16 @@
 #include "mobileone/train/same_session.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <torch/version.h>
 
 #include <set>
 #include <string_view>
-#include <vector>
 
 #include "mobileone/config/difference.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/config/writer.h"
 #include "mobileone/util/crc32.h"
 #include "mobileone/util/file.h"
-#include "mobileone/util/log.h"
 #include "mobileone/util/version.h"
 
 namespace mobileone {
@@ -48,24 +45,6 @@ void require_same_config(const Config& config, const Workers& workers) {
   }
 }
 
-/// Of the keys that differ: a run cannot go on with some, and would be another one with most.
-enum class Change { kNone, kOfRecipe, kOfRun };
-
-Change kind_of(const ConfigDifference& difference) {
-  static const std::set<std::string, std::less<>> kOfRun = {
-      "schedule.epochs", "schedule.batch_size", "runtime.seed", "ema.decay", "data.val"};
-  static const std::set<std::string, std::less<>> kFree = {
-      "data.train", "data.workers", "data.prefetch", "runtime.device", "runtime.on_nonfinite"};
-  const std::string& key = difference.key;
-  // A file may move. A validation set may not come or go: metrics.csv has its columns.
-  const bool present_in_both = difference.first != "\"\"" && difference.second != "\"\"";
-  if (key.starts_with("checkpoints.") || key.starts_with("output.") || kFree.contains(key) ||
-      ((key == "data.val" || key == "model.pretrained") && present_in_both)) {
-    return Change::kNone;
-  }
-  return key.starts_with("model.") || kOfRun.contains(key) ? Change::kOfRun : Change::kOfRecipe;
-}
-
 }  // namespace
 
 void require_same(const std::string& what, const std::string& own, const Workers& workers) {
@@ -93,23 +72,6 @@ void require_same_session(const Config& config, const TrainingData& data, const 
   require_same_config(config, workers);
   require_same_images("set of training images", &data.train, workers);
   require_same_images("set of validation images", data.val ? &*data.val : nullptr, workers);
-}
-
-void require_same_run(const Checkpoint& checkpoint, const Config& config,
-                      const std::string& origin) {
-  std::vector<std::string> of_run, of_recipe;
-  for (const auto& difference : differences(checkpoint.config, config)) {
-    const Change kind = kind_of(difference);
-    if (kind == Change::kNone) continue;
-    (kind == Change::kOfRun ? of_run : of_recipe)
-        .push_back(
-            fmt::format("{} {} (was {})", difference.key, difference.second, difference.first));
-  }
-  if (!of_run.empty()) {
-    throw Error("{}: is of a run with another configuration: {}; resume with the same", origin,
-                fmt::join(of_run, ", "));
-  }
-  if (!of_recipe.empty()) log::warning("going on with {}", fmt::join(of_recipe, ", "));
 }
 
 }  // namespace mobileone

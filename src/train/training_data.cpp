@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mobileone/data/class_match.h"
 #include "mobileone/model/options.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/util/error.h"
@@ -11,10 +12,6 @@ namespace {
 
 /// Throws Error unless the network can train on batches of the images that the data give.
 void require_trainable(const Config& config) {
-  if (config.model.in_channels != 3) {
-    throw Error("model.in_channels: expected 3, the channels of image files, got {}",
-                config.model.in_channels);
-  }
   int64_t size = config.data.size;
   for (const auto& stage : config.curriculum.stages) size = std::min(size, stage.size);
   for (const auto& unit : unit_table(network_options(config.model))) size = unit.output_size(size);
@@ -28,16 +25,15 @@ void require_trainable(const Config& config) {
 }
 
 int64_t count_classes(const ImageList& list) {
-  int64_t classes = static_cast<int64_t>(list.class_names.size());
-  for (int64_t i = 0; i < list.size(); ++i) {
-    const int64_t label = list.labels[i];
-    if (label >= kMostClasses) {
-      throw Error("{}: label {} of {}: expected a class index below {}", list.origin, label,
-                  list.name(i), kMostClasses);
-    }
-    classes = std::max(classes, label + 1);
-  }
-  return classes;
+  const int64_t labels = 1 + *std::max_element(list.labels.begin(), list.labels.end());
+  return std::max(labels, std::ssize(list.class_names));
+}
+
+void require_class_weights(const Config& config) {
+  const auto weights = std::ssize(config.loss.class_weights);
+  if (weights == 0 || weights == config.model.num_classes) return;
+  throw Error("loss.class_weights: expected one for each of the {} classes of {}, got {}",
+              config.model.num_classes, config.data.train, weights);
 }
 
 }  // namespace
@@ -52,12 +48,25 @@ TrainingData read_training_data(Config& config) {
   require_trainable(config);
   if (config.model.num_classes == 0) config.model.num_classes = count_classes(data.train);
   require_labels_below(data.train, config.model.num_classes);
+  require_class_weights(config);
   if (!config.data.val.empty()) {
-    data.val = read_image_list(config.data.val);
-    require_labels_below(*data.val, config.model.num_classes);
-    require_same_classes(data.train.class_names, data.train.origin, *data.val);
+    data.val = match_classes(read_image_list(config.data.val),
+                             {data.train.class_names, config.model.num_classes, data.train.origin});
   }
   return data;
+}
+
+std::vector<double> class_weights(const Config& config, const ImageList& images) {
+  if (!config.loss.balanced) return config.loss.class_weights;
+  std::vector<int64_t> counts(static_cast<size_t>(config.model.num_classes));
+  for (const int32_t label : images.labels) ++counts[label];
+  const auto classes = std::ssize(counts) - std::ranges::count(counts, 0);
+  std::vector<double> weights;
+  for (const int64_t count : counts) {
+    const auto even = static_cast<double>(images.size()) / static_cast<double>(classes);
+    weights.push_back(count > 0 ? even / static_cast<double>(count) : 1);
+  }
+  return weights;
 }
 
 LoaderOptions training_loader_options(const Config& config, const Workers& workers) {
@@ -65,6 +74,7 @@ LoaderOptions training_loader_options(const Config& config, const Workers& worke
   options.batch_size = config.schedule.batch_size;
   options.seed = static_cast<uint64_t>(config.runtime.seed);
   options.shuffle = options.drop_last = true;
+  options.sampler = config.data.sampler;
   options.images.decoding = config.data.fast_decode ? Decoding::kScaled : Decoding::kCropped;
   options.erase = config.augment.erase;
   options.mix = config.augment.mix;

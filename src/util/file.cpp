@@ -12,6 +12,7 @@
 
 #include "mobileone/util/descriptor.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/system_error.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;
@@ -28,20 +29,36 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+}  // namespace
+
 fs::path temporary_beside(const fs::path& path) {
   return fs::path(path) += fmt::format(".{}.tmp", ::getpid());
 }
 
-}  // namespace
+fs::path leftover_of(const fs::path& path) {
+  const fs::path with_process = fs::path(path).replace_extension();
+  const std::string process = with_process.extension().string();
+  const bool is_leftover = path.extension() == ".tmp" && process.size() > 1 &&
+                           process.find_first_not_of("0123456789", 1) == std::string::npos;
+  return is_leftover ? fs::path(with_process).replace_extension() : fs::path();
+}
+
+void require_replaceable(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::not_found) return;
+  if (error) throw Error("{}: cannot be written: {}", path.string(), error.message());
+  if (fs::is_directory(status)) throw Error("{}: is a folder, expected a file", path.string());
+  if (!fs::is_regular_file(status)) {
+    throw Error("{}: is not a regular file, and will not be replaced", path.string());
+  }
+}
 
 void write_whole(const fs::path& path, const std::function<void(const fs::path&)>& write) {
   const fs::path temporary = temporary_beside(path);
   try {
     fs::create_directories(folder_of(path));
-    if (fs::is_directory(path)) throw Error("{}: is a folder, expected a file", path.string());
-    if (fs::exists(path) && !fs::is_regular_file(path)) {
-      throw Error("{}: is not a regular file, and will not be replaced", path.string());
-    }
+    require_replaceable(path);
     write(temporary);
     sync(temporary, O_RDONLY);
     rename_whole(temporary, path);
@@ -54,12 +71,6 @@ void write_whole(const fs::path& path, const std::function<void(const fs::path&)
     fs::remove(temporary, ignored);
     throw;
   }
-}
-
-bool is_leftover(const fs::path& path) {
-  const std::string process = path.stem().extension().string();
-  return path.extension() == ".tmp" && process.size() > 1 &&
-         process.find_first_not_of("0123456789", 1) == std::string::npos;
 }
 
 void write_whole(const fs::path& path, std::string_view contents) {
@@ -94,7 +105,7 @@ void rename_whole(const fs::path& from, const fs::path& to) {
 std::string read_file(const fs::path& path, uintmax_t largest) {
   require_file(path, "file");
   const auto unreadable = [&] {
-    return Error("{}: cannot be read: {}", path.string(), std::strerror(errno));
+    return SystemError(errno, "{}: cannot be read: {}", path.string(), std::strerror(errno));
   };
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status;
@@ -123,15 +134,19 @@ void require_file(const fs::path& path, std::string_view what) {
   std::error_code error;
   const auto status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found) {
-    throw Error("{}: no such {}", path.string(), what);
+    throw SystemError(ENOENT, "{}: no such {}", path.string(), what);
   }
-  if (error) throw Error("{}: {} cannot be read: {}", path.string(), what, error.message());
+  if (error) {
+    throw SystemError(error.value(), "{}: {} cannot be read: {}", path.string(), what,
+                      error.message());
+  }
   if (fs::is_directory(status)) throw Error("{}: is a folder, expected a {}", path.string(), what);
   if (!fs::is_regular_file(status)) {
     throw Error("{}: is not a regular file, expected a {}", path.string(), what);
   }
   if (::access(path.c_str(), R_OK) != 0) {
-    throw Error("{}: {} cannot be read: {}", path.string(), what, std::strerror(errno));
+    throw SystemError(errno, "{}: {} cannot be read: {}", path.string(), what,
+                      std::strerror(errno));
   }
 }
 

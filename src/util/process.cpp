@@ -3,8 +3,31 @@
 #include <sys/resource.h>
 
 #include <ctime>
+#include <fstream>
 
 namespace mobileone {
+namespace {
+
+/// As it is, or in quotes where a shell would read more into it.
+std::string shell_word(const std::string& word) {
+  constexpr const char* kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=/.,:@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
+}  // namespace
+
+std::string command_line() {
+  std::ifstream stream("/proc/self/cmdline", std::ios::binary);
+  std::string line;
+  for (std::string word; std::getline(stream, word, '\0');) {
+    line += (line.empty() ? "" : " ") + shell_word(word);
+  }
+  return line.empty() ? "unknown" : line;
+}
 
 double processor_seconds() {
   timespec time{};

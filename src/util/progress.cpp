@@ -16,6 +16,11 @@ namespace {
 
 std::atomic<bool> line_is_drawn = false;
 
+/// In place of the progress line; that it cannot be written stops nothing.
+void write_to_terminal(const std::string& line) {
+  std::fputs((std::string(kWipeLine) + line).c_str(), stderr);
+}
+
 }  // namespace
 
 std::string format_duration(double seconds) {
@@ -33,13 +38,13 @@ std::string format_bar(double share, int columns) {
 }
 
 void draw_progress_line(const std::string& line) {
-  fmt::print(stderr, "{}{}", kWipeLine, line);
+  write_to_terminal(line);
   std::fflush(stderr);
   line_is_drawn = true;
 }
 
 void clear_progress_line() {
-  if (line_is_drawn.exchange(false)) fmt::print(stderr, "{}", kWipeLine);
+  if (line_is_drawn.exchange(false)) write_to_terminal("");
 }
 
 int terminal_columns() {
@@ -89,8 +94,12 @@ void Progress::draw(const std::string& note) const {
     return;
   }
   const int columns = terminal_columns() - 1;
-  std::string line = fmt::format("{} {} {}", label_, format_bar(share, 20), numbers);
-  if (static_cast<int>(line.size()) > columns) line = fmt::format("{} {}", label_, numbers);
+  constexpr int kWidest = 20, kNarrowest = 4;
+  const int left_for_bar = columns - static_cast<int>(label_.size() + numbers.size() + 4);
+  const int width = std::min(kWidest, left_for_bar);
+  std::string line = width >= kNarrowest
+                         ? fmt::format("{} {} {}", label_, format_bar(share, width), numbers)
+                         : fmt::format("{} {}", label_, numbers);
   line.resize(std::min<size_t>(line.size(), columns));
   draw_progress_line(line);
 }

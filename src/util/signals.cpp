@@ -8,7 +8,7 @@ namespace {
 volatile std::sig_atomic_t stop_signal = 0;
 volatile std::sig_atomic_t save_requested = 0;
 
-constexpr std::array kWatched = {SIGINT, SIGTERM, SIGUSR1};
+constexpr std::array kWatched = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 
 void note(int signal) {
   if (signal == SIGUSR1) {
@@ -16,7 +16,8 @@ void note(int signal) {
     return;
   }
   stop_signal = signal;
-  // From here on either ends the process.
+  // From here on either ends the process. A terminal that closes may send SIGHUP twice, and systemd
+  // sends it after SIGTERM.
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
 }
@@ -31,7 +32,7 @@ SignalWatch::SignalWatch() {
     action.sa_handler = note;
     action.sa_flags = SA_RESTART;
     sigaction(kWatched[i], &action, &previous_[i]);
-    // A shell script's background process is not to hear of Ctrl-C.
+    // A shell script's background process is not to hear of Ctrl-C, nor one of nohup of SIGHUP.
     const bool deaf = kWatched[i] != SIGUSR1 && previous_[i].sa_handler == SIG_IGN;
     if (deaf) sigaction(kWatched[i], &previous_[i], nullptr);
   }

@@ -64,7 +64,8 @@ TEST(Dialects, AreRecognizedByNamesAloneAndTranslatedBack) {
     for (const bool folded : {false, true}) {
       const StateDict apple = state_of(variant, folded);
       for (const auto& entry : enum_names(Dialect{})) {
-        for (const std::string prefix : {"", "module.", "module._orig_mod."}) {
+        for (const std::string prefix :
+             {"", "module.", "module._orig_mod.", "_orig_mod.module.", "net.", "model.model."}) {
           StateDict theirs;
           for (const auto& item : to_dialect(apple, entry.value)) {
             theirs.insert(prefix + item.key(), item.value());
@@ -92,6 +93,48 @@ TEST(Dialects, ABackboneNeedsNoPrefix) {
   EXPECT_EQ(found->dialect, Dialect::kMmpretrain);
   EXPECT_EQ(found->state.keys(),
             (std::vector<std::string>{"stage0.reparam_conv.weight", "linear.weight"}));
+}
+
+TEST(Dialects, WrappersWithinNamesArePassedOver) {
+  StateDict state;
+  state.insert("_fsdp_wrapped_module.stage0._orig_mod.rbr_skip.weight", at::empty({0}));
+  state.insert("stage1.module.0._checkpoint_wrapped_module.rbr_skip.weight", at::empty({0}));
+  const auto found = recognize(state);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->prefix, "");
+  EXPECT_EQ(found->state.keys(),
+            (std::vector<std::string>{"stage0.rbr_skip.weight", "stage1.0.rbr_skip.weight"}));
+}
+
+/// The names of a folded S0, each after `prefix`.
+StateDict prefixed(const std::string& prefix) {
+  StateDict state;
+  for (const auto& item : state_of(Variant::kS0, true)) {
+    state.insert(prefix + item.key(), item.value());
+  }
+  return state;
+}
+
+TEST(Dialects, WhatStandsOutsideThePrefixIsAStray) {
+  StateDict state = prefixed("model.");
+  for (const char* name : {"n_averaged", "criterion.weight", "model.stage1.total_ops"}) {
+    state.insert(name, at::empty({0}));
+  }
+  const auto found = recognize(state);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->state.keys(), state_of(Variant::kS0, true).keys());
+  EXPECT_EQ(found->strays, std::vector<std::string>{"criterion.weight"});
+}
+
+TEST(Dialects, NetworksMayStandSideBySide) {
+  StateDict state = prefixed("student.");
+  state.update(prefixed("teacher."));
+  state.insert("head.fc.weight", at::empty({0}));
+  const auto found = recognize_all(state);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].prefix, "student.");
+  EXPECT_EQ(found[1].prefix, "teacher.");
+  EXPECT_EQ(found[0].strays, std::vector<std::string>{"head.fc.weight"});
 }
 
 TEST(Dialects, StrangersKeepTheirNamesApart) {

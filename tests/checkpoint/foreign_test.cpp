@@ -3,6 +3,8 @@
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "checkpoint/files.h"
 #include "mobileone/checkpoint/safetensors.h"
 #include "mobileone/checkpoint/torch_file.h"
@@ -130,6 +132,88 @@ TEST_F(ForeignTest, FindsWeightsAndAverageInTheirEntries) {
   }
 }
 
+TEST_F(ForeignTest, FindsThemInTheEntriesOfOtherProgramsAndWrappers) {
+  const StateDict raw = checkpoint_of(small_model(), false).weights,
+                  average = checkpoint_of(small_model(), false).weights;
+  const auto wrapped = [](const StateDict& state, const std::string& prefix) {
+    StateDict named;
+    for (const auto& item : state) named.insert(prefix + item.key(), item.value());
+    return named;
+  };
+  StateDict averaged_model = wrapped(average, "module.");  // torch.optim.swa_utils.AveragedModel
+  averaged_model.insert("n_averaged", at::ones({}, at::kLong));
+  StateDict lightning = wrapped(raw, "model.");
+  lightning.insert("criterion.weight", at::ones({5}));
+  StateDict side_by_side = wrapped(raw, "model.");
+  side_by_side.update(wrapped(average, "ema_model.module."));
+  const std::vector<Value::Dict> with_average = {
+      {{"model", raw}, {"model_ema", averaged_model}, {"args", Value::Placeholder{"x"}}},
+      {{"model_state_dict", raw}, {"ema_state_dict", average}},
+      {{"state_dict", lightning}, {"swa", Value::Dict{{"module", averaged_model}}}},
+      {{"state_dict", side_by_side}},
+      {{"net", raw}, {"ema", Value::Dict{{"decay", 0.99}, {"shadow", average}}}}};
+  for (const auto& file : with_average) {
+    const auto read = read_foreign(file, "x.pth");
+    expect_equal(read.weights, raw);
+    expect_equal(read.ema, average);
+  }
+  const std::vector<Value::Dict> without = {
+      {{"state_dict", raw}, {"ema", 0.999}},
+      {{"state_dict", raw}, {"ema", Value::Dict{{"decay", 0.999}}}},
+      {{"state_dict", raw}, {"ema", Value::Dict{{"head.fc.weight", at::ones({5, 3})}}}},
+      {{"state_dict", lightning}},
+      {{"state_dict", wrapped(raw, "_orig_mod.module.net.")}},
+      {{"module", raw}, {"optimizer", Value::Dict{{"momentum", average}}}},
+      {{"teacher", average}, {"student", raw}},
+      {{"whatever", raw}}};
+  for (const auto& file : without) {
+    const auto read = read_foreign(file, "x.pth");
+    expect_equal(read.weights, raw);
+    EXPECT_TRUE(read.ema.is_empty());
+  }
+  expect_equal(read_foreign(averaged_model, "x.pth").weights, average);
+  EXPECT_EQ(
+      error_of([&] {
+        read_foreign(Value::Dict{{"left", raw}, {"right", raw}}, "x.pth");
+      }),
+      "x.pth: holds several networks, at left and right; save the one that is meant by itself");
+}
+
+TEST_F(ForeignTest, ABackboneHasNoClassifier) {
+  ModelConfig model = small_model();
+  model.num_classes = 0;
+  Checkpoint original = checkpoint_of(model, false);
+  original.weights.erase("linear.weight");
+  original.weights.erase("linear.bias");
+  StateDict detector;
+  for (const auto& item : original.weights) detector.insert("backbone." + item.key(), item.value());
+  detector.insert("bbox_head.weight", at::ones({4}));
+  for (const StateDict& state : {original.weights, detector}) {
+    const auto read = read_foreign(file_of(state), "x.pth");
+    EXPECT_EQ(read.config.model.num_classes, 0);
+    expect_equal(read.weights, original.weights);
+    EXPECT_EQ(error_of([&] { make_network(read, "x.pth"); }),
+              "x.pth: has no classifier; as model.pretrained, `mobileone train` gives it one");
+  }
+}
+
+TEST_F(ForeignTest, NoNetworkIsBuiltForWeightsThatDoNotFitIt) {
+  Checkpoint checkpoint = checkpoint_of(small_model(), true);
+  checkpoint.config.model.width_multipliers = {64, 64, 64, 64};  // 10 GB
+  EXPECT_NE(error_of([&] { make_network(checkpoint, "x.pth"); }).find("do not fit the network"),
+            std::string::npos);
+}
+
+TEST_F(ForeignTest, UnsoundWeightsMakeNoNetworkUnlessAccepted) {
+  Checkpoint checkpoint = checkpoint_of(small_model(), true);
+  checkpoint.weights["stage0.reparam_conv.bias"][1] = NAN;
+  EXPECT_EQ(error_of([&] { make_network(checkpoint, "x.pth"); }),
+            "x.pth: no right result can come of its weights: stage0.reparam_conv.bias: 1 of 16 "
+            "numbers are NaN or infinite");
+  EXPECT_EQ(make_network(checkpoint, "x.pth", /*wanted=*/{}, Unsound::kAccept)->options.num_classes,
+            5);
+}
+
 TEST_F(ForeignTest, CountersMayBeMissing) {
   StateDict state;
   const auto original = checkpoint_of(small_model(), false).weights;
@@ -149,8 +233,8 @@ TEST_F(ForeignTest, KnowsHowPublishedWeightsSeeImages) {
   EXPECT_EQ(read.config.data, DataConfig());
   EXPECT_EQ(read.class_names, imagenet_classes().names);
   const auto corenet = read_foreign(file_of(to_dialect(state, Dialect::kCoreNet)), "x.pth");
-  EXPECT_EQ(corenet.config.data.mean, (std::array<double, 3>{0, 0, 0}));
-  EXPECT_EQ(corenet.config.data.std, (std::array<double, 3>{1, 1, 1}));
+  EXPECT_EQ(corenet.config.data.mean, (std::vector<double>{0, 0, 0}));
+  EXPECT_EQ(corenet.config.data.std, (std::vector<double>{1, 1, 1}));
   EXPECT_TRUE(read_foreign(file_of(checkpoint_of(small_model(), true).weights), "x.pth")
                   .class_names.empty());
 }
@@ -182,11 +266,12 @@ TEST_F(ForeignTest, RefusesWhatHoldsNoMobileOne) {
       error(Value::Dict{{"conv1.weight", at::zeros({1})}}),
       "x.pth: is no MobileOne: none of its 1 tensors has a name of one ('conv1.weight', ...)");
   EXPECT_EQ(error(Value::Dict{{"net", Value::Dict{{"w", at::zeros({1})}}}}),
-            "x.pth: holds no weights that are known: expected a dict of tensors, or one under "
-            "'state_dict', 'model' or 'state_dict_ema', 'model_ema', 'ema'; its entry 'net' is "
-            "neither");
-  EXPECT_EQ(error(Value::Dict{{"state_dict", Value::Dict{{"epoch", 3}}}}),
-            "x.pth > state_dict > epoch: is an integer, expected a tensor");
+            "x.pth: is no MobileOne: none of its 1 tensors has a name of one ('w', ...)");
+  EXPECT_EQ(
+      error(Value::Dict{{"state_dict", Value::Dict{{"epoch", 3}}},
+                        {"args", Value::Placeholder{"an object made by argparse.Namespace"}}}),
+      "x.pth: is no MobileOne: it holds no tensors, but 'state_dict' (a dict), 'args' (an "
+      "object made by argparse.Namespace)");
   EXPECT_EQ(error(Value::Dict{{"stem.reparam_conv.bias", at::zeros({1})}}),
             "x.pth: is no MobileOne: it has no stage 1");
   StateDict quantized = checkpoint_of(small_model(), true).weights;

@@ -4,6 +4,7 @@
 #include <ATen/ops/randn.h>
 #include <ATen/ops/zeros.h>
 
+#include <ctime>
 #include <vector>
 
 #include "checkpoint/files.h"
@@ -123,6 +124,15 @@ TEST_F(SafetensorsTest, RefusesLies) {
             "tensor 'a': its data, bytes 8 to 0, do not fit its dtype and shape");
   EXPECT_EQ(error("{" + entry("a", "F32", "[2]", "[8]") + "}", 8),
             "tensor 'a': data_offsets were expected to be two");
+}
+
+TEST_F(SafetensorsTest, TakesTimeInProportionToTheTensors) {
+  torch::OrderedDict<std::string, at::Tensor> tensors;
+  for (int i = 0; i < 50'000; ++i) tensors.insert("t" + std::to_string(i), at::zeros({}));
+  write_safetensors(folder_ / "many", tensors);
+  const auto begin = std::clock();
+  EXPECT_EQ(read_safetensors(folder_ / "many").size(), 50'000u);
+  EXPECT_LT(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC, 20);  // its square: minutes
 }
 
 TEST_F(SafetensorsTest, SurvivesDamage) {

@@ -11,6 +11,7 @@
 #include "checkpoint/files.h"
 #include "mobileone/checkpoint/safetensors.h"
 #include "mobileone/checkpoint/weights_file.h"
+#include "mobileone/util/endian.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/random.h"
 #include "python.h"
@@ -128,7 +129,21 @@ TEST_F(TorchFileTest, NamesWhatIsNoTorchFile) {
   EXPECT_EQ(error_of([&] { read_torch_file(folder_); }),
             folder_.string() + ": is a folder, expected a torch file");
   EXPECT_EQ(error(""), "is empty, expected a torch file");
-  EXPECT_EQ(error("hello"), "is not a torch file as torch.save writes it");
+  const std::string expected =
+      ", expected weights as torch.save or safetensors writes them, or TorchScript";
+  for (const auto& [bytes, kind] : std::vector<std::pair<std::string, std::string>>{
+           {"hello", "text that begins with `hello`"},
+           {"\x08\x08\x12\x07pytorch", "an ONNX network"},
+           {"\x1c\0\0\0TFL3"s, "a TensorFlow Lite network"},
+           {"\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes it"},
+           {"<!DOCTYPE html><html>", "an HTML page"},
+           {"\xff\xd8\xff\xe0", "a JPEG image"},
+           {"\x80\5\x95\1\0\0"s, "a Python pickle"},
+           {"version https://git-lfs.github.com/spec/v1\n",
+            "a pointer of Git LFS, whose file was not fetched"},
+           {"\x08\5\x12\x24\x0a\x10"s, "a file of no known kind"}}) {
+    EXPECT_EQ(error(bytes), "is " + kind + expected);
+  }
 }
 
 TEST_F(TorchFileTest, TellsTorchScriptApart) {
@@ -206,6 +221,52 @@ TEST_F(TorchFileTest, ReadsWhatPythonWrites) {
   }
 }
 
+TEST_F(TorchFileTest, ReadsPastWhatTrainingLeavesBesideWeights) {
+  if (!python_has("torch, numpy")) GTEST_SKIP() << "no Python in .deps/venv";
+  ASSERT_TRUE(run_python("write", folder_));
+  for (const char* name : {"odd.pth", "odd_legacy.pth", "odd_protocol5.pth"}) {
+    SCOPED_TRACE(name);
+    const Value value = read_torch_file(folder_ / name);
+    EXPECT_TRUE(value.at("last").as_tensor().equal(at::arange(5, at::kFloat)));
+    EXPECT_TRUE(value.at("complex").as_tensor().equal(at::arange(3).to(at::kComplexFloat)));
+    EXPECT_EQ(value.at("counts").at("a").as_int(), 2);
+    EXPECT_EQ(value.at("ordered").at("b").as_int(), 3);
+    EXPECT_EQ(value.at("args").description(), "an object made by argparse.Namespace");
+    EXPECT_EQ(value.at("huge").description(), "an integer of more than 64 bits");
+    for (const char* key : {"path", "when", "scalar", "array", "mode", "config", "history",
+                            "sparse", "quantized", "keys", "class", "dtype"}) {
+      EXPECT_EQ(value.at(key).kind(), Value::Kind::kPlaceholder) << key;
+    }
+    const auto expected = value.at("state").as_tensors(), whole = value.at("module").as_tensors();
+    ASSERT_EQ(whole.keys(), expected.keys());
+    for (const auto& item : expected) EXPECT_TRUE(whole[item.key()].equal(item.value()));
+  }
+}
+
+TEST_F(TorchFileTest, ChecksTheSumsOfAllRecords) {
+  torch::jit::Module module("net");
+  module.register_parameter("weight", at::arange(100, at::kFloat), /*is_buffer=*/false);
+  std::string code = "def forward(self, x):\n";
+  for (int i = 0; i < 50; ++i) code += "  x = x + self.weight\n";  // so long that it is compressed
+  module.define(code + "  return x\n");
+  module.save((folder_ / "script.pt").string(), {{"note", "hello"}});
+  check_sums(folder_ / "script.pt");
+  EXPECT_EQ(read_torchscript_extra_files(folder_ / "script.pt"),
+            (std::map<std::string, std::string>{{"note", "hello"}}));
+  const std::string good = read_file(folder_ / "script.pt");
+  for (const std::string record :
+       {"script/code/__torch__.py", "script/data/0", "script/extra/note"}) {
+    std::string bad = good;
+    const size_t name = bad.find(record);
+    ASSERT_NE(name, std::string::npos) << record;
+    const size_t padding = little_endian(bad, name - 2, 2);  // ends a local header of zip
+    bad[name + record.size() + padding + 4] ^= 1;
+    const auto path = write("bad.pt", bad);
+    EXPECT_NE(error_of([&] { check_sums(path); }).find("is damaged: "), std::string::npos)
+        << record;
+  }
+}
+
 TEST_F(TorchFileTest, ReadsTorchScriptAsAStateDict) {
   if (!python_has("torch")) GTEST_SKIP() << "no Python in .deps/venv";
   ASSERT_TRUE(run_python("write", folder_));
@@ -220,7 +281,8 @@ TEST_F(TorchFileTest, ReadsTorchScriptAsAStateDict) {
   }
   EXPECT_EQ(error_of([&] { read_weights_file(folder_ / "frozen.pt"); }),
             (folder_ / "frozen.pt").string() +
-                ": names no weights, as after torch.jit.freeze; use the archive from before that");
+                ": names no weights, as after torch.jit.freeze; use the archive from before that "
+                "(eval and predict can run this one: --run-code)");
 }
 
 TEST_F(TorchFileTest, PythonReadsWhatWeWrite) {

@@ -1,13 +1,18 @@
 // The program as its users call it, from training to prediction.
 #include "mobileone/cli/commands.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/program.h"
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/data/image_list.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/kernels/instruction_set.h"
 #include "mobileone/model/counts.h"
+#include "mobileone/util/csv.h"
 #include "mobileone/util/file.h"
 #include "python.h"
 #include "report/xml.h"
@@ -15,8 +20,10 @@
 namespace mobileone {
 namespace {
 
-nlohmann::json evaluate_json(const std::string& model) {
-  const auto outcome = run_program({"eval", model, "--data", shop().shapes("val"), "--json"});
+nlohmann::json evaluate_json(const std::string& model, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> arguments = {"eval", model, "--data", shop().shapes("val"), "--json"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  const auto outcome = run_program(arguments);
   EXPECT_EQ(outcome.status, 0) << outcome.errors;
   return nlohmann::json::parse(outcome.output);
 }
@@ -27,9 +34,10 @@ TEST(Train, LeavesARunBehind) {
     EXPECT_TRUE(std::filesystem::exists(shop().path("run/") + file)) << file;
   }
   const std::string metrics = read_file(shop().path("run/metrics.csv"));
-  EXPECT_TRUE(
-      metrics.starts_with("epoch,step,size,lr,weight_decay,train_loss,val_loss,val_top1,"
-                          "val_top5,ema_loss,ema_top1,ema_top5,images_per_second,seconds\n1,4,"))
+  EXPECT_TRUE(metrics.starts_with(
+      "epoch,step,size,lr,weight_decay,train_loss,val_loss,val_top1,"
+      "val_top5,ema_loss,ema_top1,ema_top5,ema_better,images_per_second,seconds\n"
+      "1,4,"))
       << metrics;
 }
 
@@ -48,7 +56,8 @@ TEST(Train, PythonReadsTheCheckpoint) {
   const std::string script = fmt::format(
       "import torch; c = torch.load('{}', weights_only=True); "
       "assert 'stage0.rbr_conv.0.conv.weight' in c['state_dict']; "
-      "assert list(c['ema']) == list(c['state_dict']); t = c['training']; assert t['step'] == 4 "
+      "assert list(c[c['better']]) == list(c['state_dict']); t = c['training']; assert t['step'] "
+      "== 4 "
       "and t['epoch'] == 1; "
       "assert len(c['class_names']) == 10 and 'schedule:' in c['config']; "
       "assert c['metrics']['val_top5'] >= c['metrics']['val_top1']; "
@@ -63,7 +72,9 @@ TEST(Reparam, FoldsExportsAndKeepsTheAccuracy) {
   const auto fold = run_program({"reparam", best, "-o", folded, "--data", shop().shapes("val")});
   ASSERT_EQ(fold.status, 0) << fold.errors;
   EXPECT_NE(fold.output.find("real images"), std::string::npos) << fold.output;
-  EXPECT_NE(fold.output.find("moving-average weights"), std::string::npos) << fold.output;
+  const Weights better = load_checkpoint(best).better.value();
+  EXPECT_NE(fold.output.find(fmt::format("{} weights of ", to_string(better))), std::string::npos)
+      << fold.output;
   const auto write = run_program({"export", folded, "-o", exported});
   ASSERT_EQ(write.status, 0) << write.errors;
 
@@ -90,7 +101,8 @@ TEST(Export, FoldsAnUnfoldedCheckpointAndSaysSo) {
   ASSERT_EQ(write.status, 0) << write.errors;
   EXPECT_TRUE(write.output.starts_with(best + ": is not folded; folding it first\n"))
       << write.output;
-  EXPECT_EQ(evaluate_json(best)["top1"], evaluate_json(shop().path("direct.pt"))["top1"]);
+  EXPECT_EQ(evaluate_json(best)["top1"],
+            evaluate_json(shop().path("direct.pt"), {"--run-code"})["top1"]);
 }
 
 TEST(Eval, WritesItsReport) {
@@ -98,8 +110,8 @@ TEST(Eval, WritesItsReport) {
                                     shop().shapes("val"), "--report", shop().path("report")});
   ASSERT_EQ(outcome.status, 0) << outcome.errors;
   EXPECT_NE(outcome.output.find("top-1"), std::string::npos);
-  EXPECT_TRUE(
-      read_file(shop().path("report/per_class.csv")).starts_with("class,images,correct,accuracy,"));
+  EXPECT_TRUE(read_file(shop().path("report/per_class.csv"))
+                  .starts_with("class,images,correct,precision,"));
   EXPECT_TRUE(read_file(shop().path("report/confusion.svg")).starts_with("<svg"));
   EXPECT_TRUE(read_file(shop().path("report/confusion.csv")).starts_with("label,"));
   EXPECT_TRUE(read_file(shop().path("report/mistakes.csv")).starts_with("path,label,"));
@@ -107,15 +119,23 @@ TEST(Eval, WritesItsReport) {
   for (const char* page : {"report/report.html", "report/mistakes.html", "report/confusion.svg"}) {
     EXPECT_EQ(xml_fault(read_file(shop().path(page))), "") << page;
   }
-  const double ece = evaluate_json(shop().path("run/best.pth"))["ece"];
-  EXPECT_GE(ece, 0);
-  EXPECT_LE(ece, 100);
+  EXPECT_NE(outcome.output.find("\nbalanced accuracy "), std::string::npos) << outcome.output;
+  const auto json = evaluate_json(shop().path("run/best.pth"));
+  for (const char* key :
+       {"ece", "balanced_accuracy", "macro_precision", "macro_recall", "macro_f1"}) {
+    EXPECT_GE(json.at(key), 0) << key;
+    EXPECT_LE(json.at(key), 100) << key;
+  }
+  EXPECT_EQ(json["balanced_accuracy"], json["top1"]) << "each class has as many images";
+  EXPECT_EQ(json["classes"].size(), 10u);
+  EXPECT_EQ(json["classes"][0]["class"], "checkerboard");
 }
 
 TEST(Eval, ClassNamesMayBeAnyBytes) {
   const std::string data = shop().path("bytes"), run = shop().path("bytes_run");
   std::filesystem::copy(shop().shapes("train"), data, std::filesystem::copy_options::recursive);
   std::filesystem::rename(data + "/star", data + "/st\xe4r <&>");
+  std::filesystem::rename(data + "/ring", data + "/\x1b[31mr\ning");
   const auto trained =
       run_program(shop().training("bytes_run", {"data.train=" + data, "data.val=" + data}));
   ASSERT_EQ(trained.status, 0) << trained.errors;
@@ -129,9 +149,41 @@ TEST(Eval, ClassNamesMayBeAnyBytes) {
       run_program({"predict", best, data + "/st\xe4r <&>/0000.jpg", "--top", "10", "--json"});
   ASSERT_EQ(predicted.status, 0) << predicted.errors;
   EXPECT_TRUE(nlohmann::json::accept(predicted.output));
-  EXPECT_NE(predicted.output.find("st\uFFFDr <&>"), std::string::npos) << predicted.output;
-  const auto exported = run_program({"export", best, "-o", shop().path("bytes.pt")});
-  EXPECT_EQ(exported.status, 0) << exported.errors;
+  EXPECT_NE(predicted.output.find(R"("st\\xe4r <&>")"), std::string::npos) << predicted.output;
+  const std::string classes = read_file(run + "/classes.txt");
+  EXPECT_EQ(std::count(classes.begin(), classes.end(), '\n'), 10) << classes;
+  EXPECT_TRUE(classes.starts_with("\\x1b[31mr\\x0aing\n")) << classes;
+  // What is made of them is of the same classes.
+  const std::vector<std::string> names = load_checkpoint(best).class_names;
+  EXPECT_EQ(names, read_image_list(data).class_names);
+  for (const char* file : {"bytes.pt", "bytes.safetensors"}) {
+    const std::string made = shop().path(file);
+    const auto done = made.ends_with(".pt") ? run_program({"export", best, "-o", made})
+                                            : run_program({"convert", best, made});
+    ASSERT_EQ(done.status, 0) << done.errors;
+    const auto evaluated = run_program({"eval", made, "--data", data});
+    EXPECT_EQ(evaluated.status, 0) << evaluated.errors;
+    EXPECT_NE(evaluated.output.find("st\\xe4r <&>"), std::string::npos) << evaluated.output;
+  }
+}
+
+TEST(Eval, OfAPartOfTheClasses) {
+  const std::string data = shop().path("part");
+  for (const char* name : {"ring", "star"}) {
+    std::filesystem::create_directories(data + "/" + name);
+    std::filesystem::copy(shop().shapes("val") + "/" + name, data + "/" + name);
+  }
+  const auto evaluate = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"eval", shop().path("run/best.pth"), "--data", data, "--json"});
+    const auto outcome = run_program(more);
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    return nlohmann::json::parse(outcome.output);
+  };
+  const auto all = evaluate({}), part = evaluate({"--restrict"});
+  EXPECT_EQ(all["classes_of_network"], 10);
+  EXPECT_EQ(all["classes_of_data"], 2);
+  EXPECT_GE(part["top1"], all["top1"]);
+  EXPECT_LT(part["loss"], all["loss"]);
 }
 
 TEST(Predict, NamesTheClasses) {
@@ -142,6 +194,56 @@ TEST(Predict, NamesTheClasses) {
   ASSERT_EQ(json.size(), 1u);
   EXPECT_EQ(json[0]["image"], image);
   EXPECT_EQ(json[0]["predictions"].size(), 5u);
+}
+
+TEST(Predict, TakesFoldersAndGoesOnPastUnreadableImages) {
+  const std::string dir = shop().path("photos"), best = shop().path("run/best.pth");
+  std::filesystem::create_directories(dir);
+  std::filesystem::copy(shop().shapes("val") + "/star", dir + "/star",
+                        std::filesystem::copy_options::recursive);
+  write_whole(dir + "/a, \"b\".jpg", "no picture");
+  const std::vector<std::string> command = {"predict", best, dir, "--top", "2"};
+  const auto as = [&](const char* format) {
+    auto arguments = command;
+    arguments.insert(arguments.end(), {"--format", format});
+    const auto outcome = run_program(arguments);
+    EXPECT_EQ(outcome.status, 2) << outcome.errors;
+    EXPECT_NE(outcome.errors.find("a, \"b\".jpg: "), std::string::npos) << outcome.errors;
+    EXPECT_TRUE(outcome.errors.ends_with("mobileone: 1 of 3 images could not be read\n"));
+    return outcome.output;
+  };
+  EXPECT_EQ(count(as("text"), " %  "), 4);
+  const auto rows = parse_csv(as("csv"), "csv");
+  ASSERT_EQ(rows.size(), 6u);
+  EXPECT_EQ(rows[0].fields,
+            (std::vector<std::string>{"image", "rank", "index", "class", "probability", "error"}));
+  EXPECT_EQ(rows[1].fields[0], dir + "/a, \"b\".jpg");
+  EXPECT_NE(rows[1].fields[5], "");
+  EXPECT_EQ(rows[3].fields[1], "2");
+  auto array = nlohmann::json::parse(as("json"));
+  ASSERT_EQ(array.size(), 3u);
+  EXPECT_EQ(array[2]["predictions"][0]["class"], rows[4].fields[3]);
+  EXPECT_TRUE(array[0].contains("error"));
+  std::istringstream lines(as("jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_EQ(nlohmann::json::parse(line), array.front());
+    array.erase(0);
+  }
+  EXPECT_TRUE(array.empty());
+}
+
+TEST(Predict, TakesWhatEvalTakes) {
+  const std::string best = shop().path("run/best.pth"), list = shop().path("paths.txt");
+  write_whole(list, shop().shapes("val") + "/star/0000.jpg\n" + shop().shapes("val") + "/ring\n");
+  const auto outcome =
+      run_program({"predict",     best,    "--list",   list,   "--resize",  "40", "--crop",    "32",
+                   "--precision", "bf16",  "--batch",  "2",    "--workers", "1",  "--threads", "1",
+                   "--raw",       "--cpu", "--format", "jsonl"});
+  EXPECT_EQ(outcome.status, 0) << outcome.errors;
+  EXPECT_EQ(count(outcome.output, "\n"), 3);
+  const auto nothing = run_program({"predict", best});
+  EXPECT_EQ(nothing.status, 2);
+  EXPECT_NE(nothing.errors.find("expected images"), std::string::npos) << nothing.errors;
 }
 
 TEST(Summary, CountsS0) {

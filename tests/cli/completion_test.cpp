@@ -34,6 +34,25 @@ TEST(Completion, KnowsCommandsOptionsKeysAndFiles) {
   EXPECT_EQ(complete_in_bash("mobileone train x.yaml optimizer.n", 3), "optimizer.nesterov=\n");
   EXPECT_EQ(complete_in_bash("mobileone bench latency --thr", 3), "--threads\n");
   EXPECT_EQ(complete_in_bash("mobileone eval /dev/nul", 2), "/dev/null\n");
+  EXPECT_EQ(complete_in_bash("mobileone launch -n 2 train --resume-f", 5), "--resume-from\n");
+}
+
+TEST(Completion, OffersWhatIsAccepted) {
+  EXPECT_EQ(complete_in_bash("mobileone predict x.pth --format \"\"", 4),
+            "csv\njson\njsonl\ntext\n");
+  EXPECT_EQ(complete_in_bash("mobileone predict --precision b", 3), "bf16\n");
+  EXPECT_EQ(complete_in_bash("mobileone predict --top \"\"", 3), "\n") << "a number";
+  // As bash splits a word, and as zsh leaves it whole.
+  EXPECT_EQ(complete_in_bash("mobileone train x.yaml augment.policy = r", 5), "randaugment\n");
+  EXPECT_EQ(complete_in_bash("mobileone train x.yaml optimizer.nesterov =", 4), "true\nfalse\n");
+  EXPECT_EQ(complete_in_bash("mobileone train x.yaml model.variant=s4", 3), "model.variant=s4\n");
+  EXPECT_EQ(complete_in_bash("mobileone train x.yaml augment.erase.m", 3), "augment.erase.mode=\n");
+  EXPECT_EQ(complete_in_bash("mobileone train x.yaml data.train = /dev/nul", 5), "/dev/null\n");
+  const std::string dir = shop().path("completion/");
+  for (const char* file : {"a.yaml", "a.yml", "a.txt", "run/x"}) write_whole(dir + file, "");
+  EXPECT_EQ(complete_in_bash("mobileone config check " + dir, 3),
+            dir + "a.yaml\n" + dir + "a.yml\n" + dir + "run\n");
+  EXPECT_EQ(complete_in_bash("mobileone plot " + dir, 2), dir + "run\n");
 }
 
 TEST(Completion, IsTakenByZsh) {

@@ -1,6 +1,7 @@
 #include "cli/program.h"
 #include "mobileone/data/image.h"
 #include "mobileone/util/file.h"
+#include "report/xml.h"
 
 namespace mobileone {
 namespace {
@@ -44,7 +45,24 @@ TEST(DataShow, MistakesAreOneLine) {
   const auto outcome = show("sheet.gif");
   EXPECT_EQ(outcome.status, 2);
   EXPECT_EQ(outcome.errors,
-            "mobileone: -o sheet.gif: expected the name of a picture to write, ending in .png\n");
+            "mobileone: --output sheet.gif: expected a name that ends in .png or .html, as what is "
+            "written\n");
+}
+
+TEST(DataShow, PagesHaveNamesOfAnyScript) {
+  const std::string data = shop().path("scripts"), html = shop().path("sheet.html");
+  std::filesystem::create_directories(data);
+  std::filesystem::copy(shop().shapes("train") + "/star", data + "/猫",
+                        std::filesystem::copy_options::recursive);
+  std::filesystem::copy(shop().shapes("train") + "/ring", data + "/<قطة>",
+                        std::filesystem::copy_options::recursive);
+  const auto outcome = run_program({"data", "inspect", data, "--sheet", html});
+  ASSERT_EQ(outcome.status, 0) << outcome.errors;
+  const std::string page = read_file(html);
+  EXPECT_EQ(xml_fault(page), "");
+  EXPECT_EQ(count(page, "<div>猫</div>"), 4);
+  EXPECT_EQ(count(page, "<div>&lt;قطة&gt;</div>"), 4);
+  EXPECT_EQ(count(page, "data:image/jpeg"), 8);
 }
 
 TEST(Train, TakesEveryAugmentation) {

@@ -21,7 +21,7 @@ class Storages : public testing::Test {
       const std::string packed = shop().path("stored/" + split);
       for (const auto& more : std::vector<std::vector<std::string>>{{}, {"--decoded"}}) {
         std::vector<std::string> arguments = {"data", "pack", shop().shapes(split),
-                                              packed + (more.empty() ? ".pack" : ".pixels")};
+                                              packed + (more.empty() ? ".pack" : "-pixels.pack")};
         arguments.insert(arguments.end(), more.begin(), more.end());
         const auto outcome = run_program(arguments);
         ASSERT_EQ(outcome.status, 0) << outcome.errors;
@@ -43,7 +43,7 @@ class Storages : public testing::Test {
 
   static std::vector<std::string> forms(const std::string& split) {
     const std::string stored = shop().path("stored/" + split);
-    return {shop().shapes(split), stored + ".pack", stored + ".pixels", stored + ".tar"};
+    return {shop().shapes(split), stored + ".pack", stored + "-pixels.pack", stored + ".tar"};
   }
 };
 
@@ -129,7 +129,8 @@ TEST_F(Storages, BadImagesAreNamedAndTheStatusSaysSo) {
   const auto outcome = run_program({"data", "inspect", copy});
   EXPECT_EQ(outcome.status, 2);
   EXPECT_EQ(outcome.errors, "mobileone: " + copy + ": 1 of 21 images cannot be read\n");
-  EXPECT_NE(outcome.output.find("  " + copy + "/star/0000.jpg: is text that begins with"), std::string::npos)
+  EXPECT_NE(outcome.output.find("  " + copy + "/star/0000.jpg: is text that begins with"),
+            std::string::npos)
       << outcome.output;
   EXPECT_NE(outcome.output.find("duplicates        1, of them 1 under another label"),
             std::string::npos)

@@ -21,17 +21,30 @@ void expect_refused(const Mistake& mistake) {
   EXPECT_EQ(outcome.status, 2) << outcome.errors;
   EXPECT_NE(outcome.errors.find(mistake.message), std::string::npos)
       << "got:      " << outcome.errors << "expected: " << mistake.message;
-  EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
+  EXPECT_EQ(count_errors(outcome.errors), 1) << outcome.errors;
   EXPECT_EQ(outcome.output, "");
 }
 
 TEST(Mistakes, InTheCommandLine) {
-  expect_refused({{}, "A subcommand is required"});
   expect_refused({{"trian"}, "did you mean 'train'"});
-  expect_refused({{"train"}, "config is required"});
+  expect_refused({{"train", "--resume"}, "config is required"});
   expect_refused({{"eval", "x.pth"}, "--data is required"});
   expect_refused({{"eval", "x.pth", "--data", "x", "--crop", "huge"}, "--crop"});
   expect_refused({{"summary", "s9"}, "s9: is no variant (s0, s1, s2, s3, s4) and no such file"});
+}
+
+TEST(Mistakes, NothingAskedShowsTheHelp) {
+  const std::vector<std::pair<std::vector<std::string>, std::string>> commands = {
+      {{}, "Usage: mobileone [OPTIONS] SUBCOMMAND"},
+      {{"train"}, "Usage: mobileone train [OPTIONS] config"},
+      {{"bench"}, "Usage: mobileone bench [OPTIONS] SUBCOMMAND"},
+      {{"data", "show"}, "Usage: mobileone data show [OPTIONS] config"}};
+  for (const auto& [words, usage] : commands) {
+    const auto outcome = run_program(words);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_EQ(outcome.output, "");
+    EXPECT_NE(outcome.errors.find(usage), std::string::npos) << outcome.errors;
+  }
 }
 
 TEST(Mistakes, InTheInstructionSet) {
@@ -67,7 +80,11 @@ TEST(Mistakes, InTheData) {
   expect_refused({shop().training("x", {"schedule.batch_size=400"}),
                   "batch_size 400 is larger than the 40 images of " + shop().shapes("train")});
   expect_refused({shop().training("x", {"model.num_classes=3"}), "label"});
-  expect_refused({shop().training("x", {"model.in_channels=1"}), "model.in_channels: expected 3"});
+  expect_refused({shop().training("x", {"model.in_channels=1"}),
+                  "data.mean: has 3 number(s), but model.in_channels is 1; for grey images set for "
+                  "instance data.mean=0.449"});
+  expect_refused(
+      {shop().training("x", {"model.in_channels=2"}), "model.in_channels: expected 1 or 3"});
   expect_refused({shop().training("x", {"schedule.batch_size=1"}), "one value per channel"});
   write_whole(shop().path("labels.csv"), "path,label\nshapes/val/star/0000.jpg,12\n");
   expect_refused(
@@ -81,8 +98,8 @@ TEST(Mistakes, ALossThatIsNotFiniteStops) {
   EXPECT_NE(outcome.errors.find("lower optimizer.lr"), std::string::npos) << outcome.errors;
 }
 
-TEST(Mistakes, ARunIsNotResumedOnAnotherSchedule) {
-  const auto outcome = run_program(shop().training("run", {"--resume", "schedule.epochs=7"}));
+TEST(Mistakes, ARunIsNotResumedOnOtherBatches) {
+  const auto outcome = run_program(shop().training("run", {"--resume", "schedule.batch_size=7"}));
   EXPECT_EQ(outcome.status, 2);
   EXPECT_NE(outcome.errors.find("resume with the same"), std::string::npos) << outcome.errors;
 }
@@ -109,13 +126,15 @@ TEST(Mistakes, FilesThatAreNoCheckpoints) {
       if (*command == 'e' && command[1] == 'v')
         arguments.insert(arguments.end(), {"--data", shop().shapes("val")});
       if (command == std::string("reparam") || command == std::string("export")) {
-        arguments.insert(arguments.end(), {"-o", shop().path("never.pth")});
+        const bool exports = *command == 'e';
+        arguments.insert(arguments.end(), {"-o", shop().path(exports ? "never.pt" : "never.pth")});
       }
       if (command == std::string("convert")) arguments.push_back(shop().path("never.pth"));
       if (command == std::string("predict"))
         arguments.push_back(shop().shapes("val") + "/star/0000.jpg");
       expect_refused({arguments, file});
       EXPECT_FALSE(std::filesystem::exists(shop().path("never.pth")));
+      EXPECT_FALSE(std::filesystem::exists(shop().path("never.pt")));
     }
   }
 }

@@ -1,8 +1,14 @@
 // `mobileone export` in its forms, and what takes them.
+#include <torch/csrc/jit/api/module.h>
+#include <torch/types.h>
+
+#include <cmath>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/eval/onnx_model.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/util/file.h"
 
@@ -19,8 +25,9 @@ std::string exported(const std::string& name, std::vector<std::string> options =
   return path;
 }
 
-nlohmann::json accuracy(const std::string& model) {
-  const auto outcome = run_program({"eval", model, "--data", shop().shapes("val"), "--json"});
+nlohmann::json accuracy(const std::string& model, std::vector<std::string> options = {}) {
+  options.insert(options.begin(), {"eval", model, "--data", shop().shapes("val"), "--json"});
+  const auto outcome = run_program(options);
   EXPECT_EQ(outcome.status, 0) << outcome.errors;
   return nlohmann::json::parse(outcome.output);
 }
@@ -29,7 +36,7 @@ void expect_refusal(const std::vector<std::string>& arguments, const std::string
   const auto outcome = run_program(arguments);
   EXPECT_EQ(outcome.status, 2);
   EXPECT_NE(outcome.errors.find(message), std::string::npos) << outcome.errors;
-  EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
+  EXPECT_EQ(count_errors(outcome.errors), 1) << outcome.errors;
 }
 
 TEST(ExportForms, AFloat16FileIsEvaluatedAsTheOthers) {
@@ -38,8 +45,11 @@ TEST(ExportForms, AFloat16FileIsEvaluatedAsTheOthers) {
   EXPECT_NEAR(whole["loss"].get<double>(), half["loss"].get<double>(), 0.01);
   EXPECT_LT(std::filesystem::file_size(shop().path("float16.pt")) + 5000,
             std::filesystem::file_size(shop().path("float32.pt")));
-  EXPECT_EQ(accuracy(exported("frozen16.pt", {"--dtype", "float16", "--freeze"}))["loss"],
-            half["loss"]);
+  const auto run = accuracy(shop().path("float16.pt"), {"--run-code"});
+  EXPECT_EQ(
+      accuracy(exported("frozen16.pt", {"--dtype", "float16", "--freeze"}), {"--run-code"})["loss"],
+      run["loss"]);
+  EXPECT_NEAR(run["loss"].get<double>(), half["loss"].get<double>(), 0.01);
 }
 
 TEST(ExportForms, PreprocessingInsideIsThatOfPredict) {
@@ -91,7 +101,7 @@ TEST(ExportForms, TheNameOrTheOptionSaysTheFormat) {
   const std::string onnx_name = exported("graph.onnx"),
                     onnx_option = exported("graph", {"--format", "onnx"});
   EXPECT_EQ(read_file(onnx_name), read_file(onnx_option));
-  EXPECT_EQ(load_torchscript(exported("script.bin")).interface.type, ExportType::kFloat32);
+  EXPECT_EQ(load_torchscript(exported("script")).interface.type, ExportType::kFloat32);
 }
 
 TEST(ExportForms, WhatMakesNoSenseIsRefused) {
@@ -108,11 +118,124 @@ TEST(ExportForms, WhatMakesNoSenseIsRefused) {
 
 TEST(ExportForms, CommandsSayWhichFilesTheyCannotEvaluate) {
   const std::string inside = exported("probabilities.pt", {"--with-preprocessing"}),
-                    onnx = exported("elsewhere.onnx"),
+                    frozen = exported("frozen.pt", {"--freeze"}), onnx = exported("elsewhere.onnx"),
                     image = shop().shapes("val") + "/star/0001.jpg";
-  expect_refusal({"predict", inside, image}, "without --with-preprocessing");
-  expect_refusal({"eval", inside, "--data", shop().shapes("val")}, "without --with-preprocessing");
-  expect_refusal({"predict", onnx, image}, "scripts/evaluate_onnx.py");
+  expect_refusal({"predict", inside, image, "--run-code"}, "without --with-preprocessing");
+  expect_refusal({"eval", inside, "--data", shop().shapes("val"), "--run-code"},
+                 "without --with-preprocessing");
+  expect_refusal({"predict", frozen, image}, "--run-code");
+  if (!has_onnx_runtime()) expect_refusal({"predict", onnx, image}, "scripts/evaluate_onnx.py");
+}
+
+TEST(ExportForms, OnnxIsEvaluatedAndPredictedLikeItsCheckpoint) {
+  if (!has_onnx_runtime()) GTEST_SKIP() << "needs ONNX Runtime's C++ library (docs/deploying.md)";
+  const std::string best = shop().path("run/best.pth"), onnx = exported("judged.onnx");
+  EXPECT_EQ(accuracy(onnx)["top1"], accuracy(best)["top1"]);
+  EXPECT_NEAR(accuracy(onnx)["loss"].get<double>(), accuracy(best)["loss"].get<double>(), 1e-5);
+  const auto text_of = [](const std::string& model) {
+    return run_program({"predict", model, shop().shapes("val") + "/star"}).output;
+  };
+  EXPECT_EQ(text_of(onnx), text_of(best));
+  expect_refusal({"predict", onnx, shop().shapes("val"), "--precision", "bf16"},
+                 "computes in the precision that it was exported in");
+}
+
+TEST(ExportForms, TorchScriptReadBackIsTheNetworkWithItsDescription) {
+  const std::string best = shop().path("run/best.pth");
+  const auto expected = accuracy(best);
+  const Checkpoint original = load_checkpoint(best);
+  for (const auto& options : {std::vector<std::string>{},
+                              {"--portable"},
+                              {"--with-preprocessing"},
+                              {"--dtype", "float16"}}) {
+    const std::string script = exported("back.pt", options);
+    const Checkpoint read = load_checkpoint(script);
+    EXPECT_EQ(read.config, original.config);
+    EXPECT_EQ(read.class_names, original.class_names);
+    EXPECT_EQ(accuracy(script)["top1"], expected["top1"]);
+    const std::string copy = shop().path("back.pth");
+    ASSERT_EQ(run_program({"convert", script, copy}).status, 0);
+    EXPECT_EQ(accuracy(copy)["loss"], accuracy(script)["loss"]);
+  }
+}
+
+TEST(ExportForms, CodeOfOthersRunsOnlyWhereItIsAskedFor) {
+  const std::string program = shop().path("program.pt"), data = shop().shapes("val");
+  torch::jit::Module module("net");
+  module.define("def forward(self, x):\n  return x.mean(2).mean(2)[:, :1].expand(-1, 5)\n");
+  module.save(program);
+  expect_refusal({"eval", program, "--data", data}, "--run-code runs it");
+  expect_refusal({"predict", program, data + "/star/0001.jpg"}, "--run-code runs it");
+  EXPECT_EQ(run_program({"predict", program, data + "/star/0001.jpg", "--run-code"}).status, 0);
+  std::string damaged = read_file(exported("whole.pt"));
+  damaged[damaged.find("config.yaml") + 100] ^= 1;
+  write_whole(shop().path("damaged.pt"), damaged);
+  for (const char* option : {"--cpu", "--run-code"}) {
+    expect_refusal({"eval", shop().path("damaged.pt"), "--data", data, option}, "is damaged");
+  }
+}
+
+/// A copy of the run's best network in which one number is another.
+std::string spoilt(const std::string& tensor, double number) {
+  Checkpoint checkpoint = load_checkpoint(shop().path("run/best.pth"));
+  for (StateDict* state : {&checkpoint.weights, &checkpoint.ema}) {
+    if (state->contains(tensor)) (*state)[tensor].flatten()[0] = number;
+  }
+  const std::string path = shop().path("spoilt.pth");
+  save_checkpoint(path, checkpoint);
+  return path;
+}
+
+TEST(UnsoundNetworks, AreNamedAndNeitherEvaluatedNorShipped) {
+  const std::string image = shop().shapes("val") + "/star/0001.jpg", out = shop().path("unsound");
+  const std::string kernel = "stage0.rbr_conv.0.conv.weight",
+                    variance = "stage1.0.rbr_conv.0.bn.running_var";
+  for (const auto& [tensor, number] :
+       {std::pair{kernel, NAN}, {kernel, INFINITY}, {variance, 0.f}, {variance, -1.f}}) {
+    const std::string path = spoilt(tensor, number);
+    expect_refusal({"eval", path, "--data", shop().shapes("val")}, tensor);
+    expect_refusal({"predict", path, image}, tensor);
+    for (const char* ending : {".pt", ".onnx"}) {
+      expect_refusal({"export", path, "-o", out + ending}, tensor);
+      EXPECT_FALSE(std::filesystem::exists(out + ending));
+    }
+    expect_refusal({"reparam", path, "-o", out + ".pth"}, tensor);
+    EXPECT_FALSE(std::filesystem::exists(out + ".pth"));
+    const auto converted = run_program({"convert", path, out + ".safetensors"});
+    EXPECT_EQ(converted.status, 0);
+    EXPECT_NE(converted.errors.find("warning: "), std::string::npos);
+    EXPECT_NE(converted.errors.find(tensor), std::string::npos) << converted.errors;
+  }
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"export", spoilt(kernel, NAN), "-o", out + ".pt"},
+           {"reparam", spoilt(kernel, NAN), "-o", out + ".pth"}}) {
+    auto forced = command;
+    forced.push_back("--force");
+    const auto outcome = run_program(forced);
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    EXPECT_NE(outcome.errors.find("warning: "), std::string::npos);
+    EXPECT_TRUE(std::filesystem::exists(command.back()));
+  }
+}
+
+TEST(LargeLogits, AreFoldedAndSpokenOf) {
+  Checkpoint checkpoint = load_checkpoint(shop().path("run/best.pth"));
+  for (StateDict* state : {&checkpoint.weights, &checkpoint.ema}) {
+    if (!state->is_empty()) (*state)["linear.weight"].mul_(1e10);
+  }
+  const std::string path = shop().path("large.pth");
+  save_checkpoint(path, checkpoint);
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"reparam", path, "-o", shop().path("large_folded.pth"), "--data", shop().shapes("val")},
+           {"export", path, "-o", shop().path("large.pt")},
+           {"export", path, "-o", shop().path("large.onnx")},
+           {"eval", path, "--data", shop().shapes("val")}}) {
+    const auto outcome = run_program(command);
+    EXPECT_EQ(outcome.status, 0) << outcome.errors;
+    EXPECT_NE(outcome.errors.find("its logits reach"), std::string::npos) << outcome.errors;
+  }
+  expect_refusal({"export", path, "-o", shop().path("large16.onnx"), "--dtype", "float16"},
+                 "float16 holds none above 65504");
 }
 
 }  // namespace

@@ -127,7 +127,7 @@ TEST(FineTuning, FilesThatDoNotFitAreRefused) {
     EXPECT_EQ(outcome.status, 2);
     EXPECT_NE(outcome.errors.find(message), std::string::npos)
         << "got:      " << outcome.errors << "expected: " << message;
-    EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1) << outcome.errors;
+    EXPECT_EQ(count_errors(outcome.errors), 1) << outcome.errors;
   }
 }
 

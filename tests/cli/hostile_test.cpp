@@ -35,7 +35,7 @@ const std::vector<Command>& commands() {
       {{"config", "show", "CONFIG"}},
       {{"data", "shapes", "OUT_DIR"}},
       {{"data", "pack", "FOLDER", "OUT"}},
-      {{"data", "inspect", "FOLDER", "--sheet", "OUT"}},
+      {{"data", "inspect", "FOLDER", "--sheet", "SHEET"}},
   };
   return all;
 }
@@ -52,6 +52,8 @@ class Hazards {
   std::vector<std::string> instead_of(const std::string& slot) const {
     if (slot == "OUT")
       return join({at("folder"), at("text") + "/x", at("loop") + "/x"}, common_outputs());
+    if (slot == "SHEET")
+      return {at("text") + "/x.png", at("loop") + "/x.png", "/proc/none/x.html", at("text")};
     if (slot == "OUT_DIR")
       return join({at("text"), at("text") + "/x", at("loop")}, common_outputs());
     if (slot == "FOLDER")
@@ -111,6 +113,7 @@ std::vector<std::string> filled(const Command& command, const std::string& slot 
       {"IMAGE", shop().shapes("val") + "/star/0000.jpg"},
       {"RUN", shop().path("run")},
       {"OUT_DIR", shop().path("hostile_out")},
+      {"SHEET", shop().path("hostile_sheet.png")},
       {"OUT", shop().path("hostile_file")}};
   if (!slot.empty()) paths[slot] = hazard;
   std::vector<std::string> arguments = command.arguments;

@@ -1,6 +1,7 @@
 // One run by several processes: launched, killed, stopped, and given what does not fit.
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,6 +84,12 @@ TEST(Launched, TrainsAsOneProcessDoes) {
 TEST(Launched, WithLocalStatisticsAveragesThem) {
   Process run(launched({"-n", "2"}, synced_run("local", {"runtime.sync_bn=false"})));
   EXPECT_EQ(run.wait(), 0) << run.errors();
+  // Saves by the clock change nothing of it.
+  Process seldom_saved(launched(
+      {"-n", "2"},
+      synced_run("local-seldom", {"runtime.sync_bn=false", "checkpoints.every_minutes=0"})));
+  EXPECT_EQ(seldom_saved.wait(), 0) << seldom_saved.errors();
+  expect_same_end("local", "local-seldom", 0);
   Process goes_on_alone(synced_run("local", {"runtime.sync_bn=false", "--resume"}));
   EXPECT_EQ(goes_on_alone.wait(), 0) << goes_on_alone.errors();
 }
@@ -209,7 +216,19 @@ TEST_P(LaunchedSignal, SavesAndGoesOnToTheSameEnd) {
                 .training->step);
 }
 
-INSTANTIATE_TEST_SUITE_P(Both, LaunchedSignal, testing::Values(SIGINT, SIGTERM));
+INSTANTIATE_TEST_SUITE_P(Each, LaunchedSignal, testing::Values(SIGINT, SIGTERM, SIGHUP));
+
+TEST(Launched, SaysHowManyOpenFilesItsProcessesTake) {
+  const auto limit_files = [] {
+    const rlimit few{40, 40};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  };
+  Process run(launched({"-n", "8"}, synced_run("few-files")), limit_files);
+  EXPECT_EQ(run.wait(), 2) << run.errors();
+  EXPECT_NE(run.errors().find("8 processes may take 64 open files each, and `ulimit -n` grants 40"),
+            std::string::npos)
+      << run.errors();
+}
 
 TEST(Launched, RefusesWhatItCannotDo) {
   const auto message = [](const std::vector<std::string>& arguments) {
@@ -254,7 +273,7 @@ std::string shown_on_terminal(const std::vector<std::string>& arguments) {
 TEST(Launched, OnATerminalShowsOneProgressLineAndOneError) {
   if (std::system("command -v script >/dev/null") != 0) GTEST_SKIP() << "needs script";
   const std::string run = shown_on_terminal(launched({"-n", "2"}, synced_run("terminal-run")));
-  EXPECT_NE(run.find("\r\x1b[Kepoch 1/6 [####"), std::string::npos) << run;
+  EXPECT_NE(run.find("\r\x1b[Kepoch 1/6 [##"), std::string::npos) << run;
   EXPECT_EQ(run.find("rank 1"), std::string::npos) << run;
   const std::string failed =
       shown_on_terminal(launched({"-n", "2"}, synced_run("no-run", {"data.train=no-such"})));

@@ -17,6 +17,7 @@ void expect_plot_refused(const std::vector<std::string>& runs, const std::string
 }
 
 TEST(Plot, DrawsARunOfTheProgram) {
+  std::filesystem::create_directories(shop().path("pages"));
   const std::string html = shop().path("pages/run.html");
   const auto outcome = run_program({"plot", shop().path("run"), "-o", html});
   ASSERT_EQ(outcome.status, 0) << outcome.errors;
@@ -31,6 +32,7 @@ TEST(Plot, DrawsARunOfTheProgram) {
 TEST(Plot, SeveralRunsAndATornOne) {
   const std::string text = read_file(shop().path("run/metrics.csv"));
   write_whole(shop().path("torn/run/metrics.csv"), text + "2,8,32,0.0");
+  std::filesystem::create_directories(shop().path("pages"));
   const std::string html = shop().path("pages/runs.html");
   const auto outcome =
       run_program({"plot", shop().path("run"), shop().path("torn/run/metrics.csv"), "-o", html});

@@ -27,6 +27,7 @@ Process::Process(std::vector<std::string> arguments, const std::function<void()>
   const int errors = ::open(errors_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
   ::dup2(errors, STDERR_FILENO);
   ::dup2(errors, STDOUT_FILENO);
+  for (const int signal : {SIGINT, SIGHUP}) ::signal(signal, SIG_DFL);  // as of a terminal
   if (before_start) before_start();
   ::execv(argv[0], argv.data());
   ::_exit(127);

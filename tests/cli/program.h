@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,14 @@ inline Outcome run_program(std::vector<std::string> arguments) {
   const int status = cli::run(static_cast<int>(argv.size()), argv.data());
   std::fflush(stdout);
   return {status, testing::internal::GetCapturedStdout(), testing::internal::GetCapturedStderr()};
+}
+
+/// How many errors there are among lines that tell what is done.
+inline int64_t count_errors(const std::string& lines) {
+  std::istringstream stream(lines);
+  int64_t count = 0;
+  for (std::string line; std::getline(stream, line);) count += line.starts_with("mobileone: ");
+  return count;
 }
 
 /// A folder with a small data set and a run of one epoch on it.

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
@@ -169,7 +170,7 @@ TEST_P(StopSignal, SavesAndGoesOnToTheSameEnd) {
   ASSERT_TRUE(wait_for(shop().path(dir + "/last.pth"))) << run.errors();
   run.send(GetParam());
   EXPECT_EQ(run.wait(), 128 + GetParam()) << run.errors();
-  const std::string name = GetParam() == SIGINT ? "SIGINT" : "SIGTERM";
+  const std::string name = std::string("SIG") + ::sigabbrev_np(GetParam());
   EXPECT_NE(run.errors().find(name + ": stopped after step "), std::string::npos) << run.errors();
   EXPECT_NE(run.errors().find("go on with --resume"), std::string::npos);
   Process resumed(busy_run(dir, {"--resume"}));
@@ -177,7 +178,7 @@ TEST_P(StopSignal, SavesAndGoesOnToTheSameEnd) {
   expect_equal_runs(whole_run(), dir);
 }
 
-INSTANTIATE_TEST_SUITE_P(Both, StopSignal, testing::Values(SIGINT, SIGTERM));
+INSTANTIATE_TEST_SUITE_P(Each, StopSignal, testing::Values(SIGINT, SIGTERM, SIGHUP));
 
 TEST(Survival, SavesOnRequest) {
   Process run(busy_run("asked", {"checkpoints.every_minutes=0", "schedule.epochs=200"}));
@@ -297,14 +298,115 @@ TEST(Checkpoints, OfOtherImagesAreRefused) {
       << refused.errors;
 }
 
-TEST(Checkpoints, AChangedRecipeIsNamed) {
-  copy_of_whole_run("changed");
-  const auto warned =
-      run_program(busy_run("changed", {"--resume", "optimizer.lr=0.05", "data.workers=1"}));
-  EXPECT_EQ(warned.status, 0) << warned.errors;
-  EXPECT_NE(warned.errors.find("warning: going on with optimizer.lr 0.05 (was 0.1)\n"),
+/// What resuming a copy of the whole run with `more` comes to.
+Outcome resumed_copy(const std::string& name, std::vector<std::string> more) {
+  if (!fs::exists(shop().path(name))) copy_of_whole_run(name);
+  more.insert(more.begin(), "--resume");
+  return run_program(busy_run(name, more));
+}
+
+TEST(Resuming, EveryKeyThatDiffersIsNamedAndAnotherExperimentRefused) {
+  const std::vector<std::string> another = {"optimizer.lr=0.05", "data.mean=[0.5, 0.5, 0.5]",
+                                            "augment.flip=0", "data.workers=1"};
+  const auto refused = resumed_copy("changed", another);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_NE(refused.errors.find("is of another experiment: data.mean [0.5, 0.5, 0.5] (was "
+                                "[0.485, 0.456, 0.406]), augment.flip 0 (was 0.5), optimizer.lr "
+                                "0.05 (was 0.1); resume with what it had, or go on all the same "
+                                "with --accept-changes\n"),
             std::string::npos)
-      << warned.errors;
+      << refused.errors;
+  auto accepting = another;
+  accepting.push_back("--accept-changes");
+  const auto accepted = resumed_copy("changed", accepting);
+  EXPECT_EQ(accepted.status, 0) << accepted.errors;
+  EXPECT_NE(accepted.errors.find("warning: going on with data.mean [0.5, 0.5, 0.5] (was [0.485, "
+                                 "0.456, 0.406]), augment.flip 0 (was 0.5), optimizer.lr 0.05 (was "
+                                 "0.1), data.workers 1 (was 2), output.dir"),
+            std::string::npos)
+      << accepted.errors;
+}
+
+TEST(Resuming, MoreEpochsAreTrainedAndSaidSo) {
+  const auto more = resumed_copy("longer", {"schedule.epochs=5"});
+  EXPECT_EQ(more.status, 0) << more.errors;
+  EXPECT_NE(more.errors.find("schedule.epochs 5 (was 4; the schedule is recomputed)"),
+            std::string::npos)
+      << more.errors;
+  EXPECT_EQ(load_checkpoint(shop().path("longer/last.pth")).training->epoch, 5);
+  const auto fewer = resumed_copy("longer", {"schedule.epochs=3"});
+  EXPECT_EQ(fewer.status, 2);
+  EXPECT_NE(fewer.errors.find("has done 5 epochs, more than schedule.epochs says: 3"),
+            std::string::npos)
+      << fewer.errors;
+}
+
+TEST(Resuming, AnotherValidationSetAndReplacedImagesAreRefused) {
+  const std::string set = shop().path("replaced");
+  for (const char* split : {"train", "val"}) {
+    fs::create_directories(set);
+    fs::copy(shop().shapes(split), set + "/" + split, fs::copy_options::recursive);
+  }
+  const std::vector<std::string> data = {"data.train=" + set + "/train",
+                                         "data.val=" + set + "/val"};
+  EXPECT_EQ(resumed_copy("moved-set", data).status, 0);
+  fs::copy_file(set + "/val/ring/0000.jpg", set + "/train/star/0001.jpg",
+                fs::copy_options::overwrite_existing);
+  const auto replaced = resumed_copy("moved-set", data);
+  EXPECT_EQ(replaced.status, 2);
+  EXPECT_NE(replaced.errors.find("training images of other sizes under the same names"),
+            std::string::npos)
+      << replaced.errors;
+  fs::remove(set + "/val/star/0001.jpg");
+  const auto other = resumed_copy("moved-set", {data[1]});
+  EXPECT_EQ(other.status, 2);
+  EXPECT_NE(other.errors.find("another validation set"), std::string::npos) << other.errors;
+}
+
+TEST(Resuming, ByTheRunsFolderAlone) {
+  const std::string dir = copy_of_whole_run("by-folder");
+  fs::remove(dir + "/last.pth");
+  fs::rename(dir + "/last-1.pth", dir + "/last.pth");
+  const std::string commented = "# mine\n" + read_file(dir + "/config.yaml");
+  write_whole(dir + "/config.yaml", commented);
+  EXPECT_EQ(run_program({"train", dir}).status, 2);
+  const auto resumed = run_program({"train", dir, "--resume"});
+  EXPECT_EQ(resumed.status, 0) << resumed.errors;
+  EXPECT_EQ(load_checkpoint(dir + "/last.pth").training->epoch, 4);
+  const auto no_run = run_program({"train", shop().path("shapes"), "--resume"});
+  EXPECT_EQ(no_run.status, 2);
+  EXPECT_NE(no_run.errors.find("is a folder, and none of a run"), std::string::npos);
+}
+
+/// The checkpoints stay as they are until it is known that the run goes on.
+TEST(Resuming, LogsThatAreGoneAreNamedBeforeAnythingChanges) {
+  const std::string dir = copy_of_whole_run("without-logs");
+  fs::remove(dir + "/metrics.csv");
+  const std::string last = read_file(dir + "/last.pth");
+  const std::vector<std::string> back =
+      busy_run("without-logs", {"--resume-from", dir + "/last-1.pth"});
+  const auto refused = run_program(back);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_NE(refused.errors.find(dir + "/metrics.csv: is gone"), std::string::npos)
+      << refused.errors;
+  EXPECT_NE(refused.errors.find("--accept-changes"), std::string::npos) << refused.errors;
+  EXPECT_EQ(read_file(dir + "/last.pth"), last);
+  EXPECT_FALSE(fs::exists(dir + "/metrics.csv"));
+  auto accepting = back;
+  accepting.push_back("--accept-changes");
+  EXPECT_EQ(run_program(accepting).status, 0);
+}
+
+/// Killed between best.pth and last.pth.
+TEST(Resuming, AfterAKillInTheFirstSave) {
+  Process whole(busy_run("first-save", {"schedule.epochs=1", "checkpoints.every_minutes=0"}));
+  ASSERT_EQ(whole.wait(), 0) << whole.errors();
+  const std::string dir = shop().path("first-save");
+  fs::rename(dir + "/last.pth", dir + "/next.pth");
+  const auto resumed = run_program(
+      busy_run("first-save", {"schedule.epochs=2", "checkpoints.every_minutes=0", "--resume"}));
+  EXPECT_EQ(resumed.status, 0) << resumed.errors;
+  EXPECT_EQ(load_checkpoint(dir + "/last.pth").training->epoch, 2);
 }
 
 }  // namespace

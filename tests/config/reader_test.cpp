@@ -57,17 +57,19 @@ TEST_F(ReaderFiles, InheritFromTheirBase) {
 TEST_F(ReaderFiles, ReportTheFaultsOfTheWholeChain) {
   write_whole("recipe.yaml", "schedule:\n  epochs: 10\n  epoch: 3\n");
   write_whole("top.yaml", "base: recipe.yaml\nema: {decay: x}\nschedule: {warmup_epochs: 20}\n");
-  EXPECT_EQ(error_of([] {
-              load_config("top.yaml", {"loss=1", "optimizer.lr=abc"});
-            }),
-            "recipe.yaml:3: schedule.epoch: unknown key; did you mean 'epochs'? (known: epochs, "
-            "batch_size, accumulate, warmup_epochs, lr_end)\n"
-            "top.yaml:2: ema.decay: expected a number from 0 to 0.999999, got 'x'\n"
-            "command line: loss=1: loss: expected a map with the keys label_smoothing, got '1'\n"
-            "command line: optimizer.lr=abc: optimizer.lr: expected a number from 0 to 1000, "
-            "got 'abc'\n"
-            "top.yaml:3: schedule.warmup_epochs: 20 leaves nothing of schedule.epochs 10 "
-            "(see recipe.yaml:2)");
+  EXPECT_EQ(
+      error_of([] {
+        load_config("top.yaml", {"loss=1", "optimizer.lr=abc"});
+      }),
+      "recipe.yaml:3: schedule.epoch: unknown key; did you mean 'epochs'? (known: epochs, "
+      "batch_size, accumulate, warmup_epochs, lr_end)\n"
+      "top.yaml:2: ema.decay: expected a number from 0 to 0.999999, got 'x'\n"
+      "command line: loss=1: loss: expected a map with the keys label_smoothing, class_weights, "
+      "balanced, got '1'\n"
+      "command line: optimizer.lr=abc: optimizer.lr: expected a number from 0 to 1000, "
+      "got 'abc'\n"
+      "top.yaml:3: schedule.warmup_epochs: 20 leaves nothing of schedule.epochs 10 "
+      "(see recipe.yaml:2)");
 }
 
 TEST_F(ReaderFiles, NameTheCycleOfTheirBases) {
@@ -180,7 +182,7 @@ TEST_F(ReaderFiles, RefuseOverrides) {
                        "ema.decay=[1: not valid YAML: end of sequence flow not found"},
            BadOverride{"ema.dekay=1",
                        "ema.dekay=1: ema.dekay: unknown key; did you mean 'decay'? "
-                       "(known: decay)"},
+                       "(known: decay, warmup)"},
            BadOverride{"ema.decay.x=1",
                        "ema.decay.x=1: ema.decay: expected a number from 0 to 0.999999, got "
                        "a map"},

@@ -81,7 +81,7 @@ Config paper_recipe(Variant variant) {
                      .lr_factors = {}};
   paper.schedule = {
       .epochs = 300, .batch_size = 256, .accumulate = 1, .warmup_epochs = 0, .lr_end = 0};
-  paper.loss = {.label_smoothing = 0.1};
+  paper.loss.label_smoothing = 0.1;
   paper.ema = {.decay = 0.9995, .warmup = false};
   paper.curriculum.stages = {{0, 160, 0.3}, {39, 192, 0.6}, {114, 224, 1.0}};
   paper.output.dir = fmt::format("runs/mobileone_{}", to_string(variant));

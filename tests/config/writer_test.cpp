@@ -123,6 +123,13 @@ Config random_config(uint64_t seed) {
     config.optimizer.lr_factors = {};
   }
   config.model.output_stride = 16;
+  config.model.in_channels = seed % 3 == 0 ? 1 : 3;
+  config.data.mean.assign(config.model.in_channels, 0.5);
+  config.data.std.assign(config.model.in_channels, 0.25);
+  config.loss.balanced = config.loss.balanced && config.loss.class_weights.empty();
+  if (!config.loss.class_weights.empty()) {
+    config.model.num_classes = std::ssize(config.loss.class_weights);
+  }
   reconcile(config.augment);
   if (config.data.eval_crop > config.data.eval_resize) {
     std::swap(config.data.eval_crop, config.data.eval_resize);

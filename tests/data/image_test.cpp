@@ -99,8 +99,8 @@ TEST(Image, SaysWhatAFileIsThatIsNone) {
       {"\xff\x0a\xfa\x1f", "a JPEG XL image"},
       {"\x08\x08\x12\x07pytorch", "an ONNX network"},
       {"PK\3\4\0\0"s, "a zip archive (or a file of PyTorch or Office)"},
-      {std::string(300, '\0'), "300 zero bytes (its contents were lost)"},
-      {"\x01\x02\x03", "no image of a known kind"},
+      {std::string(300, '\0'), "nothing but zero bytes (its contents were lost)"},
+      {"\x01\x02\x03", "a file of no known kind"},
   };
   for (const auto& [bytes, kind] : files) {
     EXPECT_EQ(error_of([&] { decode_image(bytes, "x.jpg"); }),

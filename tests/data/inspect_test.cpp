@@ -56,7 +56,7 @@ TEST(ContactSheet, ShowsTheFirstOfEachClassInARow) {
               at::full({30, 60, 3}, level, at::kByte));
   }
   folder.write("cat/03.png", "no picture");
-  const at::Tensor sheet = contact_sheet(read_image_list(folder.path()));
+  const at::Tensor sheet = draw_sheet(contact_sheet(read_image_list(folder.path())));
   // A row: 160 px, a line of text and a gap.
   const auto level = [&](int64_t row, int64_t column) {
     return sheet[100 + 190 * row][90 + 172 * column][0].item<int>();

@@ -141,6 +141,45 @@ TEST_P(Decoded, InPartOrWholeIsTheSame) {
   }
 }
 
+/// golden("grey.png") is Pillow's convert("L") of golden("rgb.png").
+TEST(ImagePipeline, OfOneChannelHasPillowsGrey) {
+  const Transform whole{.cut =
+                            [](int64_t height, int64_t width, Random&) {
+                              return short_side_cut(height, width, height,
+                                                    Interpolation::kBilinear);
+                            },
+                        .augment = {}};
+  const at::Tensor expected = golden_result("grey.png").select(2, 0).to(at::kFloat) / 255;
+  for (const bool decoded : {false, true}) {
+    ImagePipeline pipeline({.mean = {0}, .std = {1}});
+    Random random(0);
+    const std::string path = golden("rgb.png");
+    pipeline.decode(decoded ? StoredImage(read_image(path)) : StoredImage(read_file(path)), path,
+                    whole, random);
+    ASSERT_EQ(pipeline.channels(), 1);
+    at::Tensor image = at::full({pipeline.height(), pipeline.width()}, -1, at::kFloat);
+    pipeline.finish(whole, random, image.mutable_data_ptr<float>());
+    EXPECT_TRUE(image.equal(expected));
+  }
+}
+
+TEST(ImagePipeline, OfOneChannelAugmentsAsRgbOfEqualLevels) {
+  AugmentConfig augment;
+  augment.policy = Policy::kTrivialAugment;
+  augment.color_jitter = {0.4, 0.4, 0.4, 0.1};
+  const Transform transform = train_transform(augment, Interpolation::kBicubic, 32, 1);
+  const std::string path = golden("boxes_grey.jpg");
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    ImagePipeline pipeline({.decoding = Decoding::kCropped, .mean = {0}, .std = {1}});
+    Random random(seed);
+    pipeline.decode(StoredImage(read_file(path)), path, transform, random);
+    at::Tensor image = at::empty({32, 32});
+    pipeline.finish(transform, random, image.mutable_data_ptr<float>());
+    const at::Tensor colour = prepared(Decoding::kCropped, path, transform, seed);
+    EXPECT_TRUE(colour.equal(image.unsqueeze(2).expand({-1, -1, 3}))) << seed;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Decoded,
                          testing::Values("boxes_420.jpg", "boxes_progressive.jpg", "cmyk.jpg",
                                          "grey.jpg", "orientation6.jpg", "orientation1.jpg",

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <thread>
 
+#include "data/failing_storage.h"
 #include "data/support.h"
 
 namespace mobileone {
@@ -103,6 +104,30 @@ TEST(Loader, ChangesSizesBetweenEpochsWithTheSameWorkers) {
     EXPECT_EQ(batches.size(), 6u);
     for (const Batch& batch : batches) EXPECT_EQ(batch.images.size(2), size);
     EXPECT_EQ(threads_of_this_process(), threads);
+  }
+}
+
+TEST(Loader, ABalancedEpochAugmentsEachDrawAnew) {
+  const TestFolder folder;
+  ImageList list = write_images(folder, 21);
+  list.labels.assign(21, 0);
+  list.labels[4] = 1;  // half of all draws
+  LoaderOptions options = shuffled(1);
+  options.sampler = Sampler::kBalanced;
+  Loader one(list, options);
+  options.workers = 3;
+  Loader three(list, options);
+  const auto batches = read_epoch(one, 1);
+  expect_equal(batches, read_epoch(three, 1));
+  std::vector<at::Tensor> of_image_4;
+  for (const Batch& batch : batches) {
+    for (size_t i = 0; i < batch.indices.size(); ++i) {
+      if (batch.indices[i] == 4) of_image_4.push_back(batch.images[i]);
+    }
+  }
+  ASSERT_GE(of_image_4.size(), 10u);
+  for (size_t i = 1; i < of_image_4.size(); ++i) {
+    EXPECT_FALSE(of_image_4[i].equal(of_image_4[0])) << i;
   }
 }
 
@@ -515,6 +540,21 @@ TEST(Loader, WorkersStartNoThreadsOfTheirOwn) {
   EXPECT_EQ(read_all(loader).size(), 4u);
   EXPECT_EQ(threads_of_this_process(), before + 3);
   EXPECT_EQ(at::get_num_threads(), main_threads);
+}
+
+TEST(Loader, WhatTheSystemCannotReadIsNotLeftOut) {
+  const TestFolder folder;
+  const ImageList files = write_images(folder, 1);
+  const auto storage = std::make_shared<FailingStorage>(std::string(files.read(0).bytes()));
+  const ImageList list{"set", {}, std::vector<int32_t>(8, 0), storage};
+  Loader loader(list, {.batch_size = 8});
+  storage->fail(2, EMFILE);
+  loader.start_epoch(0, evaluation());
+  EXPECT_EQ(loader.next()->indices.size(), 8u) << "it has passed";
+  storage->fail(4, EIO);
+  loader.start_epoch(1, evaluation());
+  EXPECT_EQ(error_of([&] { loader.next(); }), "image 0: cannot be read: Input/output error");
+  EXPECT_TRUE(loader.damaged().empty());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "data/failing_storage.h"
 #include "data/support.h"
 #include "mobileone/data/resize.h"
 #include "mobileone/data/shapes.h"
@@ -209,6 +210,22 @@ TEST_F(Pack, KeepsThePlaceOfWhatCannotBeRead) {
               folder.path("x.pack") + " > star/0001.jpg: could not be read when the pack was made");
   }
   EXPECT_EQ(unreadable, 1);
+}
+
+TEST_F(Pack, WhatTheSystemCannotReadEndsItAndIsMissingNowhere) {
+  const auto storage =
+      std::make_shared<FailingStorage>(read_file(folder.path("shapes/train/ring/0000.jpg")));
+  list = {"set", {}, std::vector<int32_t>(300, 1), storage};
+  for (const int code : {EMFILE, EIO, ENOENT}) {
+    const std::string error = std::strerror(code);
+    storage->fail(code == ENOENT ? 1 : 4, code);
+    EXPECT_EQ(error_of([&] { write("x.pack"); }), "image 0: cannot be read: " + error);
+    EXPECT_FALSE(fs::exists(folder.path("x.pack")));
+  }
+  storage->fail(2, EMFILE);  // passes
+  EXPECT_EQ(write("x.pack").unreadable, 0);
+  const ImageList packed = read_pack(folder.path("x.pack"));
+  for (int64_t i = 0; i < packed.size(); ++i) EXPECT_FALSE(packed.read(i).bytes().empty());
 }
 
 TEST_F(Pack, AFlippedBitNamesItsRecord) {

@@ -65,6 +65,7 @@ TEST(Shapes, AFinishedSetIsLeftAlone) {
 
 TEST(Shapes, AnUnfinishedSetIsDrawnAgain) {
   const TestFolder folder;
+  folder.write("set.partial/shapes.json", "{\"train_per_class\": 9}");
   folder.write("set.partial/train/circle/9999.jpg", "left by a run that was stopped");
   EXPECT_TRUE(draw_shapes(folder.path("set"), kSmall));
   EXPECT_FALSE(fs::exists(folder.path("set/train/circle/9999.jpg")));

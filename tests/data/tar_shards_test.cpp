@@ -1,5 +1,8 @@
 #include "mobileone/data/tar_shards.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <cmath>
 #include <set>
 
@@ -9,6 +12,8 @@
 #include "mobileone/data/jpeg.h"
 #include "mobileone/data/loader.h"
 #include "mobileone/data/transforms.h"
+#include "mobileone/util/crc32.h"
+#include "mobileone/util/endian.h"
 
 namespace mobileone {
 namespace {
@@ -89,24 +94,31 @@ TEST(Shards, ClassesHaveTheNamesBesideThem) {
 TEST(Shards, WhatIsWrongIsNamed) {
   const TestFolder folder;
   const std::string no_label =
-      ": sample `1` has no label (expected a .cls file, or a .json with a number as \"label\")";
-  const std::string no_number = ": sample `1` has a .cls file that is not a number from 0 on";
+      ": sample `1` has no label (expected a .cls file, a .json with a \"label\", or all images in "
+      "folders of their classes)";
+  const std::string too_large = " is too large (the index of a class is below 1000000)";
+  const std::string image = tar_member("1.jpg", "x");
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {tar_member("1.jpg", "x"), no_label},
-      {tar_member("1.jpg", "x") + tar_member("2.cls", "1"), no_label},
-      {tar_member("1.jpg", "x") + tar_member("1.json", "{"), no_label},
-      {tar_member("1.jpg", "x") + tar_member("1.json", "[1]"), no_label},
-      {tar_member("1.jpg", "x") + tar_member("1.json", R"({"label": "cat"})"), no_label},
-      {tar_member("1.jpg", "x") + tar_member("1.json", R"({"label": -1})"), no_label},
-      {tar_member("1.jpg", "x") + tar_member("1.json", R"({"label": 3000000000})"), no_label},
-      {tar_member("1.jpg", "x") + tar_member("1.cls", "cat"), no_number},
-      {tar_member("1.jpg", "x") + tar_member("1.cls", "-1"), no_number},
-      {tar_member("1.jpg", "x") + tar_member("1.cls", ""), no_number},
-      {tar_member("1.jpg", "x") + tar_member("1.cls", "3000000000"), no_number},
-      {tar_member("1.jpg", "x") + tar_member("1.cls", "1 2"), no_number},
-      {tar_member("1.jpg", "x") + tar_member("1.png", "x"), ": sample `1` has two images"},
-      {tar_member("a\nb.cls", "x") + tar_member("a\nb.jpg", "x"),
-       ": sample `a?b` has a .cls file that is not a number from 0 on"},
+      {image, no_label},
+      {image + tar_member("2.cls", "1"), no_label},
+      {image + tar_sample("2", "x", 1), no_label},
+      {image + tar_member("1.json", "{"), no_label},
+      {image + tar_member("1.json", "[1]"), no_label},
+      {image + tar_member("1.json", R"({"label": [1]})"), no_label},
+      {tar_member("a/b/1.jpg", "x") + tar_member("a/2.jpg", "x"),
+       ": sample `a/b/1`" + no_label.substr(12)},
+      {image + tar_member("1.json", R"({"label": -1})"), ": sample `1`: label -1 is negative"},
+      {image + tar_member("1.json", R"({"label": 3000000000})"),
+       ": sample `1`: label 3000000000" + too_large},
+      {image + tar_member("1.cls", "-1"), ": sample `1`: label -1 is negative"},
+      {image + tar_member("1.cls", " \n"), ": sample `1` has an empty label"},
+      {image + tar_member("1.cls", "2147483647"), ": sample `1`: label 2147483647" + too_large},
+      {image + tar_member("1.cls", "cat") + tar_sample("2", "x", 7),
+       ": sample `2`: label `7` is an integer, the labels above are names"},
+      {image + tar_member("1.png", "x"), ": sample `1` has two images"},
+      {tar_member("1.a.jpg", "x") + tar_member("1.b.png", "x") + tar_member("1.cls", "0"),
+       ": sample `1` has several images, and none is called `input` or `image`"},
+      {tar_member("a\nb.jpg", "x") + tar_member("a\nb.png", "x"), ": sample `a?b` has two images"},
       {tar_member("1.txt", "x"),
        ": holds no images (expected samples such as 0001.jpg and 0001.cls)"},
   };
@@ -118,16 +130,125 @@ TEST(Shards, WhatIsWrongIsNamed) {
             folder.path("y-0.tar") + ": no such tar shard");
 }
 
-TEST(Shards, SamplesWithoutAnImageAreCounted) {
+TEST(Shards, DotsInNamesLoseNoSample) {
   const TestFolder folder;
-  const std::string path =
-      folder.write("x.tar", tar_sample("1", "x", 1) + tar_member("2.cls", "1") +
-                                tar_member("3.cls", "1") + tar_end());
+  std::string bytes;
+  for (int i = 0; i < 8; ++i) bytes += tar_sample(fmt::format("v1.0/img.{:04}", i), "x", i);
+  const ImageList list = read_shards(folder.write("x.tar", bytes + tar_end()));
+  EXPECT_EQ(list.labels, (std::vector<int32_t>{0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(list.storage->relative_name(7), "x.tar > v1.0/img.0007.jpg");
+}
+
+TEST(Shards, FieldsHaveNames) {
+  const TestFolder folder;
+  const ImageList list = read_shards(folder.write(
+      "x.tar", tar_member("1.input.jpg", "one") + tar_member("1.target.cls", "3") +
+                   tar_member("2.mask.png", "mask") + tar_member("2.image.png", "two") +
+                   tar_member("2.json", R"({"class": 4.0, "caption": "x"})") + tar_end()));
+  EXPECT_EQ(list.labels, (std::vector<int32_t>{3, 4}));
+  EXPECT_EQ(list.read(0).bytes(), "one");
+  EXPECT_EQ(list.read(1).bytes(), "two");
+}
+
+TEST(Shards, LabelsMayBeNames) {
+  const TestFolder folder;
+  const std::string path = folder.write(
+      "x.tar", tar_member("1.jpg", "x") + tar_member("1.cls", " dog\n") + tar_member("2.jpg", "x") +
+                   tar_member("2.json", R"({"class_name": "cat"})") + tar_end());
+  const ImageList list = read_shards(path);
+  EXPECT_EQ(list.class_names, (Names{"cat", "dog"}));
+  EXPECT_EQ(list.labels, (std::vector<int32_t>{1, 0}));
+  folder.write("classes.txt", "ant\ncat\ndog\n");
+  EXPECT_EQ(read_shards(path).labels, (std::vector<int32_t>{2, 1}));
+  folder.write("classes.txt", "cat\n");
+  EXPECT_EQ(error_of([&] { read_shards(path); }),
+            path + ": sample `1`: label `dog` is not among the names of the 1 classes");
+}
+
+TEST(Shards, ClassesMayBeFolders) {
+  const TestFolder folder;
+  folder.write("0.tar", tar_member("./set/dog/a.1.jpg", "x") +
+                            tar_member("./set/dog/a.2.jpg", "x") +
+                            tar_member("./set/cat/more/b.png", "x") + tar_end());
+  folder.write("1.tar", tar_member("./set/cat/c.jpg", "x") +
+                            tar_member("./set/cat/c.seg.png", "x") + tar_end());
+  const ImageList list = read_image_list(folder.path());
+  EXPECT_EQ(list.class_names, (Names{"cat", "dog"}));
+  EXPECT_EQ(list.labels, (std::vector<int32_t>{1, 1, 0, 0}));
+}
+
+/// gzip's format with the bytes as they are (RFC 1951's stored blocks).
+std::string gzip(std::string_view bytes) {
+  std::string file("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10);
+  for (std::string_view rest = bytes; !rest.empty();) {
+    const std::string_view block = rest.substr(0, 65535);
+    rest.remove_prefix(block.size());
+    file += rest.empty() ? '\1' : '\0';
+    append_little_endian(file, block.size(), 2);
+    append_little_endian(file, ~block.size() & 0xffff, 2);
+    file += block;
+  }
+  append_little_endian(file, crc32(bytes), 4);
+  append_little_endian(file, bytes.size(), 4);
+  return file;
+}
+
+TEST(Shards, MayBeCompressed) {
+  const TestFolder folder;
+  const std::string large(100'000, 'y');
+  const std::string first = gzip(tar_sample("1", "one", 1) + tar_sample("2", large, 2) + tar_end());
+  folder.write("a.tar.gz", first);
+  folder.write("b.TGZ", gzip(tar_sample("3", "three", 3) + tar_end()));
+  folder.write("c.tar", tar_sample("4", "four", 4) + tar_end());
+  const ImageList list = read_image_list(folder.path());
+  EXPECT_EQ(list.labels, (std::vector<int32_t>{1, 2, 3, 4}));
+  EXPECT_EQ(list.name(2), folder.path("b.TGZ") + " > 3.jpg");
+  fs::remove(folder.path("a.tar.gz"));
+  EXPECT_EQ(list.read(0).bytes(), "one");
+  EXPECT_EQ(list.read(1).bytes(), large);
+  EXPECT_EQ(list.read(2).bytes(), "three");
+  EXPECT_EQ(list.read(3).bytes(), "four");
+
+  const std::string cut = folder.write("d.tgz", first.substr(0, 2000));
+  EXPECT_EQ(error_of([&] { read_shards(cut); }), cut + ": is cut off; copy it again");
+  const std::string damaged = folder.write("d.tgz", first.substr(0, first.size() - 8) + "damaged!");
+  EXPECT_NE(error_of([&] { read_shards(damaged); }).find(": is damaged, or not compressed by gzip"),
+            std::string::npos);
+}
+
+TEST(Shards, WhatIsLeftOutIsCounted) {
+  const TestFolder folder;
+  const std::string path = folder.write(
+      "x.tar", tar_sample("1", "x", 1) + tar_member("1.seg.png", "mask") +
+                   tar_member("2.cls", "1") + tar_member("3.cls", "1") + tar_member("4.heic", "x") +
+                   tar_member("4.cls", "1") + tar_member("5.avif", "x") + tar_end());
   testing::internal::CaptureStderr();
   EXPECT_EQ(read_shards(path).size(), 1);
-  EXPECT_NE(testing::internal::GetCapturedStderr().find(
-                path + ": 2 samples without an image are left out, the first: " + path + " > 2"),
-            std::string::npos);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "warning: " + path +
+                ": left out labels without an image (2), .avif (1), .heic (1), images beside a "
+                "sample's own (1); the first: " +
+                path + " > 1.seg.png\n");
+}
+
+TEST(Shards, TooFewDescriptorsLoseNoImage) {
+  const TestFolder folder;
+  for (int i = 0; i < 20; ++i) {
+    folder.write(fmt::format("{:02}.tar", i), tar_sample("1", std::to_string(i), i) + tar_end());
+  }
+  const ImageList list = read_image_list(folder.path());
+  rlimit before;
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = ::dup(0);
+  ::close(next);
+  const rlimit few{static_cast<rlim_t>(next) + 4, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+  for (int64_t i = 0; i < 20; ++i) EXPECT_EQ(list.read(i).bytes(), std::to_string(i));
+  const rlimit none{static_cast<rlim_t>(next), before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  EXPECT_EQ(error_of([&] { read_image_list(folder.path("00.tar")); }),
+            folder.path("00.tar") + ": cannot be read: Too many open files");
+  ::setrlimit(RLIMIT_NOFILE, &before);
 }
 
 TEST(Shards, AShardThatChangesGivesNoOtherImage) {

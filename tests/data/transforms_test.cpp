@@ -181,8 +181,8 @@ TEST(EvalTransform, PadsSmallImagesWithBlack) {
 }
 
 TEST(Normalize, EqualsItsFormulaInOrder) {
-  const std::array<double, 3> mean = {0.485, 0.456, 0.406};
-  const std::array<double, 3> std = {0.229, 0.224, 0.225};
+  const std::vector<double> mean = {0.485, 0.456, 0.406};
+  const std::vector<double> std = {0.229, 0.224, 0.225};
   const at::Tensor image = read_image(golden("rgb.png"));
   at::Tensor normalized = at::empty(image.sizes(), at::kFloat);
   normalize(image.const_data_ptr<uint8_t>(), image.numel() / 3, level_table(mean, std),

@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
 
 #include "mobileone/data/image.h"
 #include "mobileone/data/image_files.h"
+#include "mobileone/eval/confusion.h"
 #include "mobileone/util/error.h"
 #include "test_folder.h"
 
@@ -49,8 +51,9 @@ TEST_F(EvaluateTest, CountsAndConfusion) {
   const Evaluation result = evaluate(model, list, {.batch_size = 5, .workers = 2});
   EXPECT_EQ(result.meter.images(), 12);
   EXPECT_NEAR(result.meter.top1(), 100.0 * 11 / 12, 1e-9);
-  EXPECT_EQ(result.confusion[3][0].item<int64_t>(), 1);
-  EXPECT_EQ(result.confusion.diagonal().sum().item<int64_t>(), 11);
+  EXPECT_EQ(std::count_if(result.images.begin(), result.images.end(),
+                          [](const auto& image) { return image.label == image.prediction; }),
+            11);
   EXPECT_EQ(result.class_names[2], "2");
 }
 
@@ -76,7 +79,7 @@ TEST_F(EvaluateTest, LogitsThatAreNotFiniteAreNoFault) {
       return logits;
     };
     const Evaluation result = evaluate(model, list, {.batch_size = 4});
-    EXPECT_EQ(result.confusion.sum().item<int64_t>(), 12);
+    EXPECT_EQ(result.images.size(), 12u);
     EXPECT_FALSE(std::isfinite(result.images[0].probability));
     EXPECT_TRUE(std::isfinite(result.images[1].probability));
   }
@@ -94,17 +97,61 @@ TEST_F(EvaluateTest, ClassesOfAnotherSetAreRefused) {
     evaluate(model, list, {});
     FAIL() << "expected an error";
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("5: 'f' against 'g'"), std::string::npos)
+    EXPECT_NE(std::string(error.what()).find("'g', which has 'f'"), std::string::npos)
         << error.what();
   }
 }
 
-TEST_F(EvaluateTest, PredictsBestFirst) {
+TEST_F(EvaluateTest, ASetMayHaveAPartOfTheClasses) {
   model.class_names = {"a", "b", "c", "d", "e", "f"};
-  const auto predictions = predict(model, list.name(4), 3);
-  ASSERT_EQ(predictions.size(), 3u);
-  EXPECT_EQ(predictions[0].class_name, "e");
-  EXPECT_GT(predictions[0].probability, predictions[1].probability);
+  list.class_names = {"e", "b"};  // the images of greys 4 and 1 in that order of labels
+  const auto keep = std::make_shared<ImageFiles>("");
+  list.labels.clear();
+  for (const int64_t i : {4, 1, 10, 7}) {
+    keep->add(files->name(i));
+    list.labels.push_back(i % 6 == 4 ? 0 : 1);
+  }
+  list.storage = keep;
+  Evaluation result = evaluate(model, list, {});
+  EXPECT_EQ(result.meter.top1(), 100);
+  EXPECT_EQ(result.present, 2);
+  EXPECT_EQ(per_class(result.images).back().correct, 2);
+  EXPECT_EQ(result.images[1].label, 1);
+
+  // Class f wins everywhere, and the right one comes second.
+  const auto right = model.forward;
+  model.forward = [&](const torch::Tensor& x) {
+    return right(x) + torch::tensor({0., 0., 0., 0., 0., 2.}, torch::kFloat32);
+  };
+  EXPECT_EQ(evaluate(model, list, {}).meter.top1(), 0);
+  result = evaluate(model, list, {.restrict = true});
+  EXPECT_EQ(result.meter.top1(), 100);
+  EXPECT_NEAR(result.images[0].probability, std::exp(1) / (std::exp(1) + 1), 1e-6);
+  EXPECT_TRUE(std::isfinite(result.meter.loss()));
+}
+
+TEST_F(EvaluateTest, ManyClassesTakeNoMatrix) {
+  constexpr int64_t kClasses = 1'000'000;
+  model.forward = [](const torch::Tensor& x) {
+    auto logits = torch::zeros({1, kClasses}).repeat({x.size(0), 1});
+    logits.select(1, kClasses - 1).fill_(1);
+    return logits;
+  };
+  list.labels[3] = kClasses - 1;
+  const Evaluation result = evaluate(model, list, {.batch_size = 1});
+  EXPECT_NEAR(result.meter.top1(), 100.0 / 12, 1e-9);
+  EXPECT_EQ(result.class_names.back(), "999999");
+}
+
+TEST_F(EvaluateTest, InBfloat16) {
+  const auto linear = torch::randn({6, 3});
+  model.forward = [&](const torch::Tensor& x) { return at::linear(x.mean({2, 3}), linear); };
+  const auto half = evaluate(model, list, {.precision = Precision::kBfloat16});
+  const auto full = evaluate(model, list, {});
+  EXPECT_NE(half.meter.loss(), full.meter.loss());
+  EXPECT_NEAR(half.meter.loss(), full.meter.loss(), 0.05);
+  model.exported = true;
+  EXPECT_THROW(evaluate(model, list, {.precision = Precision::kBfloat16}), Error);
 }
 
 }  // namespace

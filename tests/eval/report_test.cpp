@@ -7,6 +7,7 @@
 
 #include "mobileone/data/image.h"
 #include "mobileone/data/image_files.h"
+#include "mobileone/eval/confusion.h"
 #include "mobileone/eval/mistakes.h"
 #include "mobileone/util/csv.h"
 #include "mobileone/util/file.h"
@@ -34,17 +35,12 @@ class ReportTest : public testing::Test {
     files->add(path);
     list.labels.push_back(static_cast<int32_t>(label));
     result.images.push_back({index, label, prediction, probability});
-    result.confusion[label][prediction] += 1;
-    auto logits = torch::zeros({1, result.confusion.size(0)});
+    auto logits = torch::zeros({1, std::ssize(result.class_names)});
     logits[0][prediction] = 1;
     result.meter.add(logits, torch::tensor({label}));
   }
 
-  void use_classes(const std::vector<std::string>& names) {
-    result.class_names = names;
-    const auto classes = static_cast<int64_t>(names.size());
-    result.confusion = torch::zeros({classes, classes}, torch::kLong);
-  }
+  void use_classes(const std::vector<std::string>& names) { result.class_names = names; }
 
   const TestFolder folder;
   const fs::path dir = folder.path();
@@ -99,12 +95,49 @@ TEST_F(ReportTest, AThousandClassesAreASmallPage) {
   for (int64_t i = 0; i < 50'000; ++i) {
     const int64_t label = i % 1000, prediction = i % 4 == 0 ? (label + i * 7919) % 1000 : label;
     result.images.push_back({i, label, prediction, (i % 97) / 97.0});
-    result.confusion[label][prediction] += 1;
   }
   const std::string page = evaluation_page(result, model, list);
   EXPECT_EQ(xml_fault(page), "");
   EXPECT_LT(page.size(), 2'000'000u);
   EXPECT_NE(page.find("All 1000 classes"), page.npos);
+  EXPECT_EQ(count(page, "<svg"), 2) << "the most confused classes stand in for a matrix of specks";
+  EXPECT_NE(page.find("<th>taken for</th>"), page.npos);
+}
+
+TEST_F(ReportTest, OfFewClassesThereIsNoTopFive) {
+  use_classes({"a", "b", "c", "d", "e"});
+  add(0, 1, 0.6);
+  EXPECT_EQ(evaluation_page(result, model, list).find("top-5"), std::string::npos);
+  use_classes({"a", "b", "c", "d", "e", "f"});
+  add(0, 1, 0.6);
+  EXPECT_NE(evaluation_page(result, model, list).find("top-5"), std::string::npos);
+}
+
+TEST_F(ReportTest, HasOneListOfDoubts) {
+  use_classes({"a", "b"});
+  for (int i = 0; i < 40; ++i) result.images.push_back({i, i % 2, i % 2, 0.9});
+  EXPECT_EQ(evaluation_page(result, model, list).find("Doubts"), std::string::npos);
+  result.damaged = 3;
+  result.images.back().label = 0;
+  result.images.back().probability = std::numeric_limits<double>::quiet_NaN();
+  use_classes({"a", "b", "c"});
+  const std::string page = evaluation_page(result, model, list);
+  for (const char* doubt :
+       {"3 images could not be read", "Of 1 images the logits are not finite",
+        "1 of 3 classes have no image", "b has 19 images: one of them is 5 % of its recall"}) {
+    EXPECT_NE(page.find(doubt), page.npos) << doubt;
+  }
+  EXPECT_EQ(count(page, "<ul>"), 1);
+}
+
+TEST_F(ReportTest, MatricesOfTooManyClassesAreNotWritten) {
+  use_classes(std::vector<std::string>(kMostMatrixClasses + 1, "x"));
+  add(0, 1, 0.6);
+  write_report(dir / "report", result, model, list, 0);
+  EXPECT_FALSE(fs::exists(dir / "report/confusion.csv"));
+  EXPECT_FALSE(fs::exists(dir / "report/confusion.svg"));
+  EXPECT_EQ(read_file(dir / "report/confused_pairs.csv"),
+            "label,prediction,images,share\nx,x,1,100.00\n");
 }
 
 TEST_F(ReportTest, WithoutMistakes) {

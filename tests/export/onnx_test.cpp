@@ -175,8 +175,8 @@ TEST_P(Onnx, PreprocessingInsideIsPreprocessingOutside) {
   torch::NoGradGuard no_grad;
   const auto images = torch::randint(256, {3, 64, 64, 3}, torch::kByte);
   const auto& data = checkpoint.config.data;
-  const auto channels = [](const std::array<double, 3>& values) {
-    return torch::tensor(std::vector<double>(values.begin(), values.end()), torch::kFloat64);
+  const auto channels = [](const std::vector<double>& values) {
+    return torch::tensor(values, torch::kFloat64);
   };
   const auto x = ((images / 255.0 - channels(data.mean)) / channels(data.std)).to(torch::kFloat32);
   const auto probabilities = network->forward(x.permute({0, 3, 1, 2})).softmax(1);
@@ -222,11 +222,32 @@ TEST(OnnxFiles, HoldOneConvolutionAUnitAndEachParameterOnce) {
   EXPECT_EQ(bytes_of_weights, parameters * sizeof(float));
 }
 
-TEST(OnnxFiles, PreprocessingInsideNeedsColour) {
+TEST(OnnxFiles, AreReadForWhatTheySayOfThemselves) {
+  Checkpoint checkpoint = described(Variant::kS0);
+  auto options = network_options(checkpoint.config.model);
+  options.folded = true;
+  const std::string bytes =
+      to_onnx(MobileOne(options), checkpoint, "x.pth", Preprocessing::kOutside);
+  auto metadata = onnx_metadata(bytes);
+  EXPECT_EQ(metadata["crop"], "64");
+  EXPECT_EQ(described_class_names(metadata["mobileone.json"]), checkpoint.class_names);
+  EXPECT_EQ(onnx_metadata(bytes.substr(0, bytes.size() - 1)).count("mobileone.json"), 0u);
+  EXPECT_TRUE(onnx_metadata("").empty());
+  EXPECT_TRUE(onnx_metadata("no ONNX").empty());
+}
+
+TEST(OnnxFiles, SayWhatChannelsTheyTake) {
   Checkpoint checkpoint = described(Variant::kS0);
   checkpoint.config.model.in_channels = 1;
+  checkpoint.config.data.mean = {0.5};
+  checkpoint.config.data.std = {0.25};
   const MobileOne folded = fold(MobileOne(network_options(checkpoint.config.model)));
-  EXPECT_THROW(to_onnx(folded, checkpoint, "test.pth", Preprocessing::kInside), Error);
+  const std::string outside = description(folded, checkpoint, "x", Preprocessing::kOutside),
+                    inside = description(folded, checkpoint, "x", Preprocessing::kInside);
+  EXPECT_EQ(nlohmann::json::parse(outside)["input"], "float32 [N,1,H,W]");
+  EXPECT_EQ(nlohmann::json::parse(outside)["preprocessing"]["channels"], "grey");
+  EXPECT_EQ(nlohmann::json::parse(inside)["input"], "uint8 [N,H,W,1]");
+  EXPECT_EQ(described_interface(inside).preprocessing, Preprocessing::kInside);
 }
 
 TEST(OnnxFiles, WeightsThatFloat16CannotHoldAreNamed) {

@@ -31,7 +31,7 @@ void pack(std::string_view input) {
     for (int64_t i = 0; i < list.size(); ++i) {
       if (list.labels[i] < 0 || list.name(i).size() < 6) std::abort();
       expect_clean("", [&] {
-        const StoredImage image = list.read(i);
+        const StoredImage image = list.storage->read(i);
         if (image.is_decoded()) touch(image.pixels());
       });
     }

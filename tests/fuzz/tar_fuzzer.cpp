@@ -9,9 +9,9 @@ void tar(std::string_view input) {
   const MemoryFile file(input);
   const auto path = file.path();
   expect_clean(path.string() + ": ", [&] {
-    const ShardIndex index = index_shard(path.string());
+    const ShardIndex index = index_shard(TarReader(path), path.string());
     for (const auto& image : index.images) {
-      if (image.label < 0 || image.offset > input.size() ||
+      if (image.label >= std::ssize(index.labels.labels()) || image.offset > input.size() ||
           image.size > input.size() - image.offset)
         std::abort();
     }

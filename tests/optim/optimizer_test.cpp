@@ -120,14 +120,14 @@ TEST(FlatState, LeavesFrozenParametersToTheModule) {
   frozen.set_requires_grad(false);
   const auto before = frozen.clone();
   FlatState state(*module);
-  Ema ema(0.9, state);
+  Ema ema(state);
   EXPECT_EQ(state.parameters.numel(), 4 + 4 + 3 * 64 + 3);
   EXPECT_FALSE(state.named_parameters(state.parameters).contains("stage0.weight"));
   {
     torch::NoGradGuard no_grad;
     state.parameters.zero_();
   }
-  ema.update();
+  ema.update(0.9);
   EXPECT_TRUE(torch::equal(frozen, before));
   EXPECT_EQ(ema.named_state().keys(), state_dict(*module).keys());
   EXPECT_TRUE(torch::equal(ema.named_state()["stage0.weight"], before));
@@ -150,13 +150,13 @@ TEST(Sgd, ClipsTheWholeGradientsNorm) {
 TEST(Ema, AveragesAndSwapsBack) {
   auto module = small_module();
   FlatState state(*module);
-  Ema ema(0.9, state);
+  Ema ema(state);
   const auto start = state.parameters.clone();
   {
     torch::NoGradGuard no_grad;
     state.parameters.add_(1);
   }
-  ema.update();
+  ema.update(0.9);
   const auto own = state.parameters.clone();
   ema.swap();
   EXPECT_TRUE(torch::allclose(state.parameters, start + 0.1));

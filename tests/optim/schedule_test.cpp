@@ -33,6 +33,27 @@ TEST(WeightDecay, AnnealsAsThePaperSays) {
   EXPECT_DOUBLE_EQ(weight_decay(config, 77, 77), 1e-5);
 }
 
+/// timm's ModelEmaV3(decay=0.9995, use_warmup=True).get_decay(step + 1), step from 0.
+TEST(EmaDecay, WarmsUpAsTimms) {
+  Config config;
+  EXPECT_EQ(ema_decay(config, 0), 0);
+  EXPECT_NEAR(ema_decay(config, 1), 0.37003947505256, 1e-12);
+  EXPECT_NEAR(ema_decay(config, 99), 0.95358411166387, 1e-12);
+  EXPECT_NEAR(ema_decay(config, 999), 0.99, 1e-12);
+  EXPECT_LT(ema_decay(config, 89441), 0.9995);
+  EXPECT_EQ(ema_decay(config, 89443), 0.9995);
+  config.ema.warmup = false;
+  EXPECT_EQ(ema_decay(config, 0), 0.9995);
+}
+
+TEST(EmaDecay, TellsWhatIsLeftOfTheFirstWeights) {
+  Config config;
+  EXPECT_EQ(share_of_first_weights(config, 0), 1);
+  EXPECT_EQ(share_of_first_weights(config, 1), 0);
+  config.ema.warmup = false;
+  EXPECT_NEAR(share_of_first_weights(config, 300), 0.8607, 1e-4);
+}
+
 TEST(Curriculum, ChangesAtTheEpochsThatItNames) {
   Config config;
   config.curriculum.stages = {{0, 160, 0.3}, {39, 192, 0.6}, {114, 224, 1.0}};

@@ -4,11 +4,63 @@ torch_file_peer.py write FOLDER   writes zip.pth, legacy.pth and *.pt: what peop
 torch_file_peer.py check FOLDER   checks cpp.pth, which C++ wrote
 """
 
+import argparse
+import dataclasses
+import datetime
+import enum
 import sys
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from pathlib import Path
 
+import numpy
 import torch
+
+
+class Mode(enum.Enum):
+    TRAIN = 1
+
+
+@dataclasses.dataclass
+class Settings:
+    rate: float = 0.1
+
+
+class History:
+    """What a training loop keeps, itself included."""
+
+    def __init__(self):
+        self.losses = numpy.arange(3.0)
+        self.owner = self
+
+
+class Names(OrderedDict):
+    pass
+
+
+def odd_value(net: torch.nn.Module) -> dict:
+    """What training programs save beside weights."""
+    return {
+        "args": argparse.Namespace(lr=0.1, out=Path("runs")),
+        "path": Path("runs"),
+        "when": datetime.datetime(2020, 1, 1),
+        "scalar": numpy.float64(0.5),
+        "array": numpy.arange(1000.0),
+        "mode": Mode.TRAIN,
+        "config": Settings(),
+        "history": History(),
+        "counts": defaultdict(int, a=2),
+        "ordered": Names(b=3),
+        "huge": 2**64,
+        "complex": torch.arange(3).to(torch.complex64),
+        "sparse": torch.eye(3).to_sparse(),
+        "quantized": torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
+        "keys": {(1, 2): 3, None: 4},
+        "class": Settings,
+        "dtype": torch.complex64,
+        "module": net,
+        "state": net.state_dict(),
+        "last": torch.arange(5.0),
+    }
 
 
 def write(folder: Path) -> None:
@@ -44,6 +96,11 @@ def write(folder: Path) -> None:
     }
     torch.save(value, folder / "zip.pth")
     torch.save(value, folder / "legacy.pth", _use_new_zipfile_serialization=False)
+
+    odd = odd_value(net)
+    torch.save(odd, folder / "odd.pth")
+    torch.save(odd, folder / "odd_legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save(odd, folder / "odd_protocol5.pth", pickle_protocol=5)
 
     net.half()
     torch.save(net.state_dict(), folder / "state.pth")

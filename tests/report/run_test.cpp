@@ -120,6 +120,7 @@ TEST_F(RunFolders, OneRunsPageHasItsConfiguration) {
   EXPECT_NE(page.find("<td class=\"number\">56.00</td>"), page.npos) << "the best top-1";
   EXPECT_NE(page.find("<td class=\"number\">6</td>"), page.npos) << "first reached then";
   EXPECT_NE(page.find("25 min 00 s"), page.npos) << "total time";
+  EXPECT_EQ(count(page, ">best: 56.00 at 4</text>"), 1) << "of the average; in the first half";
 }
 
 TEST_F(RunFolders, SeveralRunsShareTheirCharts) {

@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include <cmath>
+#include <limits>
+#include <vector>
+
 #include "mobileone/optim/loss.h"
 
 namespace mobileone {
@@ -31,10 +35,32 @@ TEST(ClassificationMeter, CountsOverUnevenBatches) {
   EXPECT_NEAR(meter.loss(), loss.item<double>(), 1e-6);
 }
 
-TEST(ClassificationMeter, FewerThanFiveClassesAreAllInTheTopFive) {
+TEST(ClassificationMeter, OfFiveClassesThereIsNoTopFive) {
+  for (const int64_t classes : {1, 3, 5}) {
+    ClassificationMeter meter;
+    meter.add(torch::randn({8, classes}), torch::zeros({8}, torch::kLong));
+    EXPECT_TRUE(std::isnan(meter.top5())) << classes;
+  }
+}
+
+TEST(ClassificationMeter, WhatIsNoNumberIsNeverAHit) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN(),
+                   kInfinity = std::numeric_limits<double>::infinity();
   ClassificationMeter meter;
-  meter.add(torch::randn({8, 3}), torch::zeros({8}, torch::kLong));
-  EXPECT_EQ(meter.top5(), 100);
+  const auto add = [&](std::vector<double> logits, int64_t label) {
+    meter.add(torch::tensor(logits).unsqueeze(0), torch::tensor({label}));
+  };
+  for (int64_t label = 0; label < 3; ++label) {
+    add({kNaN, kNaN, kNaN}, label);
+    add({3, kNaN, 1}, label);
+    add({3, kInfinity, 1}, label);
+    add({-kInfinity, -kInfinity, -kInfinity}, label);
+  }
+  EXPECT_EQ(meter.top1(), 0);
+  EXPECT_EQ(meter.without_numbers(), meter.images());
+  add({3, -kInfinity, 1}, 0);  // a class ruled out
+  EXPECT_EQ(meter.without_numbers(), 12);
+  EXPECT_NEAR(meter.top1(), 100.0 / 13, 1e-12);
 }
 
 }  // namespace

@@ -108,14 +108,14 @@ TEST_P(GoldenNetwork, TwentyStepsOfSgdAndTheirAverage) {
   network->train();
   FlatState state(*network);
   Sgd sgd(OptimizerConfig{}, state);
-  Ema ema(0.99, state);
+  Ema ema(state);
   for (int step = 0; step < 20; ++step) {
     const auto value = loss();
     expect_close(value, steps["losses"][step], fmt::format("loss of step {}", step),
                  kTwentyStepsSlack);
     value.backward();
     sgd.step(steps["learning_rate"].item<double>(), 1e-4);
-    ema.update();
+    ema.update(0.99);
   }
   network->eval();
   torch::NoGradGuard no_grad;

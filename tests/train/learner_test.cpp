@@ -21,6 +21,10 @@ Config tiny(Engine engine) {
   return config;
 }
 
+StepRates rates(double lr, double weight_decay = 0) {
+  return {.lr = lr, .weight_decay = weight_decay, .ema_decay = 0.9};
+}
+
 Batch random_batch(int64_t size) {
   Batch batch;
   batch.images = torch::randn({size, 3, 32, 32});
@@ -32,7 +36,7 @@ class LearnerStep : public testing::TestWithParam<Engine> {};
 
 TEST_P(LearnerStep, ThatIsNotFiniteChangesNothing) {
   Learner learner(tiny(GetParam()));
-  EXPECT_TRUE(learner.step(random_batch(8), 0.1, 1e-4).finite);
+  EXPECT_TRUE(learner.step(random_batch(8), rates(0.1, 1e-4)).finite);
   const auto parameters = learner.state().parameters.clone(),
              buffers = learner.state().buffers.clone(),
              momentum = learner.optimizer().momentum().clone();
@@ -41,21 +45,21 @@ TEST_P(LearnerStep, ThatIsNotFiniteChangesNothing) {
 
   Batch poisoned = random_batch(8);
   poisoned.images[3][1][4][4] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_FALSE(learner.step(poisoned, 0.1, 1e-4).finite);
+  EXPECT_FALSE(learner.step(poisoned, rates(0.1, 1e-4)).finite);
   EXPECT_TRUE(torch::equal(parameters, learner.state().parameters));
   EXPECT_TRUE(torch::equal(buffers, learner.state().buffers));
   EXPECT_TRUE(torch::equal(momentum, learner.optimizer().momentum()));
   EXPECT_TRUE(torch::equal(average_before, average["stage0.rbr_conv.0.conv.weight"]));
   EXPECT_EQ(learner.state().gradients.abs().max().item<float>(), 0);
-  EXPECT_TRUE(learner.step(random_batch(8), 0.1, 1e-4).finite);
+  EXPECT_TRUE(learner.step(random_batch(8), rates(0.1, 1e-4)).finite);
 }
 
 TEST_P(LearnerStep, LearnsABatchByHeart) {
   Learner learner(tiny(GetParam()));
   const Batch batch = random_batch(8);
-  const double first = learner.step(batch, 0.05, 0).loss;
+  const double first = learner.step(batch, rates(0.05)).loss;
   double last = first;
-  for (int i = 0; i < 30; ++i) last = learner.step(batch, 0.05, 0).loss;
+  for (int i = 0; i < 30; ++i) last = learner.step(batch, rates(0.05)).loss;
   EXPECT_LT(last, 0.6 * first);
 }
 
@@ -71,7 +75,7 @@ TEST_P(LearnerStep, LeavesFrozenPartsAsTheyWere) {
     for (auto& item : state) item.value() = item.value().clone();
   }
   for (int step = 0; step < 3; ++step) {
-    EXPECT_TRUE(learner.step(random_batch(8), 0.05, 1e-2).finite);
+    EXPECT_TRUE(learner.step(random_batch(8), rates(0.05, 1e-2)).finite);
   }
   const std::vector<StateDict> after = states();
   for (size_t i = 0; i < 2; ++i) {
@@ -92,13 +96,50 @@ TEST_P(LearnerStep, WeighsTheLabelsOfAMixture) {
   Learner learner(config);
   Batch batch = random_batch(8);
   batch.labels = torch::tensor({0, 0, 1, 2, 3, 3, 3, 1});
-  const double own = learner.step(batch, 0, 0).loss;
+  const double own = learner.step(batch, rates(0)).loss;
   Batch reversed = batch;
   reversed.labels = batch.labels.flip(0);
-  const double other = learner.step(reversed, 0, 0).loss;
+  const double other = learner.step(reversed, rates(0)).loss;
   batch.share = 0.3;
   EXPECT_NE(own, other);
-  EXPECT_NEAR(learner.step(batch, 0, 0).loss, 0.3 * own + 0.7 * other, 1e-5);
+  EXPECT_NEAR(learner.step(batch, rates(0)).loss, 0.3 * own + 0.7 * other, 1e-5);
+}
+
+TEST_P(LearnerStep, WeighsClasses) {
+  Config config = tiny(GetParam());
+  Learner equal(config), weighted(config, Workers::none(), {1, 1, 1, 4});
+  Batch batch = random_batch(8);
+  EXPECT_EQ(equal.weight_of(batch), 8);
+  EXPECT_EQ(weighted.weight_of(batch), 14);
+  // Each of the others' parts of the loss by itself, the fourth class's four times.
+  const double plain = equal.step(batch, rates(0)).loss;
+  EXPECT_NE(weighted.step(batch, rates(0)).loss, plain);
+  Learner same(config, Workers::none(), {3, 3, 3, 3});
+  EXPECT_NEAR(same.step(batch, rates(0)).loss, plain, 1e-6);
+}
+
+TEST_P(LearnerStep, IsUnsoundWhereANetworkComputesNoNumbers) {
+  Learner learner(tiny(GetParam()));
+  EXPECT_TRUE(learner.is_sound(32));
+  const auto poison = [&](torch::Tensor values, float with) {
+    torch::NoGradGuard no_grad;
+    const float kept = values[0].item<float>();
+    values[0] = with;
+    const bool sound = learner.is_sound(32);
+    values[0] = kept;
+    return !sound;
+  };
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    EXPECT_TRUE(poison(learner.state().parameters, bad));
+    EXPECT_TRUE(poison(learner.state().buffers, bad));
+    EXPECT_TRUE(poison(learner.ema()->parameters(), bad));
+    EXPECT_TRUE(poison(learner.optimizer().momentum(), bad));
+  }
+  EXPECT_TRUE(learner.is_sound(32));
+  torch::NoGradGuard no_grad;
+  learner.state().parameters.mul_(1e30);  // numbers, but not their products
+  EXPECT_FALSE(learner.is_sound(32));
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, LearnerStep, testing::Values(Engine::kFolded, Engine::kBranches),

@@ -5,9 +5,11 @@
 #include <torch/utils.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/checkpoint/foreign.h"
 #include "mobileone/data/shapes.h"
 #include "mobileone/util/error.h"
 
@@ -107,6 +109,29 @@ TEST_F(Pretrained, AClassifierOfOtherNamesIsMadeAnew) {
   expect_weights(*learner(), file.weights, "linear.weight");
 }
 
+TEST_F(Pretrained, ABackboneGetsAClassifier) {
+  const auto fresh = std::make_unique<Learner>(config);
+  StateDict expected = file.weights;
+  for (const char* name : {"linear.weight", "linear.bias"}) {
+    file.weights.erase(name);
+    expected.erase(name);
+  }
+  for (const char* name : {"linear.weight", "linear.bias"}) {
+    expected.insert(name, state_dict(*fresh->network())[name].clone());
+  }
+  write_torch_weights(config.model.pretrained, file, Dialect::kTimm);
+  Learner learner(config);
+  load_pretrained(config, images, learner);
+  expect_weights(learner, expected);
+}
+
+TEST_F(Pretrained, NothingStartsFromUnsoundWeights) {
+  file.weights["linear.bias"][3] = NAN;
+  EXPECT_EQ(error(), "model.pretrained: " + config.model.pretrained +
+                         ": nothing can start from its weights: linear.bias: 1 of 10 numbers are "
+                         "NaN or infinite");
+}
+
 TEST_F(Pretrained, AFoldedFileGetsBranches) {
   draw_shapes((folder / "shapes").string(), {.train_per_class = 3, .val_per_class = 1, .size = 32});
   images = read_image_list((folder / "shapes/train").string());
@@ -139,6 +164,26 @@ TEST_F(Pretrained, NetworksOfAnotherFormAreRefusedByTheKey) {
   config.model.pretrained = path;
   EXPECT_EQ(error(), "model.variant: " + path +
                          " holds s0, the configuration says s2; set model.variant=s0");
+}
+
+TEST_F(Pretrained, AStemOfRgbIsSummedToTakeGrey) {
+  draw_shapes((folder / "shapes").string(), {.train_per_class = 3, .val_per_class = 1, .size = 32});
+  images = read_image_list((folder / "shapes/train").string());
+  file.class_names = images.class_names;
+  config.model.in_channels = 1;
+  config.data.mean = {0.4};
+  config.data.std = {0.2};
+  torch::NoGradGuard no_grad;
+  const auto grey = torch::randn({2, 1, 32, 32});
+  for (const bool folded : {false, true}) {
+    file.weights = random_state(5, folded);
+    MobileOne rgb = make_network(file, "file");
+    rgb->eval();
+    const auto tuned = learner();
+    tuned->network()->eval();
+    EXPECT_TRUE(torch::allclose(tuned->network()->forward(grey),
+                                rgb->forward(grey.expand({-1, 3, -1, -1})), 1e-4, 1e-5));
+  }
 }
 
 TEST_F(Pretrained, StridesMayDiffer) {

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "python.h"
 #include "test_folder.h"
@@ -64,6 +65,61 @@ TEST_F(RunLogTest, GoesOnFromACheckpointAsIfItHadNeverStopped) {
       "assert s('val/top1') == [(2, 10.0), (4, 20.0)], s('val/top1')",
       dir.string());
   EXPECT_EQ(std::system((kPython + " -c \"" + script + "\"").c_str()), 0) << script;
+}
+
+TEST_F(RunLogTest, ARunKeepsTheColumnsThatItBeganWith) {
+  RunLog::Lengths saved;
+  {
+    RunLog log(dir, {}, 0, false);
+    log.add_epoch(2, epoch_row(1));
+    saved = log.sync();
+  }
+  RunLog(dir, saved, 2, false).add_epoch(4, {{"epoch", 2}, {"ema_better", 1}, {"val_top1", 20}});
+  EXPECT_EQ(read_file(dir / "metrics.csv"), "epoch,train_loss,val_top1\n1,1,10\n2,,20\n");
+}
+
+TEST_F(RunLogTest, LeavesEventFilesOfOthersAlone) {
+  RunLog::Lengths saved;
+  {
+    RunLog log(dir, {}, 0, false);
+    saved = log.sync();
+  }
+  // Named as ours are, and of the form that other programs write.
+  const std::string others = folder.write("events.out.tfevents.1.2.3", std::string("\x18\0\0", 3));
+  { RunLog younger(dir, saved, 0, false); }
+  EXPECT_EQ(count_event_files(), 3);
+  { RunLog(dir, saved, 0, false); }
+  EXPECT_EQ(count_event_files(), 3);
+  EXPECT_EQ(read_file(others).size(), 3u);
+}
+
+TEST_F(RunLogTest, SaysWhatIsGoneAndGoesOnWithWhatIsThere) {
+  RunLog::Lengths saved;
+  {
+    RunLog log(dir, {}, 0, /*json=*/true);
+    log.add_epoch(2, epoch_row(1));
+    log.add_epoch(4, epoch_row(2));
+    saved = log.sync();
+  }
+  EXPECT_EQ(RunLog::lengths_there(dir, saved, false), saved);
+  fs::resize_file(dir / "metrics.csv", saved["metrics.csv"] - 2);
+  fs::remove(dir / "log.jsonl");
+  const auto refusal = [&] {
+    try {
+      RunLog::lengths_there(dir, saved, false);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(refusal(), fmt::format("{}/metrics.csv: has {} bytes of the {} that the run wrote; put "
+                                   "it back, or go on without what it lacks with --accept-changes",
+                                   dir.string(), saved["metrics.csv"] - 2, saved["metrics.csv"]));
+  const auto there = RunLog::lengths_there(dir, saved, true);
+  RunLog(dir, there, 4, true).add_epoch(6, epoch_row(3));
+  EXPECT_EQ(read_file(dir / "metrics.csv"),
+            "epoch,train_loss,val_top1\n1,1,10\n3,0.3333333333333333,30\n");
+  EXPECT_EQ(read_file(dir / "log.jsonl").find("{\"kind\":\"epoch\",\"epoch\":3.0"), 0u);
 }
 
 TEST_F(RunLogTest, StartsFromNothingOverWhatAKilledRunLeft) {

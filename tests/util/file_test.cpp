@@ -64,6 +64,14 @@ TEST_F(WriteWhole, NamesWhatStandsInTheWay) {
             (dir / "file" / "x").string() + ": cannot be written: Not a directory");
 }
 
+TEST_F(WriteWhole, KnowsTemporaryFilesByTheirNames) {
+  EXPECT_EQ(leftover_of(temporary_beside(dir / "a.txt")), dir / "a.txt");
+  EXPECT_EQ(leftover_of(dir / "a.txt.17.tmp"), dir / "a.txt");
+  for (const char* other : {"a.txt", "a.tmp", "a.x17.tmp", ".tmp", "a.17.bak"}) {
+    EXPECT_EQ(leftover_of(dir / other), "") << other;
+  }
+}
+
 TEST_F(WriteWhole, RequireFileNamesWhatIsWrong) {
   fs::create_directories(dir);
   EXPECT_EQ(message_of([&] { require_file(dir / "x", "checkpoint"); }),

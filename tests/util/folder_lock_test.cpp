@@ -61,6 +61,18 @@ TEST_F(FolderLockTest, NoticesTheFoldersRemoval) {
   EXPECT_THROW(lock.require_held(), Error);
 }
 
+TEST_F(FolderLockTest, LeavesAnothersLockAlone) {
+  EXPECT_FALSE(FolderLock::was_in(dir));
+  { FolderLock lock(dir); }
+  EXPECT_TRUE(FolderLock::was_in(dir));
+  folder.write(".lock", "of a package manager");
+  EXPECT_FALSE(FolderLock::was_in(dir));
+  EXPECT_THROW(FolderLock lock(dir), Error);
+  EXPECT_EQ(read_file(dir / ".lock"), "of a package manager");
+  folder.write(".lock", "");
+  FolderLock lock(dir);
+}
+
 TEST_F(FolderLockTest, NamesAFolderThatIsNotThere) {
   EXPECT_THROW(FolderLock(dir / "missing"), Error);
 }

@@ -43,6 +43,14 @@ TEST(SignalWatchDeathTest, SoDoesTheSecondOfTheOtherKind) {
   EXPECT_EXIT(interrupt_and_terminate(), testing::KilledBySignal(SIGTERM), "");
 }
 
+/// As systemd sends them, and a terminal that closes.
+TEST(SignalWatch, AHangupAsksForAnEndAndNeverForcesIt) {
+  SignalWatch watch;
+  std::raise(SIGHUP);
+  EXPECT_EQ(watch.stop(), SIGHUP);
+  std::raise(SIGHUP);
+}
+
 TEST(SignalWatch, LeavesIgnoredSignalsIgnored) {
   std::signal(SIGINT, SIG_IGN);
   {

@@ -14,8 +14,9 @@ namespace mobileone {
 /// A network to time.
 struct TimedModel {
   std::string name;
-  /// float32 [N,3,H,W] → logits.
+  /// float32 [N,channels,H,W] → logits.
   std::function<torch::Tensor(const torch::Tensor&)> forward;
+  int64_t channels = 3;
 };
 
 /// Milliseconds per forward call.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mobileone/config/config.h"
 #include "mobileone/model/state_dict.h"
@@ -32,14 +33,22 @@ StateDict to_dialect(const StateDict& state, Dialect dialect);
 /// A state dict in some dialect, under Apple's keys.
 struct Recognized {
   Dialect dialect = Dialect::kApple;
-  std::string prefix;  ///< that a wrapper put before every name ("module."), which is gone
+  std::string prefix;  ///< that wrappers put before its names ("module._orig_mod."), which is gone
   StateDict state;     ///< in the original's order; a name that means nothing stands behind a '?'
+  std::vector<std::string> strays;  ///< names of tensors that are not under the prefix
 
   /// What the tensor `name` of `state`, or one that is missing there, is called in the original.
   std::string spell(const std::string& name) const;
 };
 
-/// The dialect is the one that knows most of the names; nothing if all know none.
+/// The network, under the prefix and in the dialect by which most names are known; nothing if none
+/// is. Wrappers' prefixes within a name ("stage1._orig_mod.0", "_fsdp_wrapped_module.") are passed
+/// over, and so is what programs leave beside weights (n_averaged of `AveragedModel`, counts of
+/// thop).
 std::optional<Recognized> recognize(const StateDict& state);
+
+/// The same and, after it, other networks of at least half its size that stand beside it under
+/// other prefixes ("student.", "teacher."). Strays are those of all, with the first.
+std::vector<Recognized> recognize_all(const StateDict& state);
 
 }  // namespace mobileone

@@ -11,14 +11,14 @@ namespace mobileone {
 
 /// How images are prepared for the published weights of a dialect: short side to 256 px, centre
 /// crop of 224; CoreNet alone does not normalize.
-DataConfig published_data(Dialect dialect);
+DataConfig published_data(Dialect dialect, int64_t channels = 3);
 
 /// The network in a file of another program, as `read_weights_file` gives it: a state dict in any
-/// dialect, bare or under "state_dict" or "model", with its moving average, if it has one, under
-/// "state_dict_ema", "model_ema" or "ema". The configuration is what the tensors tell (see
-/// infer.h) with `published_data`, or what the metadata say where `write_safetensors_weights` wrote
-/// the file. Classes have names if they are ImageNet's 1,000. Weights keep their dtype; a file
-/// without num_batches_tracked gets zeros.
+/// dialect, with its moving average if it has one, each the file itself or an entry of it
+/// ("state_dict", "model_ema", ...), in a wrapper or not. The configuration is what the tensors
+/// tell (see infer.h) with `published_data`, or what the metadata say where
+/// `write_safetensors_weights` wrote the file. Classes have names if they are ImageNet's 1,000.
+/// Weights keep their dtype; a file without num_batches_tracked gets zeros.
 ///
 /// Throws Error in one line that names the file, `origin`: no weights in it, no MobileOne, or every
 /// tensor that is missing, unexpected or of the wrong shape, as the file calls it.

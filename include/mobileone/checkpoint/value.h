@@ -13,7 +13,8 @@
 namespace mobileone {
 
 /// What a checkpoint holds: None, a truth value, an integer, a real number, text, a tensor, or a
-/// list or a dict of these. A value never changes and shares what it holds, so copies are cheap.
+/// list or a dict of these; for anything else in a file of others a placeholder, which says no more
+/// than what it stands for. A value never changes and shares what it holds, so copies are cheap.
 ///
 ///     Value checkpoint = Value::Dict{{"step", 100}, {"names", Value::List{"cat", "dog"}}};
 ///     int64_t step = checkpoint.at("step").as_int();
@@ -26,7 +27,10 @@ class Value {
   using Dict = torch::OrderedDict<std::string, Value>;
   using Tensors = torch::OrderedDict<std::string, at::Tensor>;
   /// In the order of what a value's content can be.
-  enum class Kind { kNone, kBool, kInt, kDouble, kString, kTensor, kList, kDict };
+  enum class Kind { kNone, kBool, kInt, kDouble, kString, kTensor, kList, kDict, kPlaceholder };
+  struct Placeholder {
+    std::string what;  ///< as messages name it: "an object made by argparse.Namespace"
+  };
 
   /// None.
   Value();
@@ -40,11 +44,14 @@ class Value {
   Value(at::Tensor value);
   Value(List value);
   Value(Dict value);
+  Value(Placeholder value);
   /// A dict of tensors, such as a state_dict.
   Value(const Tensors& tensors);
 
   Kind kind() const;
   bool is_none() const { return kind() == Kind::kNone; }
+  /// "None", "an integer", ..., or what a placeholder stands for.
+  std::string description() const;
 
   /// The content. Throws Error naming the value's place, its kind and the kind expected. An integer
   /// will do for a real number. References last as long as any copy of the value.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,6 +30,9 @@ class ZipReader {
   const std::vector<std::string>& names() const { return names_; }
   bool contains(const std::string& name) const { return entries_.contains(name); }
 
+  /// Throws for a record that is missing.
+  bool is_compressed(const std::string& name) const { return find(name).compressed; }
+
   /// Throws for a record that is missing or compressed.
   uint64_t size(const std::string& name) const;
 
@@ -36,6 +40,12 @@ class ZipReader {
   /// damaged.
   void read(const std::string& name, char* out);
   std::string read(const std::string& name);
+
+  /// What a compressed record holds. Throws for one that is missing, not compressed or damaged, or
+  /// that claims to hold more than its bytes can. `inflate` writes it out, as the bytes that it is
+  /// given the size for.
+  std::string read_compressed(const std::string& name,
+                              const std::function<void(std::string& bytes)>& inflate) const;
 
  private:
   struct Entry {
@@ -53,6 +63,7 @@ class ZipReader {
   Directory find_directory();
   void read_directory(const Directory& directory);
   void check_layout(uint64_t directory_offset);
+  const Entry& find(const std::string& name) const;
   const Entry& entry(const std::string& name) const;
   void read_at(uint64_t offset, uint64_t size, char* out);
   std::string read_at(uint64_t offset, uint64_t size);

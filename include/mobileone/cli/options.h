@@ -7,9 +7,13 @@
 #include <optional>
 #include <string>
 
+#include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/config/config.h"
 
 namespace mobileone::cli {
+
+inline constexpr const char* kRunCodeHelp =
+    "Run the code of a TorchScript file, whoever wrote it, instead of taking its weights";
 
 /// A number from `least` to `most`; unlike CLI::Range it refuses "nan".
 inline CLI::Validator number_range(double least, double most) {
@@ -53,6 +57,17 @@ template <typename E>
 CLI::Option* add_enum_option(CLI::App& command, const std::string& flag, std::optional<E>& value,
                              const std::string& description) {
   return add_name_option<E>(command, flag, value, description);
+}
+
+/// --raw and --ema: which of a checkpoint's two sets of weights, instead of the better one.
+inline void add_weights_options(CLI::App& command, std::optional<Weights>& wanted) {
+  const auto add = [&](const char* flag, Weights weights, const char* description) {
+    return command.add_flag_callback(
+        flag, [&wanted, weights] { wanted = weights; }, description);
+  };
+  auto* raw = add("--raw", Weights::kRaw,
+                  "Take the weights of SGD [whichever set did better in validation]");
+  add("--ema", Weights::kAverage, "Take their moving average")->excludes(raw);
 }
 
 }  // namespace mobileone::cli

@@ -146,7 +146,13 @@ struct ModelConfig {
     v("num_classes", num_classes,
       {"Outputs of the classifier; 0: as many as the training data has classes.", "classes", 0,
        static_cast<double>(kMostClasses)});
-    v("in_channels", in_channels, {"Channels of the input image.", "channels", 1, 1024});
+    v("in_channels", in_channels,
+      {"Channels of the input image: 3 is RGB, 1 grey. Weights of `pretrained` of 3 channels are "
+       "summed for 1.",
+       "channels",
+       1,
+       3,
+       {1, 3}});
     v("width_multipliers", width_multipliers,
       {"One per stage, times the base widths 64, 128, 256, 512; empty: the variant's.",
        "",
@@ -193,8 +199,8 @@ struct DataConfig {
   int64_t size = 224;
   int64_t eval_resize = 256;
   int64_t eval_crop = 224;
-  std::array<double, 3> mean = {0.485, 0.456, 0.406};
-  std::array<double, 3> std = {0.229, 0.224, 0.225};
+  std::vector<double> mean = {0.485, 0.456, 0.406};
+  std::vector<double> std = {0.229, 0.224, 0.225};
   Interpolation interpolation = Interpolation::kBilinear;
   bool exif_orientation = false;
   bool fast_decode = true;
@@ -216,13 +222,20 @@ struct DataConfig {
     v("eval_resize", eval_resize,
       {"Evaluation: the short side is resized to this.", "px", 8, 4096});
     v("eval_crop", eval_crop, {"Evaluation: side of the centre crop.", "px", 8, 4096});
-    v("mean", mean, {"Subtracted from each RGB channel in [0, 1]."});
-    v("std", std, {"Each RGB channel is divided by this.", "", 1e-6, kUnbounded});
+    v("mean", mean,
+      {"Subtracted from each channel in [0, 1]: three numbers for RGB, one for grey, such as "
+       "0.449.",
+       "",
+       -kUnbounded,
+       kUnbounded,
+       {1, 3}});
+    v("std", std,
+      {"Each channel is divided by this, as many numbers.", "", 1e-6, kUnbounded, {1, 3}});
     v("interpolation", interpolation,
       {"How images are resized, in training and evaluation, always with antialiasing."});
     v("exif_orientation", exif_orientation,
-      {"Whether JPEG files are turned upright as their EXIF orientation says; published accuracies "
-       "were measured without."});
+      {"Whether JPEG, PNG and WebP files are turned upright as their EXIF or XMP say; published "
+       "accuracies were measured without."});
     v("fast_decode", fast_decode,
       {"Whether training decodes JPEG files at a smaller scale where the crop is much larger than "
        "what it is resized to; the pixels differ slightly. Evaluation never does."});

@@ -13,8 +13,8 @@ namespace mobileone {
 /// resizing its images. Used by several threads.
 class BatchMemory {
  public:
-  /// Uninitialised float32 [images, 3, height, width], channels last.
-  at::Tensor take(int64_t images, int64_t height, int64_t width);
+  /// Uninitialised float32 [images, channels, height, width], channels last.
+  at::Tensor take(int64_t images, int64_t channels, int64_t height, int64_t width);
 
  private:
   std::mutex mutex_;

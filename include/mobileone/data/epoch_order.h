@@ -16,4 +16,9 @@ std::vector<int64_t> stored_order(const ImageList& list);
 /// the other, into a buffer of `buffer` images, from which the next is drawn.
 std::vector<int64_t> shuffled_order(const ImageList& list, int64_t buffer, Random& random);
 
+/// As many draws as the list has images, in a random order: of each class that has any as many as
+/// of another, or one more, and of a class's images each as often as another, or once more. A draw
+/// is the image's position + the list's size × how often it was drawn before.
+std::vector<int64_t> balanced_order(const ImageList& list, Random& random);
+
 }  // namespace mobileone

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mobileone/data/image_list.h"
 #include "mobileone/util/name_table.h"
@@ -20,24 +21,21 @@ class ImageFiles : public ImageStorage {
   std::string name(int64_t index) const override;
   std::string relative_name(int64_t index) const override;
   StoredImage read(int64_t index) const override;
+  std::optional<uint64_t> file_size(int64_t index) const override;
 
  private:
   std::string root_;
   NameTable paths_;
 };
 
-/// Whether a name ends, in any case, as image files do: jpg jpeg png ppm bmp pgm tif tiff webp.
-/// `extension` is what follows the dot.
+/// Whether a name ends, in any case, as files of formats that are read do: jpg jpeg jpe jfif jif
+/// png gif bmp dib pbm pgm ppm pnm tif tiff webp. `extension` is what follows the dot.
 bool is_image_extension(std::string_view extension);
 
-/// A folder of class folders, as torchvision's ImageFolder: the sorted names of the class folders
-/// are the labels 0, 1, ...; every image below a class folder belongs to it, by extension; what
-/// begins with a dot is passed over. Throws Error.
-ImageList read_class_folders(const std::string& folder);
+/// Whether it ends as images of formats do that are not read: avif heic jxl ...
+bool is_other_image_extension(std::string_view extension);
 
-/// A CSV file whose first line names its columns: `path` or `file` (relative paths start at the
-/// CSV's folder) and `label` or `class_index` (all of them non-negative integers, or all names,
-/// whose sorted order gives the integers); other columns are ignored. Throws Error.
-ImageList read_csv_list(const std::string& path);
+/// With ASCII letters small.
+std::string lower_case(std::string_view text);
 
 }  // namespace mobileone

@@ -14,13 +14,17 @@ namespace mobileone {
 /// The images of a data set; never empty. Copies share the storage.
 struct ImageList {
   std::string origin;                    ///< folder, CSV file, shards or pack, for messages
-  std::vector<std::string> class_names;  ///< by label; empty where labels came as integers
+  std::vector<std::string> class_names;  ///< by label, each on one line; empty where labels are
+                                         ///< integers
   std::vector<int32_t> labels;           ///< of each image, not negative
   std::shared_ptr<const ImageStorage> storage;
+  bool are_indices = false;  ///< labels without names are said to be indices of classes
 
   int64_t size() const { return std::ssize(labels); }
   std::string name(int64_t index) const { return storage->name(index); }
-  StoredImage read(int64_t index) const { return storage->read(index); }
+  /// Tries a few times where the system fails; throws SystemError then, Error for what is wrong
+  /// with the image.
+  StoredImage read(int64_t index) const;
   /// "cat", or "3" where classes have no names.
   std::string class_name(int64_t label) const {
     return class_names.empty() ? std::to_string(label) : class_names[label];
@@ -28,7 +32,8 @@ struct ImageList {
 };
 
 /// Reads a data set's list, whatever holds it:
-/// - a folder of class folders or a CSV list (image_files.h);
+/// - a folder of class folders (class_folders.h);
+/// - a CSV list (csv_list.h);
 /// - tar shards: one, a folder of them, or a range of them, "DIR/{000..146}.tar" (tar_shards.h);
 /// - a pack (pack.h).
 /// Images are not opened. Throws Error naming the folder, or file and line.
@@ -42,22 +47,16 @@ at::Tensor read_pixels(const ImageList& list, int64_t index, bool upright = fals
 /// equal for a copy of the set elsewhere and for a pack of it. Pixels are not looked at.
 std::string fingerprint(const ImageList& list);
 
+/// SHA-1 of the sizes of the image files, of 16,384 of them evenly spread where there are more:
+/// tells of files that were replaced under their names, in milliseconds. Empty where a size is not
+/// known.
+std::string sizes_fingerprint(const ImageList& list);
+
 /// Throws Error if so many of the list's images that cannot be read are more than 1 % of them, and
 /// more than one. `last` is what is wrong with the last of them, if that is known.
 void require_few_damaged(const ImageList& list, int64_t damaged, const std::string& last = "");
 
 /// Throws Error naming the first image whose label a network of `num_classes` outputs lacks.
 void require_labels_below(const ImageList& list, int64_t num_classes);
-
-/// Whether the names of two sets of classes are the same in the same order. ImageNet's class
-/// folders, which are named by id, are the classes that published weights name in words. Where
-/// either side has no names there is nothing to compare.
-bool are_same_classes(const std::vector<std::string>& expected,
-                      const std::vector<std::string>& found);
-
-/// Throws Error listing the differences unless they are so; `expected_origin` says where the first
-/// ones come from.
-void require_same_classes(const std::vector<std::string>& expected,
-                          const std::string& expected_origin, const ImageList& list);
 
 }  // namespace mobileone

@@ -2,7 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,9 +27,11 @@ class ImagePipeline {
  public:
   struct Options {
     Decoding decoding = Decoding::kWhole;
-    bool exif_orientation = false;           ///< turn JPEGs upright as their EXIF says
-    std::array<double, 3> mean = {0, 0, 0};  ///< of channels in [0, 1]
-    std::array<double, 3> std = {1, 1, 1};
+    bool exif_orientation = false;  ///< turn JPEGs upright as their EXIF says
+    /// Of each channel in [0, 1]: three of RGB, or one of grey, to which images are then converted
+    /// as by Pillow's `convert("L")` once they are decoded.
+    std::vector<double> mean = {0, 0, 0};
+    std::vector<double> std = {1, 1, 1};
   };
   explicit ImagePipeline(const Options& options);
 
@@ -42,14 +43,19 @@ class ImagePipeline {
   /// Rows and columns that the decoded image will have.
   int64_t height() const { return cut_.window.height; }
   int64_t width() const { return cut_.window.width; }
+  /// 3, or 1 of grey.
+  int64_t channels() const { return std::ssize(levels_); }
 
-  /// Resizes, flips, augments and normalises what was decoded; `out` is [height, width, 3], one
-  /// image of a channels-last batch.
+  /// Resizes, flips, augments and normalises what was decoded; `out` is [height, width, channels],
+  /// one image of a channels-last batch.
   void finish(const Transform& transform, Random& random, float* out);
 
  private:
   void decode_file(std::string_view bytes, const std::string& name, const Transform& transform,
                    Random& random);
+  /// Makes the patch grey, in memory of its own; RGB of equal levels still, which resizing and
+  /// augmentation keep equal.
+  void take_grey();
   /// Cuts `whole_`.
   void take_whole(const Transform& transform, Random& random);
   /// What libjpeg decodes to cut it, in eighths of its size.
@@ -61,6 +67,7 @@ class ImagePipeline {
   Patch patch_{};
   at::Tensor whole_;             ///< what the patch is of, or
   std::vector<uint8_t> memory_;  ///< this is
+  std::vector<uint8_t> grey_;    ///< or, of a grey image, this
   Resizer resizer_;
 };
 

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +48,9 @@ class ImageStorage {
   /// Throws Error naming the image if it cannot be read or fails its check sum. What is returned
   /// may point into the storage.
   virtual StoredImage read(int64_t index) const = 0;
+
+  /// Bytes of the image file, where that can be told without reading it.
+  virtual std::optional<uint64_t> file_size(int64_t) const { return std::nullopt; }
 
   /// Where stretches of images begin that should be read in their order, the first at 0; empty
   /// where one order is as good as another.

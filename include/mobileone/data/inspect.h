@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mobileone/data/image_list.h"
+#include "mobileone/data/sheet.h"
 
 namespace mobileone {
 
@@ -36,8 +37,8 @@ struct Inspection {
 /// Reads and decodes all images in as many threads.
 Inspection inspect(const ImageList& list, int64_t threads);
 
-/// A picture of the first readable images of each class, a class a row with its name, in order of
-/// labels; classes beyond the first hundred are left out.
-at::Tensor contact_sheet(const ImageList& list);
+/// The first readable images of each class, a class a row with its name, in order of labels;
+/// classes beyond the first hundred are left out.
+Sheet contact_sheet(const ImageList& list);
 
 }  // namespace mobileone

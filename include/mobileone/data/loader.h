@@ -25,11 +25,18 @@
 
 namespace mobileone {
 
+/// An image that cannot be read, and why.
+struct DamagedImage {
+  int64_t index;  ///< in the image list
+  std::string message;
+};
+
 struct Batch {
-  at::Tensor images;             ///< float32 [N,3,S,S], channels last; used again when let go
-  at::Tensor labels;             ///< int64 [N]
-  std::vector<int64_t> indices;  ///< N positions in the image list
-  int64_t number = 0;            ///< position of the batch in its epoch, from 0
+  at::Tensor images;                  ///< float32 [N,C,S,S], channels last; used again when let go
+  at::Tensor labels;                  ///< int64 [N]
+  std::vector<int64_t> indices;       ///< N positions in the image list
+  std::vector<DamagedImage> damaged;  ///< images that should be here, in the list's order
+  int64_t number = 0;                 ///< position of the batch in its epoch, from 0
   /// What its worker's time went into: "read", "decode", "transform", "collate".
   std::vector<Profile::Entry> profile;
   /// Of each label; what is left belongs to the label at the same place from the batch's end.
@@ -53,13 +60,15 @@ struct LoaderOptions {
   int64_t prefetch = 1;    ///< batches finished or in work, beyond the one last handed out
   uint64_t seed = 0;
   bool shuffle = false;
-  int64_t shuffle_buffer = 1;          ///< images; where the order of reading matters
-  bool drop_last = false;              ///< leave out an epoch's last batch where it is smaller
-  LoaderShare share = {};              ///< of batches
-  int64_t fewest = 1;                  ///< readable images without which a batch is left out
-  ImagePipeline::Options images = {};  ///< how they are decoded and normalised
-  EraseConfig erase = {};              ///< what is done to normalised images
-  MixConfig mix = {};                  ///< and then to a batch of them
+  int64_t shuffle_buffer = 1;            ///< images; where the order of reading matters
+  Sampler sampler = Sampler::kShuffled;  ///< what is drawn where it is shuffled
+  bool drop_last = false;                ///< leave out an epoch's last batch where it is smaller
+  LoaderShare share = {};                ///< of batches
+  int64_t fewest = 1;                    ///< readable images without which a batch is left out
+  bool any_damage = false;               ///< `Batch::damaged` is the caller's to tell and to limit
+  ImagePipeline::Options images = {};    ///< how they are decoded and normalised
+  EraseConfig erase = {};                ///< what is done to normalised images
+  MixConfig mix = {};                    ///< and then to a batch of them
 };
 
 /// Options as `data` gives them; batch size, seed and order are the caller's.
@@ -67,12 +76,14 @@ LoaderOptions loader_options(const DataConfig& data);
 
 /// Reads, transforms and batches the images of a list in worker threads of its own, which live as
 /// long as it does. An epoch's order is drawn from (seed, epoch), a sample's augmentation from
-/// (seed, epoch, index), a batch's mixture from (seed, epoch, its number): the batches are the
-/// same, bit for bit, whatever the number of workers.
+/// (seed, epoch, index), where an image is drawn again from its repetition too, a batch's mixture
+/// from (seed, epoch, its number): the batches are the same, bit for bit, whatever the number of
+/// workers.
 ///
 /// An image that cannot be read is left out of its batch (which may then be smaller, or missing if
-/// fewer than `fewest` are left). `next` names it once, in a warning, when it comes to its batch,
-/// and throws Error when more than 1 % of the list, and more than one image, were found so.
+/// fewer than `fewest` are left). Unless `any_damage`, `next` names it once, in a warning, when it
+/// comes to its batch, and throws Error when more than 1 % of the list, and more than one image,
+/// were found so. Where the system fails in a way that may pass, it throws SystemError instead.
 ///
 /// Used by one thread.
 class Loader {
@@ -102,24 +113,20 @@ class Loader {
   struct Epoch {
     int64_t number;
     Transform transform;
-    std::vector<int64_t> order;
+    std::vector<int64_t> order;  // draws (epoch_order.h)
     std::stop_source abandoned;
-  };
-  struct Damage {
-    int64_t index;
-    std::string message;
   };
   struct Result {
     Batch batch;
-    std::vector<Damage> damage;
     std::exception_ptr error;
   };
 
   void work(std::stop_token stop);
   Result make_result(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
-  Result make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
-  void finish_batch(const Epoch& epoch, Batch& batch) const;
-  void note_damage(const Damage& damage);
+  Batch make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline& pipeline);
+  void finish_batch(const Epoch& epoch, const std::vector<int64_t>& draws, Batch& batch) const;
+  std::vector<int64_t> order_of(int64_t epoch) const;
+  void note_damage(const DamagedImage& image);
 
   const ImageList list_;
   const LoaderOptions options_;

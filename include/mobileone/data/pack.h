@@ -48,9 +48,9 @@ ImageList parse_pack(std::string_view bytes, const std::string& name);
 /// Packs the images of a list, decoding in `threads` threads. The file appears when it is whole;
 /// until then the folder `path`.partial holds what is done, from which the next call goes on: the
 /// result is the same, byte for byte. A pack of the same images and settings that is there already
-/// is left as it is. Images that cannot be read become empty records, and are named in a warning.
-/// Throws Error if more than 1 % (and more than one) are so, if `path` or the partial holds
-/// something else, if another process is at it, or if it cannot be written.
+/// is left as it is. Damaged images become empty records, and are named in a warning. Throws Error
+/// if more than 1 % (and more than one) are so, if one cannot be read for another reason, if `path`
+/// or the partial holds something else, if another process is at it, or if it cannot be written.
 PackSummary write_pack(const ImageList& list, const std::filesystem::path& path,
                        const PackSettings& settings, int64_t threads);
 

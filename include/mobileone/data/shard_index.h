@@ -4,6 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "mobileone/data/labels.h"
+#include "mobileone/data/left_out.h"
+#include "mobileone/data/tar_reader.h"
 #include "mobileone/util/name_table.h"
 
 namespace mobileone {
@@ -11,7 +14,7 @@ namespace mobileone {
 struct ImageInShard {
   uint64_t offset;
   uint32_t size;
-  int32_t label;
+  int32_t label;  ///< its number in `labels`; -1 if it has none
 };
 
 /// What the headers of one shard, and its labels, say.
@@ -20,11 +23,13 @@ struct ShardIndex {
   int64_t modified = 0;  ///< last, in ns
   std::vector<ImageInShard> images;
   NameTable names;
-  int64_t without_image = 0;
-  std::string first_without_image;
+  LabelTable labels;
+  std::string first_unlabelled;  ///< the sample; empty if there is none
+  LeftOut left_out;
 };
 
-/// Reads the headers and labels of a tar archive in the layout of tar_shards.h. Throws Error.
-ShardIndex index_shard(const std::string& path);
+/// Reads the headers and labels of a tar archive in the layout of tar_shards.h; `path` stands for
+/// it in messages. Throws Error.
+ShardIndex index_shard(TarReader reader, const std::string& path);
 
 }  // namespace mobileone

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,10 @@ class TarReader {
  public:
   /// Throws Error naming the path.
   explicit TarReader(std::filesystem::path path);
+  /// Of an archive that lies in an open file from `begin` to `end`; `path` stands for it in
+  /// messages.
+  TarReader(std::filesystem::path path, std::shared_ptr<const Descriptor> file, uint64_t begin,
+            uint64_t end);
 
   /// The next regular file; nothing at the end mark. Links, folders and devices are passed over.
   /// Throws Error naming archive and member if a header is damaged, a file is sparse, or the
@@ -50,15 +55,16 @@ class TarReader {
   void read_pax(const Header& header, Extension& extension);
 
   std::filesystem::path path_;
-  Descriptor file_;
-  uint64_t size_ = 0;
+  std::shared_ptr<const Descriptor> file_;
+  uint64_t size_ = 0;  // of the file, as far as the archive goes
   int64_t modified_ = 0;
   uint64_t position_ = 0;  // of the next header
   std::string window_;     // bytes of the file from window_begin_ on
   uint64_t window_begin_ = 0;
 };
 
-/// `length` bytes of a file from `offset` on; fewer where it ends. Throws Error naming `path`.
+/// `length` bytes of a file from `offset` on; fewer where it ends. Throws SystemError naming
+/// `path`.
 std::string read_at(const Descriptor& file, uint64_t offset, uint64_t length,
                     const std::filesystem::path& path);
 

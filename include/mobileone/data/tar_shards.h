@@ -9,23 +9,28 @@
 namespace mobileone {
 
 // Tar archives in WebDataset's layout: the files of a sample follow each other and share a name up
-// to the first dot behind the last slash. What follows that dot says what they are, in any case of
-// letters: an image (jpg, png, ...), its label as a number (cls), or a JSON object whose "label" is
-// one (json; where there is a cls, that). Other files are passed over.
+// to the first dot behind the last slash. What ends in jpg, png, ... is its image. Its label is the
+// text of the file that ends in cls (class, label, target, index), or else of a JSON object's
+// "label" ("class", "target", ...): an index of a class, or in all samples a name. Files that share
+// a name up to their last dot, image and label, are a sample of their own, so that "img.0001.jpg"
+// and "img.0002.jpg" are two; where there are no such, "7.input.jpg" and "7.target.cls" are one.
+// Other files are passed over. Where no sample has a label, the folder that an image lies in, below
+// the one that holds all, names its class.
 
-/// Whether a data set of this name is read as shards: a .tar file, a name with {}, or a folder of
-/// .tar files that has no folders in it.
+/// Whether a data set of this name is read as shards: a .tar, .tar.gz or .tgz file, a name with {},
+/// or a folder of such files that has no folders in it.
 bool names_shards(const std::string& path);
 
 /// The files that such a name stands for, in order: of a folder, sorted; of "{000..146}", one for
 /// each number with as many digits, of "{a,b}", one for each. Throws Error.
 std::vector<std::string> shard_files(const std::string& path);
 
-/// Reads the headers of the shards, once, each shard in one of a few threads. Names of classes are
-/// the lines of classes.txt beside the first shard, if it is there. Images are read by position:
-/// several threads share no state of a file. A shard that changes while it is in use gives errors,
-/// never another image. Throws Error for damaged, cut off and unlabelled shards; samples without an
-/// image are counted in a warning.
+/// Reads the headers of the shards, once, each shard in one of a few threads; compressed ones are
+/// unpacked into a file of this process (shard_files.cpp). Names of classes are the lines of
+/// classes.txt beside the first shard, if it is there. Images are read by position: several threads
+/// share no state of a file. A shard that changes while it is in use gives errors, never another
+/// image. Throws Error for damaged, cut off and unlabelled shards; what is left out is counted in a
+/// warning.
 ImageList read_shards(const std::string& path);
 
 }  // namespace mobileone

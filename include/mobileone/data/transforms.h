@@ -38,8 +38,8 @@ at::Tensor augment_image(const AugmentConfig& augment, double strength, const at
                          Random& random);
 
 /// The float32 values of the 256 levels in each channel: (level / 255 - mean) / std.
-using LevelTable = std::array<std::array<float, 256>, 3>;
-LevelTable level_table(const std::array<double, 3>& mean, const std::array<double, 3>& std);
+using LevelTable = std::vector<std::array<float, 256>>;
+LevelTable level_table(const std::vector<double>& mean, const std::vector<double>& std);
 
 /// Writes `pixels` RGB pixels as float32 to `out`, in the same order.
 void normalize(const uint8_t* levels, int64_t pixels, const LevelTable& table, float* out);

@@ -22,9 +22,9 @@ struct LaunchOptions {
 /// Runs so many processes of a program on this machine, each with its place in the environment
 /// (place.h), and returns an exit status: 0 where all end so, otherwise that of the process which
 /// failed first, 128 + N where signal N killed it. Where one fails, the others are stopped, and it
-/// is named in a log line together with its error. SIGINT, SIGTERM and SIGUSR1 are passed on. What
-/// ranks other than 0 write to standard error is marked with their rank. Should this process be
-/// killed, those that it started are, too.
+/// is named in a log line together with its error. SIGINT, SIGTERM, SIGHUP and SIGUSR1 are passed
+/// on. What ranks other than 0 write to standard error is marked with their rank. Should this
+/// process be killed, those that it started are, too.
 ///
 /// A run whose process died of a signal or a fault of the program starts again if `restarts`
 /// allows; one that ended with an error of the user's (status 2) does not. Throws Error where

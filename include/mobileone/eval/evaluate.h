@@ -1,7 +1,5 @@
 #pragma once
 
-#include <torch/types.h>
-
 #include <string>
 #include <vector>
 
@@ -14,7 +12,10 @@ namespace mobileone {
 
 struct EvaluationOptions {
   int64_t batch_size = 64;
-  int64_t workers = 2;
+  int64_t workers = 2;  ///< threads that read images
+  Precision precision = Precision::kFloat32;
+  /// Only the classes that the set has images of compete, as for ImageNet-A.
+  bool restrict = false;
 };
 
 /// What a model makes of one image.
@@ -28,30 +29,21 @@ struct ImageResult {
 /// What a model makes of a labelled set.
 struct Evaluation {
   ClassificationMeter meter;
-  std::vector<ImageResult> images;  ///< those that could be read, in the list's order
-  torch::Tensor confusion;  ///< int64 [classes,classes]: row is the label, column the prediction
+  std::vector<ImageResult> images;       ///< those that could be read, in the list's order
   std::vector<std::string> class_names;  ///< by class; its number where the model names none
+  int64_t present = 0;                   ///< classes that the set has images of
   int64_t damaged = 0;                   ///< images that could not be read
   double seconds = 0;
 
   double images_per_second() const { return seconds > 0 ? meter.images() / seconds : 0; }
 };
 
-/// Evaluates with the model's own preprocessing. With `workers` each process takes every n-th
+/// Evaluates with the model's own preprocessing, on a set that may have a part of the model's
+/// classes (class_match.h). With `workers` each process takes every n-th
 /// batch, and the result, which all get, is the one that one process would have. Throws Error if
-/// the class names of the set are not the model's, a label is out of range, or more than 1 % of the
+/// the classes of the set are not the model's, a label is out of range, or more than 1 % of the
 /// images cannot be read.
 Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationOptions& options,
                     const Workers& workers = Workers::none());
-
-struct Prediction {
-  int64_t index;
-  std::string class_name;
-  double probability;  ///< softmax, 0 to 1
-};
-
-/// The `count` most probable classes of an image file, best first. Throws Error if it cannot be
-/// read.
-std::vector<Prediction> predict(const Model& model, const std::string& image_path, int64_t count);
 
 }  // namespace mobileone

@@ -2,8 +2,10 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/checkpoint/weights_file.h"
 
 namespace mobileone {
 
@@ -20,7 +22,8 @@ inline constexpr auto enum_names(ExportType) {
 
 /// Where an exported network's images become tensors. Outside: it takes normalised images
 /// [N,C,H,W] of its own type and gives logits of that type. Inside: it takes resized and cropped
-/// images, uint8 [N,H,W,3] in RGB, normalises them in float32, and gives probabilities, float32.
+/// images, uint8 [N,H,W,C] of RGB or grey, normalises them in float32, and gives probabilities,
+/// float32.
 enum class Preprocessing { kOutside, kInside };
 
 /// The folded network in evaluation mode with numbers of `type`. Throws Error naming a weight that
@@ -28,13 +31,12 @@ enum class Preprocessing { kOutside, kInside };
 MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::string& origin);
 
 /// What normalisation inside a network subtracts from the 256 levels and divides by: float32
-/// [3,1,1] each.
+/// [C,1,1] each.
 struct LevelNorm {
   torch::Tensor mean, std;
 };
 
-/// Throws Error if the network does not take RGB.
-LevelNorm level_norm(const MobileOne& network, const DataConfig& data);
+LevelNorm level_norm(const DataConfig& data);
 
 /// What an exported file carries as `mobileone.json`: class names, preprocessing, input and output,
 /// counts, accuracies and origin of `folded`, which comes from `checkpoint` (the file `source`).
@@ -50,7 +52,7 @@ struct ExportInterface {
 /// What a description says of that; the default where it says nothing or is none of ours.
 ExportInterface described_interface(const std::string& description);
 
-inline constexpr const char* kConfigFile = "config.yaml";
-inline constexpr const char* kDescriptionFile = "mobileone.json";
+/// The class names that a description has; empty where it has none or is none of ours.
+std::vector<std::string> described_class_names(const std::string& description);
 
 }  // namespace mobileone

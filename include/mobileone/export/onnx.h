@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
+#include <string_view>
 
 #include "mobileone/export/interface.h"
 
@@ -19,5 +21,9 @@ std::string to_onnx(const MobileOne& folded, const Checkpoint& checkpoint,
 /// Writes that to a file, whole or not at all. Throws Error naming the path.
 void export_onnx(const MobileOne& folded, const Checkpoint& checkpoint, const std::string& source,
                  const std::filesystem::path& path, Preprocessing preprocessing);
+
+/// The metadata_props of an ONNX file's bytes. Damage is left to the runtime: what precedes it is
+/// returned.
+std::map<std::string, std::string> onnx_metadata(std::string_view bytes);
 
 }  // namespace mobileone

@@ -18,7 +18,6 @@ namespace mobileone {
 /// defaults and `class_names` is empty.
 struct TorchScriptModel {
   torch::jit::Module module;
-  bool ours = false;  ///< whether it has the extra files
   Config config;
   std::vector<std::string> class_names;
   ExportInterface interface;
@@ -32,6 +31,7 @@ struct TorchScriptOptions {
   /// operator of oneDNN on a CPU in float32, where no gradient is asked for; builds without oneDNN
   /// cannot load that.
   bool portable = false;
+  bool unchecked = false;  ///< written even if it does not agree with the network
 };
 
 /// What a unit's convolution is.
@@ -52,13 +52,14 @@ torch::jit::Module to_torchscript(const MobileOne& folded, TorchScriptForm form,
 /// its description; what a consumer needs are attributes of the module, too: class_names, resize,
 /// crop, interpolation and, unless preprocessing is inside, mean and std. The file is written
 /// whole, loaded back and compared on fixed input before it takes its name. Returns that difference
-/// of logits (of probabilities, with preprocessing inside); throws Error if it is above 1e-5
-/// relative, or 1e-2 in float16.
+/// of logits (of probabilities, with preprocessing inside); throws Error if the two do not agree
+/// (see compare.h).
 Difference export_torchscript(const MobileOne& folded, const Checkpoint& checkpoint,
                               const std::string& source, const std::filesystem::path& path,
                               const TorchScriptOptions& options = {});
 
-/// Throws Error if the file is missing or no TorchScript archive.
+/// Reading runs code of the file, too. Throws Error if the file is missing, damaged (see
+/// check_sums) or no TorchScript archive.
 TorchScriptModel load_torchscript(const std::filesystem::path& path);
 
 }  // namespace mobileone

@@ -8,7 +8,8 @@
 /// that they see. Every function works on a range of tasks, each one group of channels of one
 /// image, on the calling thread: the caller divides `tasks()` between threads. A tap is a position
 /// in the kernel, row by row; P = kernel² of them. Coefficients lie [tap][channel]. Instantiated
-/// for float, double and bfloat16 activations; arithmetic is in Compute<S>, sums are in double.
+/// for float, double and bfloat16 activations; arithmetic is in the compute
+/// type, sums are in double.
 namespace mobileone::kernels {
 
 /// x [images,height,width,channels] → y [images,out_height,out_width,channels], zero padding of

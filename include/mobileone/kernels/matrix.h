@@ -6,7 +6,8 @@
 #include "mobileone/kernels/types.h"
 
 /// Dense products on raw row-major memory, one thread each: the caller divides rows between
-/// threads. Instantiated for float, double and bfloat16 operands; arithmetic is in Compute<S>.
+/// threads. Instantiated for float, double and bfloat16 operands; arithmetic is in the
+/// compute type.
 namespace mobileone::kernels {
 
 /// Elements in a row of a panel: one cache line.
@@ -64,8 +65,8 @@ enum class Part {
   kUpper,  ///< i ≤ j: of a symmetric product, at about half the cost
 };
 
-/// c [a.count, b.count] += aᵀ b, summed over `rows` rows: 64 at a time in Compute<S>, some of these
-/// sums likewise, then in double.
+/// c [a.count, b.count] += aᵀ b, summed over `rows` rows: 64 at a time in the compute type, some of
+/// these sums likewise, then in double.
 template <typename S>
 void outer_product(int64_t rows, const Columns<S>& a, const Columns<S>& b, Part part, double* c,
                    int64_t stride_c);

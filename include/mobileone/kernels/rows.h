@@ -6,7 +6,7 @@
 
 /// Passes over matrices [rows, channels] whose rows are pixels: what stands between the products of
 /// a pointwise unit. One thread each: the caller divides rows between threads. Instantiated for
-/// float, double and bfloat16; arithmetic is in Compute<S>, sums are in double.
+/// float, double and bfloat16; arithmetic is in the compute type, sums are in double.
 namespace mobileone::kernels {
 
 /// Adds to sums [2, channels] the sums of x − shift and of its square.

@@ -5,14 +5,21 @@
 namespace mobileone {
 
 /// Cross entropy with label smoothing (Szegedy et al. 2016), the mean over a batch, computed in at
-/// least float32. `logits` [N,classes], `labels` int64 [N].
+/// least float32. `logits` [N,classes], `labels` int64 [N]. With `class_weights` [classes] it is as
+/// PyTorch's CrossEntropyLoss(weight=...): images, and the classes that smoothing spreads to, weigh
+/// as their class does, and the mean is over the labels' weights.
 torch::Tensor classification_loss(const torch::Tensor& logits, const torch::Tensor& labels,
-                                  double label_smoothing);
+                                  double label_smoothing, const torch::Tensor& class_weights = {});
 
 /// The same where an image is a mixture of two (data/mix.h): `share` of the target is `labels`',
-/// the rest `other_labels`', each smoothed as above.
+/// the rest `other_labels`', each smoothed as above. The mean is over the weights of `labels`.
 torch::Tensor mixed_classification_loss(const torch::Tensor& logits, const torch::Tensor& labels,
                                         const torch::Tensor& other_labels, double share,
-                                        double label_smoothing);
+                                        double label_smoothing,
+                                        const torch::Tensor& class_weights = {});
+
+/// What the means above divide by: the sum of the labels' weights, their number where classes have
+/// none.
+double total_weight(const torch::Tensor& labels, const torch::Tensor& class_weights);
 
 }  // namespace mobileone

@@ -40,13 +40,13 @@ class Sgd {
 };
 
 /// Exponential moving average of parameters and buffers (Polyak & Juditsky 1992): after every step
-/// a ← d a + (1 − d) w, from a = w at the start.
+/// a ← d a + (1 − d) w, from a = w at the start. The decay d may change from step to step.
 class Ema {
  public:
   /// `state` must outlive the average.
-  Ema(double decay, FlatState& state);
+  explicit Ema(FlatState& state);
 
-  void update();
+  void update(double decay);
   /// Exchanges the average and the network's own values, to evaluate the average and back.
   void swap();
 
@@ -57,7 +57,6 @@ class Ema {
   void load(const StateDict& average, const std::string& origin);
 
  private:
-  double decay_;
   FlatState& state_;
   torch::Tensor parameters_, buffers_;
 };

@@ -11,8 +11,12 @@ namespace mobileone {
 /// ones. Throws Error if CUDA is asked for and missing.
 torch::Device choose_device(DeviceChoice choice, const Place& place = {});
 
+/// Throws Error unless so many threads can run at once: OpenMP, which starts LibTorch's, would end
+/// the process.
+void require_threads(int64_t count);
+
 /// Sets the number of threads that LibTorch computes with; 0: the cores, shared evenly by so many
-/// processes.
+/// processes. Throws Error if they cannot be started.
 void set_threads(int64_t threads, int64_t processes = 1);
 
 /// From now on (with glibc) the process keeps the memory that it frees, for a next step or call

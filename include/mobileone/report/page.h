@@ -26,6 +26,8 @@ namespace html {
 std::string heading(std::string_view text);
 std::string paragraph(std::string_view text);
 std::string table(const Table& table);
+/// What makes the page's figures doubtful, under a heading of its own; nothing where there is none.
+std::string doubts(const std::vector<std::string>& texts);
 /// What `to_svg` made, side by side where there is room.
 std::string figures(const std::vector<std::string>& svgs);
 std::string contact_sheet(const std::vector<Card>& cards);
@@ -36,7 +38,9 @@ std::string preformatted(std::string_view text);
 /// Shown when `summary` is clicked on.
 std::string details(std::string_view summary, const std::string& body);
 
-/// The whole page: needs no script, no other file and no network, and prints well.
+/// The whole page: needs no script, no other file and no network, prints well, and is dark where
+/// the reader's system is. Its last line says by which program, when and by what command it was
+/// made.
 std::string page(std::string_view title, const std::string& body);
 
 }  // namespace html

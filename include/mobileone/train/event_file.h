@@ -21,12 +21,12 @@ class EventFile {
   AppendFile& file() { return file_; }
 
  private:
-  void add_record(std::string_view event);
-
   AppendFile file_;
 };
 
 /// Whether a file's name is that of an event file.
 bool is_event_file(const std::filesystem::path& path);
+/// Whether it is one that this program wrote, as its first event says.
+bool is_own_event_file(const std::filesystem::path& path);
 
 }  // namespace mobileone

@@ -11,6 +11,7 @@
 #include "mobileone/optim/flat_state.h"
 #include "mobileone/optim/gradient_sum.h"
 #include "mobileone/optim/optimizer.h"
+#include "mobileone/optim/schedule.h"
 
 namespace mobileone {
 
@@ -21,13 +22,26 @@ struct StepResult {
       true;  ///< loss, gradient and statistics; if not, the step changed none of the state
 };
 
+/// The moving average in the network's place, for as long as this lives.
+class AverageInPlace {
+ public:
+  explicit AverageInPlace(Ema& ema);
+  ~AverageInPlace();
+  AverageInPlace(const AverageInPlace&) = delete;
+  AverageInPlace& operator=(const AverageInPlace&) = delete;
+
+ private:
+  Ema& ema_;
+};
+
 /// A network and what an optimizer step touches: gradients, momentum, moving average. With
 /// `workers`, which must outlive it, those of all processes change alike.
 class Learner {
  public:
   /// `config` is resolved: model.num_classes is the real number. Throws Error for a device that is
-  /// not there.
-  explicit Learner(const Config& config, const Workers& workers = Workers::none());
+  /// not there. `class_weights`: of the loss, one a class; empty: all 1.
+  explicit Learner(const Config& config, const Workers& workers = Workers::none(),
+                   const std::vector<double>& class_weights = {});
   Learner(const Learner&) = delete;
   Learner& operator=(const Learner&) = delete;
 
@@ -38,8 +52,11 @@ class Learner {
   Ema* ema() { return ema_.get(); }  ///< null where ema.decay is 0
 
   /// Forward, backward (in schedule.accumulate parts) and update. `share` is the part of the
-  /// step's images, those of all processes, that lies in `batch`; the loss is over all of them.
-  StepResult step(const Batch& batch, double lr, double weight_decay, double share = 1);
+  /// step's images, those of all processes, that lies in `batch`, by `weight_of`; the loss is over
+  /// all of them.
+  StepResult step(const Batch& batch, const StepRates& rates, double share = 1);
+  /// What a batch's images weigh: their number, or the sum of the weights of their classes.
+  double weight_of(const Batch& batch) const;
 
   /// Logits [N,classes] of images [N,3,S,S] by `network`, in runtime.precision.
   torch::Tensor forward(MobileOne& network, const torch::Tensor& images) const;
@@ -49,17 +66,36 @@ class Learner {
   /// Makes running statistics the mean of those of all processes, where each has its own.
   void average_statistics();
 
+  /// Whether the state is finite, and so are the logits that the network computes by running
+  /// statistics, of seeded images of `size` px: its own weights' and the average's.
+  bool is_sound(int64_t size);
+
  private:
   double forward_backward(const Batch& batch, double share);
 
   Config config_;
   const Workers& workers_;
   torch::Device device_;
+  torch::Tensor class_weights_;  // undefined: all 1
   MobileOne network_{nullptr};
   std::unique_ptr<FlatState> state_;
   std::unique_ptr<Sgd> optimizer_;
   std::unique_ptr<Ema> ema_;
   std::unique_ptr<GradientSum> gradient_sum_;  // null alone
+};
+
+/// Running statistics as they are saved: the means of those of all processes, in the place of each
+/// one's own for as long as this lives. To save changes nothing of a run.
+class StatisticsAveraged {
+ public:
+  explicit StatisticsAveraged(Learner& learner);
+  ~StatisticsAveraged();
+  StatisticsAveraged(const StatisticsAveraged&) = delete;
+  StatisticsAveraged& operator=(const StatisticsAveraged&) = delete;
+
+ private:
+  Learner& learner_;
+  const torch::Tensor own_, own_average_;
 };
 
 }  // namespace mobileone

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/config/config.h"
@@ -19,6 +21,10 @@ class RunFolder {
   const std::filesystem::path& dir() const { return dir_; }
   std::filesystem::path last() const { return dir_ / "last.pth"; }
   std::filesystem::path best() const { return dir_ / "best.pth"; }
+
+  /// Writes config.yaml. One that says the same already, perhaps with comments of the user's, is
+  /// left as it is. Throws Error.
+  void keep_config(const Config& config) const;
 
   /// The newest checkpoint. Throws Error that says what is wrong with it and which older one is
   /// whole.
@@ -41,10 +47,24 @@ class RunFolder {
   FolderLock lock_;
 };
 
+/// Whether a run keeps a file of that name in its folder (TensorBoard's event files aside).
+bool is_run_file(const std::filesystem::path& path);
+/// Files of such names in folders of runs, or what of `paths` is no folder: what a page of runs is
+/// made from, and may not take the place of.
+std::vector<std::filesystem::path> files_of_runs(const std::vector<std::filesystem::path>& paths);
 /// Whether a run began in `dir`, if only to be killed before its first checkpoint.
 bool has_run(const std::filesystem::path& dir);
 /// Whether there is a checkpoint in `dir`.
 bool has_checkpoint(const std::filesystem::path& dir);
+
+/// Throws Error naming the file in `dir` that a new run would overwrite: a checkpoint, logs of more
+/// than an epoch, or anything that no run wrote.
+void require_room_for_run(const std::filesystem::path& dir);
+
+/// The configuration in a YAML file, or of the run in a folder, whose output.dir it then is,
+/// changed by `overrides` (see `load_config`). Throws Error.
+Config load_run_config(const std::filesystem::path& file_or_folder,
+                       const std::vector<std::string>& overrides);
 
 /// Reads a checkpoint that training can go on from. Throws Error if the file holds no training
 /// state, or that of a version which cannot be gone on from.

@@ -20,13 +20,19 @@ class RunLog {
  public:
   using Lengths = std::map<std::string, int64_t>;
 
+  /// Of files that a checkpoint knows to have `lengths`, how much is there. Throws Error naming one
+  /// that is gone or shorter, unless `accept_changes`: it is then as long as its whole lines are.
+  static Lengths lengths_there(const std::filesystem::path& dir, Lengths lengths,
+                               bool accept_changes);
+
   /// Goes on after `step` optimizer steps with files of `lengths` bytes (by name; none: from
   /// nothing). Throws Error if a file is shorter than that or cannot be written.
   RunLog(const std::filesystem::path& dir, const Lengths& lengths, int64_t step, bool json);
 
   /// A line of the log in mid-epoch.
   void add_step(int64_t epoch, int64_t step, const Metrics& metrics);
-  /// The row of an epoch; every row has the same names.
+  /// The row of an epoch. metrics.csv keeps the columns of its first row, whichever version of this
+  /// program wrote it.
   void add_epoch(int64_t step, const Metrics& row);
 
   /// Makes all of it last, and says how much it is.
@@ -35,6 +41,7 @@ class RunLog {
  private:
   Lengths earlier_events_;  // cut before this session's file is made
   AppendFile metrics_;
+  std::vector<std::string> columns_;  // of metrics.csv
   EventFile events_;
   std::optional<AppendFile> json_;
 };

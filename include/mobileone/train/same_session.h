@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/config/config.h"
 #include "mobileone/data/image_list.h"
 #include "mobileone/dist/workers.h"
@@ -18,10 +17,5 @@ void require_same_images(const std::string& what, const ImageList* list, const W
 
 /// The program, the configuration (paths and what suits a machine aside) and the images.
 void require_same_session(const Config& config, const TrainingData& data, const Workers& workers);
-
-/// Throws Error unless `config` goes on with the run that `checkpoint`, read from `origin`, is of.
-/// Warns of what it changes of the recipe.
-void require_same_run(const Checkpoint& checkpoint, const Config& config,
-                      const std::string& origin);
 
 }  // namespace mobileone

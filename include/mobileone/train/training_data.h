@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "mobileone/config/config.h"
 #include "mobileone/data/image_list.h"
@@ -19,6 +20,10 @@ struct TrainingData {
 /// the data. Throws Error where they do not fit the network, each other, or batches that can be
 /// trained on.
 TrainingData read_training_data(Config& config);
+
+/// The loss's weights of classes, by loss.class_weights or loss.balanced; empty: all 1. A class
+/// without images weighs 1.
+std::vector<double> class_weights(const Config& config, const ImageList& images);
 
 /// How a run loads its training images.
 LoaderOptions training_loader_options(const Config& config,

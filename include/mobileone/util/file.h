@@ -16,8 +16,15 @@ namespace mobileone {
 void write_whole(const std::filesystem::path& path,
                  const std::function<void(const std::filesystem::path& temporary)>& write);
 
-/// Whether the path is named as such a temporary file is, which a killed process leaves behind.
-bool is_leftover(const std::filesystem::path& path);
+/// The temporary file that this process writes for `path`.
+std::filesystem::path temporary_beside(const std::filesystem::path& path);
+
+/// The path whose temporary file `path` is by its name, which a killed process leaves behind; empty
+/// if it is none.
+std::filesystem::path leftover_of(const std::filesystem::path& path);
+
+/// Throws Error if `path` is there and is no regular file, which `write_whole` would not replace.
+void require_replaceable(const std::filesystem::path& path);
 
 /// `write_whole` for a text or bytes at hand.
 void write_whole(const std::filesystem::path& path, std::string_view contents);
@@ -30,7 +37,7 @@ void link_whole(const std::filesystem::path& from, const std::filesystem::path& 
 void rename_whole(const std::filesystem::path& from, const std::filesystem::path& to);
 
 /// The contents of a regular file of at most `largest` bytes. Throws Error naming the path and why
-/// (missing, a folder, too large, ...).
+/// (a folder, too large, ...), SystemError where the system says so (missing, forbidden, ...).
 std::string read_file(const std::filesystem::path& path, uintmax_t largest = uintmax_t{2} << 30);
 
 /// Throws Error unless `path` is a readable regular file; `what` names it in the message

@@ -15,4 +15,8 @@ struct Machine {
 
 Machine this_machine();
 
+/// The bytes of memory that this machine has or, where that is less, its control group (a
+/// container, a job of a batch system) may use; infinity where neither is told.
+double usable_memory();
+
 }  // namespace mobileone

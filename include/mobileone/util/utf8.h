@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,5 +17,10 @@ struct Character {
 
 /// The characters of UTF-8 (RFC 3629); U+FFFD for each byte that is no part of a valid one.
 std::vector<Character> characters(std::string_view text);
+
+/// A text file's contents as UTF-8 without a byte order mark: UTF-16 in either order of bytes, as
+/// its mark or a zero byte in its first character tells, is converted; anything else stays as it
+/// is.
+std::string utf8_of(std::string contents);
 
 }  // namespace mobileone

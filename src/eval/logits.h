@@ -1,0 +1,21 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+
+#include "mobileone/config/config.h"
+#include "mobileone/eval/model.h"
+
+namespace mobileone {
+
+/// The model's logits of `images`, float32 [N,3,H,W] on any device: float32 [N,classes] on the CPU,
+/// computed in `precision` without gradients. Throws Error where the model gives something else;
+/// `classes` 0: as many as there are.
+torch::Tensor logits_of(const Model& model, const torch::Tensor& images, Precision precision,
+                        int64_t classes = 0);
+
+/// The name of a class; its number where the model names none.
+std::string class_name_of(const Model& model, int64_t index);
+
+}  // namespace mobileone
