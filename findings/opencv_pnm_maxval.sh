@@ -5,7 +5,7 @@
 # is 255 to Pillow and 15 to OpenCV; of a 10-bit camera's (maximum 1023), white is 3.
 #
 # Versions: opencv-python-headless 5.0.0.93, pillow 13.0.0.
-# Source: https://netpbm.sourceforge.net/doc/pgm.html ("Maxval"), OpenCV's modules/imgcodecs
+# Source: the manual page pgm(5) of Netpbm ("Maxval"), OpenCV's modules/imgcodecs
 #   (grfmt_pxm.cpp).
 # Hurts: who evaluates by OpenCV what was trained by Pillow (torchvision, timm), or the other way
 #   round, on face, microscopy or raw camera sets, which are often PGM: all images come out nearly
