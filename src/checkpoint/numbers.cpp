@@ -7,7 +7,7 @@
 namespace mobileone {
 namespace {
 
-int64_t count(const torch::Tensor& truths) { return truths.sum().item<int64_t>(); }
+int64_t count(const torch::Tensor& values) { return values.count_nonzero().item<int64_t>(); }
 
 /// Nothing if the tensor is sound.
 std::optional<std::string> flaw_of(const std::string& name, const torch::Tensor& tensor) {
@@ -19,10 +19,9 @@ std::optional<std::string> flaw_of(const std::string& name, const torch::Tensor&
     return flaw(bad, "are NaN or infinite");
   }
   if (!name.ends_with("running_var")) return std::nullopt;
+  if (const int64_t bad = count(tensor.lt(0)); bad > 0) return flaw(bad, "are negative");
   const bool half = tensor.scalar_type() == torch::kHalf;
-  if (const int64_t bad = count(half ? tensor.lt(0) : tensor.le(0)); bad > 0) {
-    return flaw(bad, half ? "are negative" : "are zero or negative");
-  }
+  if (!half && count(tensor) == 0) return flaw(tensor.numel(), "are zero");
   return std::nullopt;
 }
 

@@ -1,9 +1,11 @@
 #include "mobileone/checkpoint/numbers.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
 #include <cmath>
+#include <utility>
 
 namespace mobileone {
 namespace {
@@ -23,16 +25,22 @@ TEST(UnsoundNumbers, AreNoneInSoundWeights) {
   }
 }
 
+TEST(UnsoundNumbers, AChannelMayBeConstant) {
+  StateDict state = sound();
+  state["bn.running_var"][1] = 0;
+  EXPECT_EQ(unsound_numbers(state), std::nullopt);
+}
+
 TEST(UnsoundNumbers, AreNamed) {
   for (const double number : {NAN, INFINITY, -INFINITY}) {
     StateDict state = sound();
     state["conv.weight"][1][0] = number;
     EXPECT_EQ(unsound_numbers(state), "conv.weight: 1 of 4 numbers are NaN or infinite");
   }
-  for (const double number : {0.0, -1.0}) {
+  for (const auto& [number, what] : {std::pair{0.0, "zero"}, {-1.0, "negative"}}) {
     StateDict state = sound();
     state["bn.running_var"].fill_(number);
-    EXPECT_EQ(unsound_numbers(state), "bn.running_var: 2 of 2 numbers are zero or negative");
+    EXPECT_EQ(unsound_numbers(state), fmt::format("bn.running_var: 2 of 2 numbers are {}", what));
     state["bn.running_mean"][0] = NAN;
     state["conv.weight"][1][0] = NAN;
     EXPECT_EQ(unsound_numbers(state),

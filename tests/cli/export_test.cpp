@@ -175,11 +175,11 @@ TEST(ExportForms, CodeOfOthersRunsOnlyWhereItIsAskedFor) {
   }
 }
 
-/// A copy of the run's best network in which one number is another.
+/// A copy of the run's best network in which all numbers of a tensor are another.
 std::string spoilt(const std::string& tensor, double number) {
   Checkpoint checkpoint = load_checkpoint(shop().path("run/best.pth"));
   for (StateDict* state : {&checkpoint.weights, &checkpoint.ema}) {
-    if (state->contains(tensor)) (*state)[tensor].flatten()[0] = number;
+    if (state->contains(tensor)) (*state)[tensor].fill_(number);
   }
   const std::string path = shop().path("spoilt.pth");
   save_checkpoint(path, checkpoint);
