@@ -12,6 +12,7 @@
 #include "byte_cursor.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/lower_case.h"
 
 namespace mobileone {
 namespace {
@@ -32,9 +33,7 @@ bool has_word(std::string_view text, const std::array<std::string_view, size>& w
   for (auto begin = text.begin(); begin != text.end();) {
     begin = std::find_if(begin, text.end(), is_letter);
     const auto end = std::find_if_not(begin, text.end(), is_letter);
-    std::string word(begin, end);
-    std::transform(word.begin(), word.end(), word.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string word = lower_case({begin, end});
     if (std::find(words.begin(), words.end(), word) != words.end()) return true;
     begin = end;
   }

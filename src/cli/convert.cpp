@@ -137,7 +137,7 @@ void add_convert(CLI::App& app) {
   auto options = std::make_shared<ConvertOptions>();
   auto* command =
       app.add_subcommand("convert", "Read any MobileOne weights and write them in another form");
-  command->add_option("input", options->input, "Checkpoint or published weights")->required();
+  add_network_option(*command, "input", options->input, "Checkpoint or published weights");
   command
       ->add_option("output", options->output,
                    "File to write: .pth, .pt, .bin, .pth.tar or .safetensors")
@@ -157,10 +157,7 @@ void add_convert(CLI::App& app) {
           "Numbers to write [the input's]")
       ->check(CLI::IsMember(types));
   add_weights_options(*command, options->weights);
-  command->callback([options] {
-    options->input = network_file(options->input);
-    convert(*options);
-  });
+  command->callback([options] { convert(*options); });
 }
 
 }  // namespace mobileone::cli

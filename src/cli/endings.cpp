@@ -7,11 +7,10 @@
 #include <filesystem>
 
 #include "mobileone/util/error.h"
+#include "mobileone/util/lower_case.h"
 
 namespace mobileone::cli {
 namespace {
-
-char lower(unsigned char c) { return static_cast<char>(std::tolower(c)); }
 
 bool has_any(std::string_view path, const std::vector<std::string_view>& endings) {
   return std::any_of(endings.begin(), endings.end(),
@@ -27,9 +26,7 @@ bool has_no_ending(const std::string& path) {
 }  // namespace
 
 bool has_ending(std::string_view path, std::string_view ending) {
-  return path.size() >= ending.size() &&
-         std::equal(ending.rbegin(), ending.rend(), path.rbegin(),
-                    [](char a, char b) { return lower(a) == lower(b); });
+  return lower_case(path).ends_with(ending);
 }
 
 void require_ending(std::string_view option, const std::string& path,

@@ -156,10 +156,7 @@ void add_eval(CLI::App& app) {
   command->add_flag("--restrict", options->inference.evaluation.restrict,
                     "Let only the classes compete that the data has images of");
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
-  command->callback([options] {
-    options->inference.model = network_file(options->inference.model);
-    eval(*options);
-  });
+  command->callback([options] { eval(*options); });
 }
 
 }  // namespace mobileone::cli

@@ -80,7 +80,7 @@ void export_network(const ExportOptions& options) {
 void add_export(CLI::App& app) {
   auto options = std::make_shared<ExportOptions>();
   auto* command = app.add_subcommand("export", "Write a network as branchless TorchScript or ONNX");
-  command->add_option("checkpoint", options->input, "Checkpoint or published weights")->required();
+  add_network_option(*command, "checkpoint", options->input, "Checkpoint or published weights");
   command->add_option("-o,--output", options->output, "File to write")->required();
   add_enum_option(
       *command, "--format", options->format,
@@ -94,10 +94,7 @@ void add_export(CLI::App& app) {
                     "TorchScript for LibTorch without oneDNN, too: slower on CPUs that have it");
   add_weights_options(*command, options->weights);
   command->add_flag("--force", options->force, kForceHelp);
-  command->callback([options] {
-    options->input = network_file(options->input);
-    export_network(*options);
-  });
+  command->callback([options] { export_network(*options); });
 }
 
 }  // namespace mobileone::cli

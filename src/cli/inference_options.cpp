@@ -6,8 +6,8 @@
 namespace mobileone::cli {
 
 void add_inference_options(CLI::App& command, InferenceOptions& options) {
-  command.add_option("model", options.model, "Checkpoint, published weights, TorchScript or ONNX")
-      ->required();
+  add_network_option(command, "model", options.model,
+                     "Checkpoint, published weights, TorchScript or ONNX");
   command
       .add_option("--resize", options.resize,
                   "Short side before the crop, px [the model's, or 256]")
@@ -30,7 +30,7 @@ void add_inference_options(CLI::App& command, InferenceOptions& options) {
 }
 
 Model load_model(const InferenceOptions& options, torch::Device device) {
-  Model model = mobileone::load_model(network_file(options.model), device, options.weights,
+  Model model = mobileone::load_model(options.model, device, options.weights,
                                       options.run_code ? ScriptCode::kRun : ScriptCode::kLeave);
   DataConfig& data = model.config.data;
   if (options.crop > 0) data.eval_crop = options.crop;

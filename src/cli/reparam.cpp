@@ -79,19 +79,14 @@ void add_reparam(CLI::App& app) {
   auto options = std::make_shared<ReparamOptions>();
   auto* command =
       app.add_subcommand("reparam", "Fold a checkpoint's branches into single convolutions");
-  command
-      ->add_option("checkpoint", options->input,
-                   "best.pth or last.pth of a run, or published weights")
-      ->required();
+  add_network_option(*command, "checkpoint", options->input,
+                     "best.pth or last.pth of a run, or published weights");
   command->add_option("-o,--output", options->output, "Folded checkpoint to write")->required();
   command->add_option("--data", options->data, "Compare on images of this data set, too");
   add_weights_options(*command, options->weights);
   command->add_flag("--float64", options->float64, "Compute and store in float64");
   command->add_flag("--force", options->force, kForceHelp);
-  command->callback([options] {
-    options->input = network_file(options->input);
-    reparam(*options);
-  });
+  command->callback([options] { reparam(*options); });
 }
 
 }  // namespace mobileone::cli

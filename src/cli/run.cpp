@@ -1,6 +1,5 @@
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
-#include <c10/util/Logging.h>
 #include <fmt/ranges.h>
 #include <sys/resource.h>
 
@@ -124,10 +123,7 @@ void keep_libraries_quiet() {
     void process(const c10::Warning&) override {}
   };
   static Silence silence;
-  constexpr int kFatal = 3;
-  if (std::getenv("TORCH_CPP_LOG_LEVEL") != nullptr) return;
-  FLAGS_caffe2_log_level = kFatal;
-  c10::WarningUtils::set_warning_handler(&silence);
+  if (silence_torch_log()) c10::WarningUtils::set_warning_handler(&silence);
 }
 
 }  // namespace

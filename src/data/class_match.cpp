@@ -8,11 +8,11 @@
 #include <set>
 #include <string_view>
 
-#include "mobileone/data/image_files.h"
 #include "mobileone/data/imagenet.h"
 #include "mobileone/data/labels.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/lower_case.h"
 #include "mobileone/util/utf8.h"
 
 namespace mobileone {

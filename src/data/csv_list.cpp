@@ -13,6 +13,7 @@
 #include "mobileone/util/csv.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "mobileone/util/lower_case.h"
 #include "mobileone/util/utf8.h"
 
 namespace mobileone {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "mobileone/util/lower_case.h"
 #include "mobileone/util/one_line.h"
 
 namespace mobileone {
@@ -83,12 +84,6 @@ constexpr FileMark kFileMarks[] = {
     {0, "\x89MPACK\r\n"sv, "a pack of mobileone"},
 };
 
-bool contains_ignoring_case(std::string_view text, std::string_view lower) {
-  return std::search(text.begin(), text.end(), lower.begin(), lower.end(), [](char a, char b) {
-           return std::tolower(static_cast<unsigned char>(a)) == b;
-         }) != text.end();
-}
-
 /// Whether the beginning is text: no control characters but white space.
 bool is_text(std::string_view bytes) {
   return std::none_of(bytes.begin(), bytes.end(), [](char c) {
@@ -124,11 +119,11 @@ std::string file_kind(std::string_view bytes) {
     return "nothing but zero bytes (its contents were lost)";
   }
   if (is_text(start)) {
-    if (contains_ignoring_case(start, "<html") || contains_ignoring_case(start, "<!doctype html")) {
-      return "an HTML page";
-    }
-    if (contains_ignoring_case(start, "<svg")) return "an SVG drawing";
-    if (contains_ignoring_case(start, "<?xml")) return "an XML document";
+    const std::string lower = lower_case(start);
+    const auto has = [&](const char* tag) { return lower.find(tag) != std::string::npos; };
+    if (has("<html") || has("<!doctype html")) return "an HTML page";
+    if (has("<svg")) return "an SVG drawing";
+    if (has("<?xml")) return "an XML document";
     size_t shown = std::min<size_t>(30, start.find_first_of("\r\n"));
     while (shown < start.size() && (start[shown] & 0xc0) == 0x80) --shown;  // whole characters
     return fmt::format("text that begins with `{}`", one_line(start.substr(0, shown)));

@@ -6,15 +6,9 @@
 #include <set>
 
 #include "mobileone/util/file.h"
+#include "mobileone/util/lower_case.h"
 
 namespace mobileone {
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
 
 std::string ImageFiles::name(int64_t index) const {
   const std::string_view path = paths_[index];

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "mobileone/data/image_files.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/lower_case.h"
 
 namespace mobileone {
 

@@ -2,9 +2,9 @@
 #include <charconv>
 #include <filesystem>
 
-#include "mobileone/data/image_files.h"
 #include "mobileone/data/tar_shards.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/lower_case.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;

@@ -11,6 +11,7 @@
 #include "mobileone/data/image_files.h"
 #include "mobileone/data/image_storage.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/lower_case.h"
 #include "mobileone/util/one_line.h"
 
 namespace mobileone {

@@ -1,7 +1,6 @@
 #include "unpacked_shards.h"
 
 #include <fcntl.h>
-#include <strings.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "mobileone/util/file.h"
+#include "mobileone/util/lower_case.h"
 #include "mobileone/util/system_error.h"
 
 namespace mobileone {
@@ -73,9 +73,8 @@ UnpackedShards::Range UnpackedShards::add(const std::string& path) {
 }
 
 bool is_compressed(const std::string& path) {
-  const std::string extension = fs::path(path).extension();
-  return ::strcasecmp(extension.c_str(), ".gz") == 0 ||
-         ::strcasecmp(extension.c_str(), ".tgz") == 0;
+  const std::string extension = lower_case(fs::path(path).extension().string());
+  return extension == ".gz" || extension == ".tgz";
 }
 
 }  // namespace mobileone

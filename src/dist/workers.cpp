@@ -94,13 +94,6 @@ c10::intrusive_ptr<c10d::Backend> make_backend(const StorePointer& store, const 
   return c10::make_intrusive<c10d::ProcessGroupGloo>(store, rank, size, gloo);
 }
 
-/// Keeps c10d from telling of names it cannot look up, of tries that fail before one succeeds, and
-/// with its stack of what Error says in a line. TORCH_CPP_LOG_LEVEL wins.
-void silence_c10d() {
-  constexpr int kFatal = 3;
-  if (std::getenv("TORCH_CPP_LOG_LEVEL") == nullptr) FLAGS_caffe2_log_level = kFatal;
-}
-
 /// Throws Error where the system grants fewer open files than connections between the processes may
 /// take, which c10d aborts at, or waits for.
 void require_descriptors(int64_t processes) {
@@ -227,6 +220,13 @@ std::string judge(c10d::Store& store, const Place& place) {
 
 }  // namespace
 
+bool silence_torch_log() {
+  constexpr int kFatal = 3;
+  if (std::getenv("TORCH_CPP_LOG_LEVEL") != nullptr) return false;
+  FLAGS_caffe2_log_level = kFatal;
+  return true;
+}
+
 struct Workers::Group {
   StorePointer store;
   at::Device device;
@@ -245,7 +245,7 @@ Workers::~Workers() = default;
 Workers::Workers(const Place& place, const Options& options) : place_(place) {
   if (place.size == 1) return;
   require_descriptors(place.size);
-  silence_c10d();
+  silence_torch_log();
   const auto [store, own_address] = open_store(place);
   try {
     meet_at(*store, place);

@@ -18,9 +18,15 @@ std::vector<ConfusionCount> confusion_counts(const std::vector<ImageResult>& ima
   return counts;
 }
 
-std::vector<ConfusionCount> most_confused(const std::vector<ImageResult>& images, size_t most) {
-  auto pairs = confusion_counts(images);
-  std::erase_if(pairs, [](const auto& pair) { return pair.label == pair.prediction; });
+std::vector<ConfusedPair> most_confused(const std::vector<ImageResult>& images, size_t most) {
+  const auto counts = confusion_counts(images);
+  std::map<int64_t, int64_t> of_label;
+  for (const auto& count : counts) of_label[count.label] += count.images;
+  std::vector<ConfusedPair> pairs;
+  for (const auto& count : counts) {
+    if (count.label == count.prediction) continue;
+    pairs.push_back({count, 100.0 * count.images / of_label[count.label]});
+  }
   std::stable_sort(pairs.begin(), pairs.end(),
                    [](const auto& a, const auto& b) { return a.images > b.images; });
   pairs.resize(std::min(most, pairs.size()));
@@ -78,13 +84,10 @@ std::string per_class_csv(const Evaluation& evaluation) {
 
 std::string confused_pairs_csv(const Evaluation& evaluation) {
   const auto& names = evaluation.class_names;
-  std::map<int64_t, int64_t> of_label;
-  for (const auto& image : evaluation.images) ++of_label[image.label];
   std::string text = "label,prediction,images,share\n";
   for (const auto& pair : most_confused(evaluation.images, evaluation.images.size())) {
     text += fmt::format("{},{},{},{:.2f}\n", csv_field(names[pair.label]),
-                        csv_field(names[pair.prediction]), pair.images,
-                        100.0 * pair.images / of_label[pair.label]);
+                        csv_field(names[pair.prediction]), pair.images, pair.share);
   }
   return text;
 }

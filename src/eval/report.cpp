@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "mobileone/data/image.h"
 #include "mobileone/data/jpeg.h"
@@ -123,12 +122,10 @@ std::string class_section(const Evaluation& evaluation) {
 std::string confusion_section(const Evaluation& evaluation) {
   constexpr size_t kInSight = 20;
   const auto& names = evaluation.class_names;
-  std::map<int64_t, int64_t> of_label;
-  for (const auto& image : evaluation.images) ++of_label[image.label];
   Table table{{"label", "taken for", "images", "of the label, %"}, {}};
   for (const auto& pair : most_confused(evaluation.images, kInSight)) {
     table.rows.push_back({names[pair.label], names[pair.prediction], std::to_string(pair.images),
-                          fmt::format("{:.2f}", 100.0 * pair.images / of_label[pair.label])});
+                          fmt::format("{:.2f}", pair.share)});
   }
   std::string body = table.rows.empty() ? html::paragraph("No image is taken for another class.")
                                         : html::table(table);

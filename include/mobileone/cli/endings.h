@@ -9,7 +9,7 @@ namespace mobileone::cli {
 /// What the names of files of weights end in that `torch.save`, or this program, wrote.
 inline const std::vector<std::string_view> kTorchEndings = {".pth", ".pt", ".bin", ".pth.tar"};
 
-/// Whether a file's name ends so (".html"), in whatever case.
+/// Whether a file's name ends so (".html", in small letters), in whatever case.
 bool has_ending(std::string_view path, std::string_view ending);
 
 /// The one rule for every file that a command writes: its name ends in one of `endings`, those of

@@ -14,7 +14,7 @@ namespace mobileone::cli {
 
 /// How a command that judges images computes: a network file and what may be said beside it.
 struct InferenceOptions {
-  std::string model;             ///< a file, or the folder of a run
+  std::string model;             ///< a file
   int64_t resize = 0, crop = 0;  ///< px; 0: the model's
   int64_t threads = 0;           ///< 0: one per core
   EvaluationOptions evaluation;

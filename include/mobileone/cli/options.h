@@ -59,6 +59,14 @@ CLI::Option* add_enum_option(CLI::App& command, const std::string& flag, std::op
   return add_name_option<E>(command, flag, value, description);
 }
 
+/// The argument for a network's file, or the folder of a run, for which its file then stands.
+inline CLI::Option* add_network_option(CLI::App& command, const std::string& name,
+                                       std::string& file, const std::string& description) {
+  return command.add_option(name, file, description)
+      ->required()
+      ->transform([](const std::string& path) { return network_file(path).string(); });
+}
+
 /// --raw and --ema: which of a checkpoint's two sets of weights, instead of the better one.
 inline void add_weights_options(CLI::App& command, std::optional<Weights>& wanted) {
   const auto add = [&](const char* flag, Weights weights, const char* description) {

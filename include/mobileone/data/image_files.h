@@ -35,7 +35,4 @@ bool is_image_extension(std::string_view extension);
 /// Whether it ends as images of formats do that are not read: avif heic jxl ...
 bool is_other_image_extension(std::string_view extension);
 
-/// With ASCII letters small.
-std::string lower_case(std::string_view text);
-
 }  // namespace mobileone

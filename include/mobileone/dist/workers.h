@@ -92,4 +92,9 @@ class Workers {
   std::unique_ptr<Group> group_;  // null where alone
 };
 
+/// Keeps LibTorch's log from telling of what Error or our own log says in a line: names that c10d
+/// cannot look up, tries that fail before one succeeds, stacks. TORCH_CPP_LOG_LEVEL wins; returns
+/// whether the log is silent.
+bool silence_torch_log();
+
 }  // namespace mobileone

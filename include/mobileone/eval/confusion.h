@@ -22,8 +22,12 @@ struct ConfusionCount {
 /// The entries of the confusion matrix that are not 0, by label and then prediction.
 std::vector<ConfusionCount> confusion_counts(const std::vector<ImageResult>& images);
 
+struct ConfusedPair : ConfusionCount {
+  double share;  ///< of the label's images, percent
+};
+
 /// Those beside the diagonal, most images first, as many as `most`.
-std::vector<ConfusionCount> most_confused(const std::vector<ImageResult>& images, size_t most);
+std::vector<ConfusedPair> most_confused(const std::vector<ImageResult>& images, size_t most);
 
 struct ClassScores {
   int64_t label;
