@@ -156,8 +156,8 @@ std::string evaluation_page(const Evaluation& evaluation, const Model& model,
 void require_report(const std::filesystem::path& dir,
                     const std::vector<std::filesystem::path>& inputs) {
   require_outputs(dir,
-                  {"report.html", "mistakes.html", "per_class.csv", "confusion.csv",
-                   "confusion.svg", "calibration.csv", "mistakes.csv"},
+                  {"report.html", "mistakes.html", "per_class.csv", "confused_pairs.csv",
+                   "confusion.csv", "confusion.svg", "calibration.csv", "mistakes.csv"},
                   inputs);
 }
 

@@ -88,6 +88,18 @@ TEST_F(ReportTest, PagesStandAlone) {
   EXPECT_EQ(count(read_file(dir / "report/calibration.csv"), "\n"), 16);
 }
 
+TEST_F(ReportTest, NoneOfItsFilesTakesTheUsersPlace) {
+  use_classes({"a", "b"});
+  add(0, 1, 0.6);
+  write_report(dir / "report", result, model, list, 1);
+  EXPECT_NO_THROW(require_report(dir / "report", {}));
+  for (const auto& file : fs::directory_iterator(dir / "report")) {
+    const fs::path other = dir / "others" / file.path().stem();
+    write_whole(other / file.path().filename(), "mine");
+    EXPECT_THROW(require_report(other, {}), Error) << file.path();
+  }
+}
+
 TEST_F(ReportTest, AThousandClassesAreASmallPage) {
   std::vector<std::string> names;
   for (int i = 0; i < 1000; ++i) names.push_back(fmt::format("class {}", i));
