@@ -84,7 +84,7 @@ void warn_of_what_is_lost(const Config& config, Dialect dialect, const std::stri
   actual.data.std = config.data.std;
   actual.data.interpolation = config.data.interpolation;
   std::vector<std::string> lost;
-  for (const auto& [key, ours, theirs] : differences(actual, assumed)) {
+  for (const auto& [key, ours, theirs, scope] : differences(actual, assumed)) {
     lost.push_back(fmt::format("{} is {} (assumed: {})", key, ours, theirs));
   }
   if (lost.empty()) return;

@@ -58,16 +58,25 @@ void check_model(const ModelConfig& model, Contradictions& found) {
   }
 }
 
+/// The part that a network with this head has not.
+Part other_head(HeadKind head) {
+  return head == HeadKind::kClassifier ? Part::kHead : Part::kClassifier;
+}
+
 void check_freeze(const Config& config, Contradictions& found) {
   const ModelConfig& model = config.model;
+  found.expect(std::ranges::count(model.freeze, other_head(model.head)) == 0,
+               {"model.freeze", "model.head"}, "names '{}', which model.head {} has none of",
+               to_string(other_head(model.head)), to_string(model.head));
   if (model.freeze.empty()) return;
   found.expect(!model.pretrained.empty(), {"model.freeze", "model.pretrained"},
                "needs model.pretrained: random weights are not worth keeping");
   bool all = true;
   LrFactors(config.optimizer.lr_factors)
       .visit([&](std::string_view name, double factor, const FieldInfo&) {
-        const bool frozen = std::ranges::count(model.freeze, *from_string<Part>(name)) > 0;
-        all &= frozen;
+        const Part part = *from_string<Part>(name);
+        const bool frozen = std::ranges::count(model.freeze, part) > 0;
+        all &= frozen || part == other_head(model.head);
         found.expect(!frozen || factor == 1, {"optimizer.lr_factors", "model.freeze"},
                      "{} is {}, but model.freeze names {}", name, factor, name);
       });
@@ -76,8 +85,10 @@ void check_freeze(const Config& config, Contradictions& found) {
 
 void check_images(const Config& config, Contradictions& found) {
   const DataConfig& data = config.data;
-  found.expect(data.eval_crop <= data.eval_resize, {"data.eval_crop", "data.eval_resize"},
-               "{} is larger than data.eval_resize {}", data.eval_crop, data.eval_resize);
+  if (config.model.head == HeadKind::kClassifier) {
+    found.expect(data.eval_crop <= data.eval_resize, {"data.eval_crop", "data.eval_resize"},
+                 "{} is larger than data.eval_resize {}", data.eval_crop, data.eval_resize);
+  }
   const auto ordered = [&](const std::string& key, const std::array<double, 2>& range) {
     found.expect(range[0] <= range[1], {key}, "expected the smaller number first, got [{}, {}]",
                  range[0], range[1]);
@@ -137,7 +148,13 @@ void check_training(const OptimizerConfig& optimizer, const ScheduleConfig& sche
                {"schedule.warmup_epochs", "schedule.epochs"},
                "{} leaves nothing of schedule.epochs {}", schedule.warmup_epochs, schedule.epochs);
   found.expect(schedule.lr_end <= optimizer.lr, {"schedule.lr_end", "optimizer.lr"},
-               "{} is above optimizer.lr {}, from which the cosine falls", schedule.lr_end,
+               "{} is above optimizer.lr {}, from which the curve falls", schedule.lr_end,
+               optimizer.lr);
+  found.expect(schedule.warmup_lr == 0 || schedule.warmup_epochs > 0,
+               {"schedule.warmup_lr", "schedule.warmup_epochs"},
+               "needs schedule.warmup_epochs above 0");
+  found.expect(schedule.warmup_lr <= optimizer.lr, {"schedule.warmup_lr", "optimizer.lr"},
+               "{} is above optimizer.lr {}, to which the warm-up leads", schedule.warmup_lr,
                optimizer.lr);
 }
 
@@ -148,6 +165,47 @@ void check_classes(const Config& config, Contradictions& found) {
                "{} weights for the {} classes of model.num_classes", weights, classes);
   found.expect(weights == 0 || !config.loss.balanced, {"loss.balanced", "loss.class_weights"},
                "sets the weights that loss.class_weights gives; choose one of them");
+}
+
+/// What one kind of head or optimizer knows is not set for another.
+void check_kinds(const Config& config, Contradictions& found) {
+  const OptimizerConfig& optimizer = config.optimizer;
+  const bool sgd = optimizer.name == OptimizerKind::kSgd;
+  found.expect(sgd || !optimizer.nesterov, {"optimizer.nesterov", "optimizer.name"},
+               "is SGD's, but optimizer.name is {}", to_string(optimizer.name));
+  const OptimizerConfig defaults;
+  found.expect(!sgd || optimizer.betas == defaults.betas, {"optimizer.betas", "optimizer.name"},
+               "are AdamW's, but optimizer.name is sgd");
+  const bool dense = config.model.head == HeadKind::kDeepLabV3;
+  const LrFactors& factors = config.optimizer.lr_factors;
+  found.expect((dense ? factors.classifier : factors.head) == 1,
+               {"optimizer.lr_factors", "model.head"}, "{} is set, but model.head is {}",
+               to_string(other_head(config.model.head)), to_string(config.model.head));
+  found.expect(dense || config.segment == SegmentConfig{}, {"segment", "model.head"},
+               "is set, but model.head is {}; set model.head to deeplabv3",
+               to_string(config.model.head));
+  found.expect(dense || config.augment.segment == SegmentAugmentConfig{},
+               {"augment.segment", "model.head"}, "is set, but model.head is {}",
+               to_string(config.model.head));
+  if (!dense) return;
+  found.expect(config.model.output_stride == 32, {"model.output_stride", "segment.output_stride"},
+               "{}, but with model.head deeplabv3 segment.output_stride says it",
+               config.model.output_stride);
+  found.expect(config.augment.mix == MixConfig{}, {"augment.mix", "model.head"},
+               "mixes labels of images, which model.head deeplabv3 has none of");
+  found.expect(config.augment.erase == EraseConfig{}, {"augment.erase", "model.head"},
+               "is for classification; model.head is deeplabv3");
+  found.expect(config.augment.policy == Policy::kNone, {"augment.policy", "model.head"},
+               "moves the image without its mask; with model.head deeplabv3 set it to none");
+  found.expect(!config.loss.balanced, {"loss.balanced", "model.head"},
+               "counts images; with model.head deeplabv3 give loss.class_weights, which `mobileone "
+               "data inspect` prints");
+  found.expect(config.data.sampler == Sampler::kShuffled, {"data.sampler", "model.head"},
+               "balances classes of images; with model.head deeplabv3 set it to shuffled");
+  const auto ordered = config.augment.segment.short_side;
+  found.expect(ordered[0] <= ordered[1], {"augment.segment", "augment.segment"},
+               "short_side: expected the smaller number first, got [{}, {}]", ordered[0],
+               ordered[1]);
 }
 
 void check_curriculum(const std::vector<CurriculumStage>& stages, Contradictions& found) {
@@ -172,6 +230,7 @@ std::vector<Contradiction> find_contradictions(const Config& config) {
   check_augment(config.augment, found);
   check_training(config.optimizer, config.schedule, found);
   check_classes(config, found);
+  check_kinds(config, found);
   check_curriculum(config.curriculum.stages, found);
   found.expect(!config.runtime.sync_bn || config.runtime.engine == Engine::kFolded,
                {"runtime.sync_bn", "runtime.engine"}, "needs runtime.engine folded");

@@ -64,7 +64,7 @@ std::string table_rows(T fields, const std::string& prefix) {
 
 constexpr std::string_view kIntroduction = R"(# Configuration
 
-<!-- Made by `mobileone config docs > docs/config.md` from include/mobileone/config/config.h. -->
+<!-- Made by `mobileone config docs > docs/config.md` from include/mobileone/config/. -->
 
 One YAML file says all of a run. It has the sections below; a key that it does not name keeps its
 default, and an empty file is a valid configuration.
@@ -98,30 +98,42 @@ The editor finds it by the first line of a configuration, relative to that file:
 
 }  // namespace
 
-std::string to_yaml(Config config) {
-  std::string yaml;
+std::vector<ConfigValue> config_values(Config config) {
+  std::vector<ConfigValue> values;
   config.visit([&](std::string_view section, auto& fields, const FieldInfo&) {
-    yaml += fmt::format("{}:\n", section);
-    fields.visit([&](std::string_view name, auto& field, const FieldInfo&) {
-      yaml += fmt::format("  {}: {}\n", name, value_text(field));
+    fields.visit([&](std::string_view name, auto& field, const FieldInfo& info) {
+      values.push_back({std::string(section), std::string(name), value_text(field), info.scope});
     });
   });
+  return values;
+}
+
+namespace {
+
+/// A line a value, with what `comment` says of it.
+template <typename Comment>
+std::string yaml_of(const Config& config, Comment&& comment) {
+  std::string yaml, section;
+  for (const ConfigValue& value : config_values(config)) {
+    if (value.section != section) yaml += fmt::format("{}:\n", section = value.section);
+    yaml += comment(value, fmt::format("  {}: {}", value.name, value.value)) + "\n";
+  }
   return yaml;
+}
+
+}  // namespace
+
+std::string to_yaml(const Config& config) {
+  return yaml_of(config, [](const ConfigValue&, std::string line) { return line; });
 }
 
 std::string to_yaml(const TracedConfig& traced) {
   constexpr size_t kCommentColumn = 48;  // longer values push theirs out
-  std::string yaml;
-  Config(traced.config).visit([&](std::string_view section, auto& fields, const FieldInfo&) {
-    yaml += fmt::format("{}:\n", section);
-    fields.visit([&](std::string_view name, auto& field, const FieldInfo&) {
-      const auto origin = traced.origins.find(fmt::format("{}.{}", section, name));
-      yaml +=
-          fmt::format("{:<{}}  # {}\n", fmt::format("  {}: {}", name, value_text(field)),
-                      kCommentColumn, origin == traced.origins.end() ? "default" : origin->second);
-    });
+  return yaml_of(traced.config, [&](const ConfigValue& value, const std::string& line) {
+    const auto origin = traced.origins.find(value.section + "." + value.name);
+    return fmt::format("{:<{}}  # {}", line, kCommentColumn,
+                       origin == traced.origins.end() ? "default" : origin->second);
   });
-  return yaml;
 }
 
 std::string config_reference() {

@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <set>
 
 #include "mobileone/config/difference.h"
 #include "mobileone/config/reader.h"
@@ -95,22 +94,20 @@ std::vector<GridRun> grid_runs(const BranchesStudy& study) {
   return runs;
 }
 
-/// Keys that change nothing of what a run comes to, or are resolved from its data.
-bool may_differ(const std::string& key) {
-  static const std::set<std::string> keys = {"model.num_classes", "output.dir", "data.workers",
-                                             "data.prefetch", "runtime.threads"};
-  return keys.contains(key);
+/// What changes nothing of what a run comes to, or is resolved from its data.
+bool may_differ(const ConfigDifference& difference) {
+  return difference.scope == Scope::kMachine || difference.scope == Scope::kOutput ||
+         difference.key == "model.num_classes";
 }
 
 void require_same_config(const GridRun& run) {
   const fs::path file = run.dir() / "config.yaml";
   if (!fs::exists(file)) return;
-  for (const auto& [key, was, is] : differences(load_config(file), run.config)) {
-    if (may_differ(key)) continue;
+  for (const auto& difference : differences(load_config(file), run.config)) {
+    if (may_differ(difference)) continue;
     throw Error(
-        "{}: was trained with {}: {}, the study now says {}; remove the folder, or set it "
-        "back",
-        run.dir().string(), key, was, is);
+        "{}: was trained with {}: {}, the study now says {}; remove the folder, or set it back",
+        run.dir().string(), difference.key, difference.first, difference.second);
   }
 }
 

@@ -38,13 +38,13 @@ std::string difference_table(const std::vector<Judged>& runs) {
     if (!runs[i].config || !runs[0].config) {
       return html::paragraph(runs[i].run.name + ": has no config.yaml to compare.");
     }
-    for (const auto& [key, first, other] : differences(*runs[0].config, *runs[i].config)) {
+    for (const auto& [key, first, other, scope] : differences(*runs[0].config, *runs[i].config)) {
+      if (scope == Scope::kOutput) continue;
       auto& row = rows[key];
       row.resize(runs.size(), first);
       row[i] = other;
     }
   }
-  rows.erase("output.dir");
   if (rows.empty()) return html::paragraph("The configurations are the same.");
   Table table;
   table.header = {"key"};

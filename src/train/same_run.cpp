@@ -22,10 +22,6 @@ enum class Change {
 };
 
 Change kind_of(const ConfigDifference& difference) {
-  static const std::set<std::string, std::less<>> kAllowed = {
-      "data.train",       "data.val",        "data.workers",         "data.prefetch",
-      "model.pretrained", "runtime.device",  "runtime.engine",       "runtime.channels_last",
-      "runtime.threads",  "runtime.timeout", "runtime.on_nonfinite", "runtime.memory_limit"};
   static const std::set<std::string, std::less<>> kImpossible = {"schedule.batch_size",
                                                                  "runtime.seed"};
   const std::string& key = difference.key;
@@ -36,10 +32,9 @@ Change kind_of(const ConfigDifference& difference) {
   if ((key == "data.val" && comes_or_goes("\"\"")) || (key == "ema.decay" && comes_or_goes("0"))) {
     return Change::kImpossible;
   }
-  if (kAllowed.contains(key) || key.starts_with("checkpoints.") || key.starts_with("output.")) {
-    return Change::kAllowed;
-  }
-  const bool impossible = key.starts_with("model.") || kImpossible.contains(key);
+  if (difference.scope != Scope::kRecipe) return Change::kAllowed;
+  const bool impossible = key.starts_with("model.") || key.starts_with("segment.") ||
+                          key == "optimizer.name" || kImpossible.contains(key);
   return impossible ? Change::kImpossible : Change::kExperiment;
 }
 
@@ -57,7 +52,7 @@ struct Changes {
 
 void add_keys(const Checkpoint& checkpoint, const Config& config, Changes& changes) {
   for (const auto& difference : differences(checkpoint.config, config)) {
-    const auto& [key, was, is] = difference;
+    const auto& [key, was, is, scope] = difference;
     const bool more_epochs =
         key == "schedule.epochs" && config.schedule.epochs > checkpoint.config.schedule.epochs;
     changes.add(more_epochs ? Change::kAllowed : kind_of(difference),

@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 #include <torch/version.h>
 
-#include <set>
-#include <string_view>
-
 #include "mobileone/config/difference.h"
 #include "mobileone/config/reader.h"
 #include "mobileone/config/writer.h"
@@ -17,11 +14,8 @@ namespace mobileone {
 namespace {
 
 /// What machines may see differently, or only rank 0 heeds.
-bool may_differ(const std::string& key) {
-  static const std::set<std::string, std::less<>> kKeys = {"data.train",       "data.val",
-                                                           "data.workers",     "data.prefetch",
-                                                           "model.pretrained", "runtime.threads"};
-  return kKeys.contains(key) || key.starts_with("output.") || key.starts_with("checkpoints.");
+bool may_differ(Scope scope) {
+  return scope == Scope::kPlace || scope == Scope::kMachine || scope == Scope::kOutput;
 }
 
 std::string describe_program() {
@@ -35,8 +29,8 @@ void require_same_config(const Config& config, const Workers& workers) {
   const Config first = parse_config(texts[0], "rank 0");
   for (size_t rank = 1; rank < texts.size(); ++rank) {
     const Config other = parse_config(texts[rank], fmt::format("rank {}", rank));
-    for (const auto& [key, of_first, of_other] : differences(first, other)) {
-      if (may_differ(key)) continue;
+    for (const auto& [key, of_first, of_other, scope] : differences(first, other)) {
+      if (may_differ(scope)) continue;
       throw Error(
           "rank {} has another configuration than rank 0: {}: {}, rank 0 has {}; give all "
           "processes the same",

@@ -85,11 +85,11 @@ TEST(Document, RefusesKeys) {
         "(known: dir, log_every, json_log)"},
        {"shedule: {epochs: 1}",
         "cfg.yaml:1: shedule: unknown section; did you mean 'schedule'? "
-        "(known: model, data, augment, optimizer, schedule, loss, ema, curriculum, "
+        "(known: model, segment, data, augment, optimizer, schedule, loss, ema, curriculum, "
         "runtime, checkpoints, output)"},
        {"base: other.yaml",
         "cfg.yaml:1: base: unknown section "
-        "(known: model, data, augment, optimizer, schedule, loss, ema, curriculum, "
+        "(known: model, segment, data, augment, optimizer, schedule, loss, ema, curriculum, "
         "runtime, checkpoints, output)"},
        {"ema:\n  decay: 0.9\n  decay: 0.9", "cfg.yaml:3: ema.decay: given twice, first in line 2"},
        {"ema: {}\nloss: {}\nema: {}", "cfg.yaml:3: ema: given twice, first in line 1"},
@@ -153,13 +153,13 @@ TEST(Document, RefusesValues) {
         "cfg.yaml:1: model.variant: expected one of s0, s1, s2, s3, s4, got a list of 1"},
        {"model: {freeze: [stem, stage5]}",
         "cfg.yaml:1: model.freeze[1]: expected one of stem, stage1, stage2, stage3, stage4, "
-        "classifier, got 'stage5'; did you mean 'stage1'?"},
+        "classifier, head, got 'stage5'; did you mean 'stage1'?"},
        {"model: {freeze: stem}",
         "cfg.yaml:1: model.freeze: expected a list of stem, stage1, stage2, stage3, stage4, "
-        "classifier, got 'stem'"},
+        "classifier, head, got 'stem'"},
        {"optimizer: {lr_factors: 0.1}",
         "cfg.yaml:1: optimizer.lr_factors: expected a map with the keys stem, stage1, stage2, "
-        "stage3, stage4, classifier, got '0.1'"},
+        "stage3, stage4, classifier, head, got '0.1'"},
        {"data:\n  train:\n", "cfg.yaml:2: data.train: expected text, got nothing"},
        {"data: {train: [a, b]}", "cfg.yaml:1: data.train: expected text, got a list of 2"},
        {"model: {branches: four}",
@@ -207,7 +207,7 @@ TEST(Document, RefusesTexts) {
        {",", "cfg.yaml:1: not valid YAML: more than one document"},
        {"ema: {}\n]", "cfg.yaml:2: not valid YAML: illegal flow end"},
        {"hello",
-        "cfg.yaml:1: expected a map with the keys model, data, augment, optimizer, "
+        "cfg.yaml:1: expected a map with the keys model, segment, data, augment, optimizer, "
         "schedule, loss, ema, curriculum, runtime, checkpoints, output, got 'hello'"},
        {"data:\n  eval_crop: 224\n  eval_resize: 128",
         "cfg.yaml:2: data.eval_crop: 224 is larger than data.eval_resize 128 "
@@ -225,8 +225,9 @@ TEST(Document, ReportsEveryFaultInTheOrderOfTheFile) {
                      "losses: {}\n"),
             "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got '2'\n"
             "cfg.yaml:4: schedule.epochs: expected an integer from 1 to 1000000 epochs, got '0'\n"
-            "cfg.yaml:6: losses: unknown section; did you mean 'loss'? (known: model, data, "
-            "augment, optimizer, schedule, loss, ema, curriculum, runtime, checkpoints, output)\n"
+            "cfg.yaml:6: losses: unknown section; did you mean 'loss'? (known: model, segment, "
+            "data, augment, optimizer, schedule, loss, ema, curriculum, runtime, checkpoints, "
+            "output)\n"
             // Nothing about warmup_epochs: the epochs it should be less than could not be read.
             "cfg.yaml:3: schedule.accumulate: 3 does not divide schedule.batch_size 256");
 }

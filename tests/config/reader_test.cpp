@@ -62,7 +62,7 @@ TEST_F(ReaderFiles, ReportTheFaultsOfTheWholeChain) {
         load_config("top.yaml", {"loss=1", "optimizer.lr=abc"});
       }),
       "recipe.yaml:3: schedule.epoch: unknown key; did you mean 'epochs'? (known: epochs, "
-      "batch_size, accumulate, warmup_epochs, lr_end)\n"
+      "batch_size, accumulate, warmup_epochs, warmup_lr, curve, power, per_epoch, lr_end)\n"
       "top.yaml:2: ema.decay: expected a number from 0 to 0.999999, got 'x'\n"
       "command line: loss=1: loss: expected a map with the keys label_smoothing, class_weights, "
       "balanced, got '1'\n"
@@ -186,15 +186,16 @@ TEST_F(ReaderFiles, RefuseOverrides) {
            BadOverride{"ema.decay.x=1",
                        "ema.decay.x=1: ema.decay: expected a number from 0 to 0.999999, got "
                        "a map"},
-           BadOverride{"optimizer.lr_factors.head=2",
-                       "optimizer.lr_factors.head=2: optimizer.lr_factors.head: unknown key "
-                       "(known: stem, stage1, stage2, stage3, stage4, classifier)"},
+           BadOverride{"optimizer.lr_factors.heads=2",
+                       "optimizer.lr_factors.heads=2: optimizer.lr_factors.heads: unknown key; did "
+                       "you mean 'head'? (known: stem, stage1, stage2, stage3, stage4, classifier, "
+                       "head)"},
            BadOverride{"lr=0.1",
                        "lr=0.1: lr: unknown section; did you mean 'optimizer.lr'? "
-                       "(known: model, data, augment, optimizer, schedule, loss, ema, "
+                       "(known: model, segment, data, augment, optimizer, schedule, loss, ema, "
                        "curriculum, runtime, checkpoints, output)"},
            BadOverride{"base=x.yaml",
-                       "base=x.yaml: base: unknown section (known: model, data, "
+                       "base=x.yaml: base: unknown section (known: model, segment, data, "
                        "augment, optimizer, schedule, loss, ema, curriculum, "
                        "runtime, checkpoints, output)"},
            BadOverride{"schedule.accumulate=5",

@@ -193,7 +193,14 @@ bool is_contradiction(const std::string& line) {
                                          "needs both mixup",
                                          "number(s), but model.in_channels is",
                                          "weights for the",
-                                         "sets the weights that loss.class_weights gives"},
+                                         "sets the weights that loss.class_weights gives",
+                                         "needs schedule.warmup_epochs",
+                                         "is SGD's, but",
+                                         "are AdamW's, but",
+                                         "which model.head",
+                                         "with model.head deeplabv3",
+                                         "which model.head deeplabv3 has none of",
+                                         "model.head is deeplabv3"},
       [&](const char* phrase) { return line.find(phrase) != std::string::npos; });
 }
 

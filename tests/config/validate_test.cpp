@@ -118,7 +118,7 @@ const Case kCases[] = {
     {[](Config& c) { c.schedule.warmup_epochs = 300; },
      "schedule.warmup_epochs: 300 leaves nothing of schedule.epochs 300"},
     {[](Config& c) { c.schedule.lr_end = 0.2; },
-     "schedule.lr_end: 0.2 is above optimizer.lr 0.1, from which the cosine falls"},
+     "schedule.lr_end: 0.2 is above optimizer.lr 0.1, from which the curve falls"},
     {[](Config& c) {
        c.curriculum.stages = {{1, 160, 0.3}};
      },

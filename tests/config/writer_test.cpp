@@ -20,7 +20,7 @@ TEST(Writer, WritesEveryKeyInOrder) {
   config.output.dir = "runs/\"odd\"\t name";
   config.curriculum.stages = {{0, 160, 0.3}, {39, 224, 1}};
   const std::string yaml = to_yaml(config);
-  EXPECT_TRUE(yaml.starts_with("model:\n  variant: s3\n  num_classes: 0\n")) << yaml;
+  EXPECT_TRUE(yaml.starts_with("model:\n  variant: s3\n  head: classifier\n")) << yaml;
   EXPECT_NE(yaml.find("  depths: [2, 4, 4, 1]\n"), std::string::npos);
   EXPECT_NE(yaml.find("  weight_decay: 0.0001\n"), std::string::npos);
   EXPECT_NE(yaml.find("  nesterov: false\n"), std::string::npos);
@@ -111,6 +111,30 @@ void reconcile(AugmentConfig& augment) {
   if (mix.mixup == 0 || mix.cutmix == 0) mix = {};
 }
 
+void reconcile_head(Config& config) {
+  LrFactors& factors = config.optimizer.lr_factors;
+  if (config.model.head == HeadKind::kClassifier) {
+    config.model.output_stride = 16;
+    config.segment = {};
+    config.augment.segment = {};
+    factors.head = 1;
+    std::erase(config.model.freeze, Part::kHead);
+    return;
+  }
+  config.model.output_stride = 32;
+  config.segment.output_stride = 8;
+  if (!config.segment.rates.empty()) config.segment.rates.resize(3);
+  std::ranges::sort(config.augment.segment.short_side);
+  config.augment.erase = {};
+  config.augment.mix = {};
+  config.augment.policy = Policy::kNone;
+  config.augment.randaugment = {};
+  config.data.sampler = Sampler::kShuffled;
+  config.loss.balanced = false;
+  factors.classifier = 1;
+  std::erase(config.model.freeze, Part::kClassifier);
+}
+
 /// A random configuration without contradictions.
 Config random_config(uint64_t seed) {
   Config config;
@@ -122,7 +146,7 @@ Config random_config(uint64_t seed) {
   } else {
     config.optimizer.lr_factors = {};
   }
-  config.model.output_stride = 16;
+  reconcile_head(config);
   config.model.in_channels = seed % 3 == 0 ? 1 : 3;
   config.data.mean.assign(config.model.in_channels, 0.5);
   config.data.std.assign(config.model.in_channels, 0.25);
@@ -131,14 +155,21 @@ Config random_config(uint64_t seed) {
     config.model.num_classes = std::ssize(config.loss.class_weights);
   }
   reconcile(config.augment);
-  if (config.data.eval_crop > config.data.eval_resize) {
-    std::swap(config.data.eval_crop, config.data.eval_resize);
-  }
+  config.data.eval_resize = std::max(config.data.eval_resize, config.data.eval_crop);
   config.optimizer.nesterov = config.optimizer.nesterov && config.optimizer.momentum > 0;
   config.runtime.sync_bn = config.runtime.sync_bn && config.runtime.engine == Engine::kFolded;
   config.schedule.accumulate = 1;
   config.schedule.epochs = 1000;
   config.schedule.warmup_epochs = std::min(config.schedule.warmup_epochs, 999.0);
+  config.schedule.warmup_lr = config.schedule.warmup_epochs > 0
+                                  ? std::min(config.schedule.warmup_lr, config.optimizer.lr)
+                                  : 0;
+  const OptimizerConfig defaults;
+  if (config.optimizer.name == OptimizerKind::kSgd) {
+    config.optimizer.betas = defaults.betas;
+  } else {
+    config.optimizer.nesterov = false;
+  }
   config.schedule.lr_end = std::min(config.schedule.lr_end, config.optimizer.lr);
   int64_t epoch = 0;
   for (auto& stage : config.curriculum.stages) stage.epoch = std::exchange(epoch, epoch + 7);

@@ -11,6 +11,7 @@ namespace mobileone {
 struct ConfigDifference {
   std::string key;            ///< "section.key"
   std::string first, second;  ///< the values as YAML
+  Scope scope;
 };
 
 /// In the order of the keys.
