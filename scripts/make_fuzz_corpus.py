@@ -101,6 +101,11 @@ def write_images(folder):
             (folder / path.name).write_bytes(path.read_bytes())
 
 
+def write_masks(folder):
+    for path in (GOLDEN / "masks").glob("*[0-9d].png"):
+        (folder / path.name).write_bytes(path.read_bytes())
+
+
 def write_tars(folder):
     long = "d" * 120 + "/" + "n" * 90
     for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
@@ -146,7 +151,7 @@ def write_packs(folder):
 def main():
     for name, write in (("torch_file", write_torch_files), ("pickle", write_pickles),
                         ("safetensors", write_safetensors), ("jpeg", write_jpegs),
-                        ("tar", write_tars), ("pack", write_packs),
+                        ("mask", write_masks), ("tar", write_tars), ("pack", write_packs),
                         *((kind, write_images) for kind in ("png", "webp", "tiff", "gif", "bmp", "pnm"))):
         folder = Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)

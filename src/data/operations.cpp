@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
+#include "mobileone/data/affine.h"
 #include "mobileone/data/hue.h"
 #include "mobileone/kernels/levels.h"
 
@@ -128,75 +128,6 @@ at::Tensor equalize(const at::Tensor& image) {
                  {equalize_table(counts[0]), equalize_table(counts[1]), equalize_table(counts[2])});
 }
 
-constexpr int kFixedBits = 16;
-
-/// Positions x of an output row, [begin, end), for which start + x · step lies in [0, limit) of
-/// fixed-point pixels.
-struct Span {
-  int64_t begin;
-  int64_t end;
-};
-
-int64_t floor_of_quotient(int64_t a, int64_t b) {
-  return a / b - (a % b != 0 && (a < 0) != (b < 0));
-}
-
-Span inside(int64_t start, int64_t step, int64_t limit, int64_t count) {
-  const int64_t last = (limit << kFixedBits) - 1;
-  if (step == 0) return {0, start >= 0 && start <= last ? count : 0};
-  const int64_t near = step > 0 ? 0 : last;
-  const int64_t far = step > 0 ? last : 0;
-  const int64_t begin = -floor_of_quotient(start - near, step);
-  const int64_t end = floor_of_quotient(far - start, step) + 1;
-  return {std::clamp<int64_t>(begin, 0, count), std::clamp<int64_t>(end, 0, count)};
-}
-
-/// Nearest-neighbour sampling at x' = m0 x + m1 y + m2, y' = m3 x + m4 y + m5 of pixel centres, in
-/// Pillow's 16.16 fixed point.
-at::Tensor sample_affine(const at::Tensor& image, const std::array<double, 6>& matrix) {
-  const auto fixed = [](double value) {
-    return static_cast<int64_t>(std::floor(value * 65536.0 + 0.5));
-  };
-  const int64_t height = image.size(0);
-  const int64_t width = image.size(1);
-  const int64_t step_x = fixed(matrix[0]);
-  const int64_t step_y = fixed(matrix[3]);
-  int64_t row_x = fixed(matrix[2] + matrix[0] * 0.5 + matrix[1] * 0.5);
-  int64_t row_y = fixed(matrix[5] + matrix[3] * 0.5 + matrix[4] * 0.5);
-  return image_from(image, [&](const uint8_t* in, uint8_t* out) {
-    for (int64_t y = 0; y < height; ++y, out += 3 * width) {
-      const Span in_width = inside(row_x, step_x, width, width);
-      const Span in_height = inside(row_y, step_y, height, width);
-      const int64_t begin = std::max(in_width.begin, in_height.begin);
-      const int64_t end = std::max(begin, std::min(in_width.end, in_height.end));
-      std::fill(out, out + 3 * begin, 0);
-      std::fill(out + 3 * end, out + 3 * width, 0);
-      const auto pixel_at = [&](int64_t x) {
-        return in + 3 * (((row_y + x * step_y) >> kFixedBits) * width +
-                         ((row_x + x * step_x) >> kFixedBits));
-      };
-      if (step_x == 1 << kFixedBits && step_y == 0) {
-        if (begin < end) std::copy_n(pixel_at(begin), 3 * (end - begin), out + 3 * begin);
-      } else {
-        for (int64_t x = begin; x < end; ++x) std::copy_n(pixel_at(x), 3, out + 3 * x);
-      }
-      row_x += fixed(matrix[1]);
-      row_y += fixed(matrix[4]);
-    }
-  });
-}
-
-at::Tensor rotate(const at::Tensor& image, double degrees) {
-  const auto round15 = [](double value) { return std::nearbyint(value * 1e15) / 1e15; };
-  const double angle = -degrees * std::numbers::pi / 180;
-  const double cosine = round15(std::cos(angle));
-  const double sine = round15(std::sin(angle));
-  const double x = static_cast<double>(image.size(1)) / 2;
-  const double y = static_cast<double>(image.size(0)) / 2;
-  return sample_affine(image, {cosine, sine, cosine * -x + sine * -y + x,  //
-                               -sine, cosine, -sine * -x + cosine * -y + y});
-}
-
 }  // namespace
 
 at::Tensor apply_operation(const at::Tensor& image, Operation operation, double magnitude) {
@@ -206,15 +137,15 @@ at::Tensor apply_operation(const at::Tensor& image, Operation operation, double 
   const int64_t levels = image.numel();
   switch (operation) {
     case Operation::kShearX:
-      return sample_affine(image, {1, magnitude, 0, 0, 1, 0});
+      return sample_nearest(image, {1, magnitude, 0, 0, 1, 0});
     case Operation::kShearY:
-      return sample_affine(image, {1, 0, 0, magnitude, 1, 0});
+      return sample_nearest(image, {1, 0, 0, magnitude, 1, 0});
     case Operation::kTranslateX:
-      return sample_affine(image, {1, 0, -std::trunc(magnitude), 0, 1, 0});
+      return sample_nearest(image, {1, 0, -std::trunc(magnitude), 0, 1, 0});
     case Operation::kTranslateY:
-      return sample_affine(image, {1, 0, 0, 0, 1, -std::trunc(magnitude)});
+      return sample_nearest(image, {1, 0, 0, 0, 1, -std::trunc(magnitude)});
     case Operation::kRotate:
-      return rotate(image, magnitude);
+      return sample_nearest(image, rotation(magnitude, height, width));
     case Operation::kBrightness:
       return scale_levels_from(image, 0, factor);
     case Operation::kColor:

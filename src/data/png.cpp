@@ -70,17 +70,32 @@ class PngDecoder {
     if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png_);
     if (type == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(png_);
     if ((type & PNG_COLOR_MASK_COLOR) == 0) png_set_gray_to_rgb(png_);
-    const int passes = png_set_interlace_handling(png_);
-    png_read_update_info(png_, info_);
-    const size_t stride = png_get_rowbytes(png_, info_);
-    if (stride != 3 * static_cast<size_t>(width())) png_error(png_, "not RGB");
-    for (int pass = 0; pass < passes; ++pass) {
-      for (size_t row = 0; row < static_cast<size_t>(height()); ++row) {
-        png_read_row(png_, pixels + row * stride, nullptr);
-      }
+    return read_rows(pixels, 3 * static_cast<size_t>(width()));
+  }
+
+  /// "an RGB PNG" where pixels have more than one value each; empty otherwise.
+  std::string_view colours() const {
+    switch (png_get_color_type(png_, info_)) {
+      case PNG_COLOR_TYPE_GRAY:
+      case PNG_COLOR_TYPE_PALETTE:
+        return {};
+      case PNG_COLOR_TYPE_GRAY_ALPHA:
+        return "a grey PNG with an alpha channel";
+      case PNG_COLOR_TYPE_RGB_ALPHA:
+        return "an RGBA PNG";
+      default:
+        return "an RGB PNG";
     }
-    png_read_end(png_, nullptr);
-    return true;
+  }
+
+  /// Of a pixel's one value.
+  int64_t bytes_of_value() const { return png_get_bit_depth(png_, info_) == 16 ? 2 : 1; }
+
+  /// Writes height · width such values. False on failure.
+  bool read_values(uint8_t* values) {
+    if (setjmp(landing_) != 0) return false;
+    png_set_packing(png_);
+    return read_rows(values, static_cast<size_t>(width() * bytes_of_value()));
   }
 
   Error error(const std::string& name) const {
@@ -89,6 +104,20 @@ class PngDecoder {
   }
 
  private:
+  /// Reads what the transformations, which are set, make of the pixels. For use behind setjmp.
+  bool read_rows(uint8_t* out, size_t stride) {
+    const int passes = png_set_interlace_handling(png_);
+    png_read_update_info(png_, info_);
+    if (png_get_rowbytes(png_, info_) != stride) png_error(png_, "rows of another length");
+    for (int pass = 0; pass < passes; ++pass) {
+      for (size_t row = 0; row < static_cast<size_t>(height()); ++row) {
+        png_read_row(png_, out + row * stride, nullptr);
+      }
+    }
+    png_read_end(png_, nullptr);
+    return true;
+  }
+
   void read(png_bytep out, size_t size) {
     truncated_ = size > rest_.size();
     if (truncated_) png_error(png_, "truncated");
@@ -109,35 +138,62 @@ class PngDecoder {
   char message_[128] = "";
 };
 
+/// Throws Error unless the header is sound and pixels may follow.
+void read_header(PngDecoder& decoder, const std::string& name) {
+  if (!decoder.read_header()) throw decoder.error(name);
+  require_image_size(decoder.width(), decoder.height(), name);
+  if (!decoder.may_be_whole()) throw Error("{}: is a truncated PNG", name);
+}
+
+std::string encode(const at::Tensor& image, png_uint_32 format, const Palette* palette) {
+  const at::Tensor pixels = image.contiguous();
+  png_image description{};
+  description.version = PNG_IMAGE_VERSION;
+  description.width = static_cast<png_uint_32>(pixels.size(1));
+  description.height = static_cast<png_uint_32>(pixels.size(0));
+  description.format = format;
+  description.colormap_entries = palette == nullptr ? 0 : palette->size();
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(description);
+  std::string bytes(size, '\0');
+  const int written =
+      png_image_write_to_memory(&description, bytes.data(), &size, /*convert_to_8bit=*/0,
+                                pixels.const_data_ptr(), /*row_stride=*/0, palette);
+  TORCH_CHECK(written != 0, "cannot encode a PNG: ", description.message);
+  bytes.resize(size);
+  return bytes;
+}
+
 }  // namespace
 
 bool is_png(std::string_view bytes) { return bytes.starts_with(kPngSignature); }
 
 at::Tensor decode_png(std::string_view bytes, const std::string& name) {
   PngDecoder decoder(bytes);
-  if (!decoder.read_header()) throw decoder.error(name);
-  require_image_size(decoder.width(), decoder.height(), name);
-  if (!decoder.may_be_whole()) throw Error("{}: is a truncated PNG", name);
+  read_header(decoder, name);
   at::Tensor image = at::empty({decoder.height(), decoder.width(), 3}, at::kByte);
   if (!decoder.read_pixels(image.mutable_data_ptr<uint8_t>())) throw decoder.error(name);
   return image;
 }
 
-std::string encode_png(const at::Tensor& image) {
-  const at::Tensor pixels = image.contiguous();
-  png_image description{};
-  description.version = PNG_IMAGE_VERSION;
-  description.width = static_cast<png_uint_32>(pixels.size(1));
-  description.height = static_cast<png_uint_32>(pixels.size(0));
-  description.format = PNG_FORMAT_RGB;
-  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(description);
-  std::string bytes(size, '\0');
-  const int written =
-      png_image_write_to_memory(&description, bytes.data(), &size, /*convert_to_8bit=*/0,
-                                pixels.const_data_ptr(), /*row_stride=*/0, /*colormap=*/nullptr);
-  TORCH_CHECK(written != 0, "cannot encode a PNG: ", description.message);
-  bytes.resize(size);
-  return bytes;
+at::Tensor decode_png_values(std::string_view bytes, const std::string& name) {
+  PngDecoder decoder(bytes);
+  read_header(decoder, name);
+  if (const std::string_view colours = decoder.colours(); !colours.empty()) {
+    throw Error(
+        "{}: is {}, expected one value a pixel: grey, or indices into a palette; save each pixel's "
+        "class as its value",
+        name, colours);
+  }
+  at::Tensor values =
+      at::empty({decoder.height(), decoder.width(), decoder.bytes_of_value()}, at::kByte);
+  if (!decoder.read_values(values.mutable_data_ptr<uint8_t>())) throw decoder.error(name);
+  return values;
+}
+
+std::string encode_png(const at::Tensor& image) { return encode(image, PNG_FORMAT_RGB, nullptr); }
+
+std::string encode_png_indices(const at::Tensor& indices, const Palette& palette) {
+  return encode(indices, PNG_FORMAT_RGB_COLORMAP, &palette);
 }
 
 std::string_view find_png_chunk(std::string_view png, std::string_view type) {

@@ -189,6 +189,50 @@ void sharpen(const uint8_t* in, int64_t height, int64_t width, float factor, uin
   }
 }
 
+using Words = hn::ScalableTag<uint32_t>;
+
+void weigh_neighbours(const uint8_t* before, const uint8_t* at, const uint8_t* after, int64_t count,
+                      uint32_t centre, uint32_t beside, uint8_t* out) {
+  const Words d;
+  const hn::Rebind<uint8_t, Words> d8;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto level = [&](const uint8_t* from) { return hn::PromoteTo(d, hn::LoadU(d8, from)); };
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto sum =
+        hn::Add(hn::Mul(level(at + i), hn::Set(d, centre)),
+                hn::Mul(hn::Add(level(before + i), level(after + i)), hn::Set(d, beside)));
+    const auto rounded = hn::ShiftRight<24>(hn::Add(sum, hn::Set(d, 1 << 23)));
+    hn::StoreU(hn::U8FromU32(rounded), d8, out + i);
+  }
+  for (; i < count; ++i) {
+    const uint32_t sum = at[i] * centre + (uint32_t{before[i]} + after[i]) * beside;
+    out[i] = static_cast<uint8_t>((sum + (1 << 23)) >> 24);
+  }
+}
+
+void sample_bilinear(const uint8_t* in, int64_t height, int64_t width, const Line& line,
+                     int64_t begin, int64_t end, uint8_t* out) {
+  for (int64_t x = begin; x < end; ++x, out += 3) {
+    const double middle = static_cast<double>(x) + 0.5;
+    const double at_x = line.step_x * middle + line.row_x + line.x0 - 0.5;
+    const double at_y = line.step_y * middle + line.row_y + line.y0 - 0.5;
+    const auto left = static_cast<int64_t>(at_x + 1) - 1, top = static_cast<int64_t>(at_y + 1) - 1;
+    const double share_x = at_x - static_cast<double>(left),
+                 share_y = at_y - static_cast<double>(top);
+    const int64_t right = std::min(left + 1, width - 1), bottom = std::min(top + 1, height - 1);
+    const int64_t from_left = 3 * std::max<int64_t>(left, 0), from_right = 3 * right;
+    const uint8_t* above = in + 3 * width * std::max<int64_t>(top, 0);
+    const uint8_t* below = in + 3 * width * bottom;
+    for (int c = 0; c < 3; ++c) {
+      const auto between = [](double a, double b, double share) { return a + (b - a) * share; };
+      const double upper = between(above[from_left + c], above[from_right + c], share_x);
+      const double lower = between(below[from_left + c], below[from_right + c], share_x);
+      out[c] = static_cast<uint8_t>(between(upper, lower, share_y));
+    }
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace mobileone::kernels
 HWY_AFTER_NAMESPACE();
@@ -202,6 +246,8 @@ HWY_EXPORT(level_ranges);
 HWY_EXPORT(sum_of_luma);
 HWY_EXPORT(blend_with_luma);
 HWY_EXPORT(sharpen);
+HWY_EXPORT(weigh_neighbours);
+HWY_EXPORT(sample_bilinear);
 
 void mask_levels(const uint8_t* in, int64_t count, uint8_t mask, uint8_t* out) {
   HWY_DYNAMIC_DISPATCH(mask_levels)(in, count, mask, out);
@@ -225,6 +271,16 @@ void blend_with_luma(const uint8_t* in, int64_t pixels, float factor, uint8_t* o
 
 void sharpen(const uint8_t* in, int64_t height, int64_t width, float factor, uint8_t* out) {
   HWY_DYNAMIC_DISPATCH(sharpen)(in, height, width, factor, out);
+}
+
+void weigh_neighbours(const uint8_t* before, const uint8_t* at, const uint8_t* after, int64_t count,
+                      uint32_t centre, uint32_t beside, uint8_t* out) {
+  HWY_DYNAMIC_DISPATCH(weigh_neighbours)(before, at, after, count, centre, beside, out);
+}
+
+void sample_bilinear(const uint8_t* in, int64_t height, int64_t width, const Line& line,
+                     int64_t begin, int64_t end, uint8_t* out) {
+  HWY_DYNAMIC_DISPATCH(sample_bilinear)(in, height, width, line, begin, end, out);
 }
 
 }  // namespace mobileone::kernels

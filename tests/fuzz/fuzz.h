@@ -21,6 +21,7 @@ void safetensors(std::string_view input);
 void pickle(std::string_view input);
 void jpeg(std::string_view input);
 void image(std::string_view input);
+void mask(std::string_view input);
 void tar(std::string_view input);
 void pack(std::string_view input);
 

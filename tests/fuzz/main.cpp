@@ -30,6 +30,7 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
       {"--reader=gif", fuzz::image},
       {"--reader=bmp", fuzz::image},
       {"--reader=pnm", fuzz::image},
+      {"--reader=mask", fuzz::mask},
       {"--reader=tar", fuzz::tar},
       {"--reader=pack", fuzz::pack}};
   const auto chosen = *argc > 1 ? readers.find((*argv)[1]) : readers.end();

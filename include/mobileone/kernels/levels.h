@@ -31,4 +31,21 @@ void blend_with_luma(const uint8_t* in, int64_t pixels, float factor, uint8_t* o
 /// (factor 1), cut to a level; pixels at the border stay as they are.
 void sharpen(const uint8_t* in, int64_t height, int64_t width, float factor, uint8_t* out);
 
+/// out = centre · at + beside · (before + after) of 2^24ths, rounded; centre + 2 · beside is at
+/// most 2^24.
+void weigh_neighbours(const uint8_t* before, const uint8_t* at, const uint8_t* after, int64_t count,
+                      uint32_t centre, uint32_t beside, uint8_t* out);
+
+/// Positions on a line through an image whose pixels' middles are at halves: pixel x of the line
+/// lies at (step_x · (x + 0.5) + row_x + x0, step_y · (x + 0.5) + row_y + y0).
+struct Line {
+  double step_x, row_x, x0;
+  double step_y, row_y, y0;
+};
+
+/// Writes pixels `begin` to `end` - 1 of a line, interpolated between the four pixels about each of
+/// their positions, which lie inside the image `in`; its border goes on outside.
+void sample_bilinear(const uint8_t* in, int64_t height, int64_t width, const Line& line,
+                     int64_t begin, int64_t end, uint8_t* out);
+
 }  // namespace mobileone::kernels
