@@ -29,18 +29,34 @@ ImageList read_image_list(const std::string& path) {
       path);
 }
 
-StoredImage ImageList::read(int64_t index) const {
+namespace {
+
+StoredImage read_patiently(const ImageStorage& storage, int64_t index) {
   using std::chrono::milliseconds;
   // Too few descriptors for a moment, a file server that is slow to answer, ...
   for (const milliseconds pause : {milliseconds(10), milliseconds(100), milliseconds(1000)}) {
     try {
-      return storage->read(index);
+      return storage.read(index);
     } catch (const SystemError& error) {
       if (!error.may_pass()) throw;
     }
     std::this_thread::sleep_for(pause);
   }
-  return storage->read(index);
+  return storage.read(index);
+}
+
+}  // namespace
+
+StoredImage ImageList::read(int64_t index) const { return read_patiently(*storage, index); }
+
+Annotation ImageList::annotation(int64_t index) const {
+  Annotation annotation{.label = labels[index]};
+  if (!masks) return annotation;
+  const StoredImage stored = read_patiently(*masks, index);
+  annotation.mask = stored.is_decoded()
+                        ? stored.pixels()
+                        : decode_index_mask(stored.bytes(), masks->name(index), mask_labels);
+  return annotation;
 }
 
 at::Tensor read_pixels(const ImageList& list, int64_t index, bool upright) {

@@ -3,11 +3,14 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "mobileone/data/exif.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/jpeg.h"
+#include "mobileone/data/mask_cut.h"
 #include "mobileone/kernels/levels.h"
+#include "mobileone/util/error.h"
 #include "mobileone/util/profile.h"
 
 namespace mobileone {
@@ -26,11 +29,12 @@ int ImagePipeline::eighths(const Cut& cut) const {
 }
 
 void ImagePipeline::decode(const StoredImage& stored, const std::string& name,
-                           const Transform& transform, Random& random) {
+                           const Transform& transform, Random& random, Annotation annotation) {
   const Span span("decode");
+  annotation_ = std::move(annotation);
   if (stored.is_decoded()) {
     whole_ = stored.pixels();
-    take_whole(transform, random);
+    take_whole(name, transform, random);
   } else {
     decode_file(stored.bytes(), name, transform, random);
   }
@@ -43,7 +47,7 @@ void ImagePipeline::decode_file(std::string_view bytes, const std::string& name,
   if (options_.decoding != Decoding::kWhole && is_jpeg(bytes) && !turned) {
     JpegFile file(bytes, name);
     if (file.has_boxes()) {
-      cut_ = transform.cut(file.height(), file.width(), random);
+      choose_cut(file.height(), file.width(), name, transform, random);
       patch_ = file.decode_box(cut_.box, eighths(cut_), memory_);
       return;
     }
@@ -51,11 +55,22 @@ void ImagePipeline::decode_file(std::string_view bytes, const std::string& name,
   } else {
     whole_ = decode_image(bytes, name, options_.exif_orientation);
   }
-  take_whole(transform, random);
+  take_whole(name, transform, random);
 }
 
-void ImagePipeline::take_whole(const Transform& transform, Random& random) {
-  cut_ = transform.cut(whole_.size(0), whole_.size(1), random);
+void ImagePipeline::choose_cut(int64_t height, int64_t width, const std::string& name,
+                               const Transform& transform, Random& random) {
+  const at::Tensor& mask = annotation_.mask;
+  if (mask.defined() && (mask.size(0) != height || mask.size(1) != width)) {
+    throw Error("{}: has {} x {} pixels, its mask {} x {}; they must be of one size", name, width,
+                height, mask.size(1), mask.size(0));
+  }
+  cut_ = transform.cut(height, width, annotation_, random);
+}
+
+void ImagePipeline::take_whole(const std::string& name, const Transform& transform,
+                               Random& random) {
+  choose_cut(whole_.size(0), whole_.size(1), name, transform, random);
   patch_ = patch_of(crop(whole_, cut_.box));
 }
 
@@ -72,6 +87,9 @@ void ImagePipeline::take_grey() {
 
 void ImagePipeline::finish(const Transform& transform, Random& random, float* out) {
   const Span span("transform");
+  if (annotation_.mask.defined() && !options_.original_masks) {
+    annotation_.mask = cut_mask(cut_, annotation_.mask);
+  }
   const auto normalize_rows = [&](const uint8_t* rows, int64_t count) {
     normalize(rows, count * width(), levels_, out);
     out += channels() * count * width();
@@ -85,9 +103,11 @@ void ImagePipeline::finish(const Transform& transform, Random& random, float* ou
   resizer_(patch_, cut_, [&](const uint8_t* rows, int64_t count) {
     next = std::copy_n(rows, 3 * count * width(), next);
   });
-  const at::Tensor image = transform.augment(window, random);
-  TORCH_CHECK(image.sizes() == window.sizes(), "augmentation changed an image's size");
-  normalize_rows(image.const_data_ptr<uint8_t>(), height());
+  Sample sample{window, std::move(annotation_)};
+  transform.augment(sample, random);
+  TORCH_CHECK(sample.image.sizes() == window.sizes(), "augmentation changed an image's size");
+  annotation_ = std::move(sample.annotation);
+  normalize_rows(sample.image.const_data_ptr<uint8_t>(), height());
 }
 
 }  // namespace mobileone

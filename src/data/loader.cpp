@@ -37,7 +37,39 @@ StoredImage read(const ImageList& list, int64_t index) {
   return list.read(index);
 }
 
+Annotation read_annotation(const ImageList& list, int64_t index) {
+  if (!list.masks) return {.label = list.labels[index]};
+  const Span span("mask");
+  return list.annotation(index);
+}
+
+/// Throws Error unless an image, or mask, is as large as those before it in a batch [N,...].
+void require_size(const at::Tensor& batch, int64_t height, int64_t width, const char* what,
+                  const std::string& name) {
+  const int64_t rows = batch.size(-2), columns = batch.size(-1);
+  if (rows == height && columns == width) return;
+  throw Error("{}: {} has {} x {} pixels, others of its batch {} x {}; take batches of one image",
+              name, what, width, height, columns, rows);
+}
+
 }  // namespace
+
+Batch Batch::part(int64_t i, int64_t parts) const {
+  const auto of = [&](const at::Tensor& all) {
+    return all.defined() ? all.tensor_split(parts)[i] : all;
+  };
+  Batch result;
+  result.images = of(images);
+  result.labels = of(labels);
+  result.masks = of(masks);
+  result.other_labels = of(other_labels);
+  const int64_t count = std::ssize(indices), small = count / parts, larger = count % parts;
+  const auto begin = indices.begin() + i * small + std::min(i, larger);
+  result.indices.assign(begin, begin + small + (i < larger ? 1 : 0));
+  result.number = number;
+  result.share = share;
+  return result;
+}
 
 std::vector<int64_t> places_in_batch(const LoaderShare& share, int64_t count) {
   const bool all = share.whole_batches;
@@ -169,7 +201,8 @@ Batch Loader::make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline
     Random random(options_.seed,
                   {static_cast<uint64_t>(epoch.number), static_cast<uint64_t>(draw)});
     try {
-      pipeline.decode(read(list_, index), list_.name(index), epoch.transform, random);
+      pipeline.decode(read(list_, index), list_.name(index), epoch.transform, random,
+                      read_annotation(list_, index));
     } catch (const Error& error) {
       if (may_pass(error)) throw;  // nothing is wrong with the image
       batch.damaged.push_back({index, error.what()});
@@ -181,16 +214,24 @@ Batch Loader::make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline
       const Span span("collate");
       batch.images = memory_.take(std::ssize(places), channels, height, width);
     }
-    TORCH_CHECK(batch.images.size(2) == height && batch.images.size(3) == width,
-                "images of a batch differ in size");
+    require_size(batch.images, height, width, "the image", list_.name(index));
     const int64_t slot = std::ssize(labels);
     pipeline.finish(epoch.transform, random,
                     batch.images.mutable_data_ptr<float>() + slot * channels * height * width);
+    if (const at::Tensor& mask = pipeline.annotation().mask; mask.defined()) {
+      const Span span("collate");
+      if (!batch.masks.defined()) {
+        batch.masks = at::empty({std::ssize(places), mask.size(0), mask.size(1)}, at::kByte);
+      }
+      require_size(batch.masks, mask.size(0), mask.size(1), "the mask", list_.name(index));
+      batch.masks[slot].copy_(mask);
+    }
     labels.push_back(list_.labels[index]);
     batch.indices.push_back(index);
     draws.push_back(draw);
   }
   if (!labels.empty()) batch.images = batch.images.narrow(0, 0, labels.size());
+  if (batch.masks.defined()) batch.masks = batch.masks.narrow(0, 0, labels.size());
   batch.labels = at::tensor(labels, at::kLong);
   finish_batch(epoch, draws, batch);
   return batch;
@@ -211,6 +252,7 @@ void Loader::finish_batch(const Epoch& epoch, const std::vector<int64_t>& draws,
       random_mixture(options_.mix, batch.images.size(2), batch.images.size(3), random);
   mix_images(mixture, batch.images);
   batch.share = mixture.share;
+  batch.other_labels = batch.labels.flip(0);
 }
 
 void Loader::note_damage(const DamagedImage& image) {

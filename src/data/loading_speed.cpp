@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <utility>
 
 #include "mobileone/util/process.h"
 
@@ -12,21 +13,29 @@ namespace {
 /// The images of a list again and again.
 class RepeatedStorage : public ImageStorage {
  public:
-  explicit RepeatedStorage(const ImageList& list) : list_(list) {}
+  RepeatedStorage(std::shared_ptr<const ImageStorage> images, int64_t count)
+      : images_(std::move(images)), count_(count) {}
 
-  std::string name(int64_t index) const override { return list_.name(index % list_.size()); }
+  std::string name(int64_t index) const override { return images_->name(index % count_); }
   std::string relative_name(int64_t index) const override {
-    return list_.storage->relative_name(index % list_.size());
+    return images_->relative_name(index % count_);
   }
-  StoredImage read(int64_t index) const override { return list_.read(index % list_.size()); }
+  StoredImage read(int64_t index) const override { return images_->read(index % count_); }
 
  private:
-  const ImageList list_;
+  std::shared_ptr<const ImageStorage> images_;
+  int64_t count_;
 };
 
 /// The images of a list again and again, `images` in all.
 ImageList repeated(const ImageList& list, int64_t images) {
-  ImageList result{list.origin, list.class_names, {}, std::make_shared<RepeatedStorage>(list)};
+  const auto repeat = [&](const auto& storage) {
+    return std::make_shared<RepeatedStorage>(storage, list.size());
+  };
+  ImageList result = list;
+  result.storage = repeat(list.storage);
+  if (list.masks) result.masks = repeat(list.masks);
+  result.labels.clear();
   for (int64_t i = 0; i < images; ++i) result.labels.push_back(list.labels[i % list.size()]);
   return result;
 }

@@ -5,6 +5,7 @@
 
 #include "mobileone/data/auto_augment.h"
 #include "mobileone/data/color_jitter.h"
+#include "mobileone/data/mask_cut.h"
 #include "mobileone/data/random_policies.h"
 #include "mobileone/data/resize.h"
 #include "mobileone/kernels/resize.h"
@@ -118,15 +119,23 @@ void normalize(const uint8_t* levels, int64_t pixels, const LevelTable& table, f
   }
 }
 
+Sample Transform::operator()(const Sample& sample, Random& random) const {
+  const auto& [image, annotation] = sample;
+  const Cut chosen = cut(image.size(0), image.size(1), annotation, random);
+  Sample result{apply_cut(chosen, image), annotation};
+  if (annotation.mask.defined()) result.annotation.mask = cut_mask(chosen, annotation.mask);
+  if (augment) augment(result, random);
+  return result;
+}
+
 at::Tensor Transform::operator()(const at::Tensor& image, Random& random) const {
-  const at::Tensor window = apply_cut(cut(image.size(0), image.size(1), random), image);
-  return augment ? augment(window, random) : window;
+  return (*this)(Sample{image, {}}, random).image;
 }
 
 Transform train_transform(const AugmentConfig& augment, Interpolation interpolation, int64_t size,
                           double strength) {
   Transform transform;
-  transform.cut = [=](int64_t height, int64_t width, Random& random) {
+  transform.cut = [=](int64_t height, int64_t width, const Annotation&, Random& random) {
     const CropBox box =
         random_resized_crop(height, width, augment.crop_area, augment.crop_ratio, random);
     return Cut{.box = box,
@@ -138,8 +147,8 @@ Transform train_transform(const AugmentConfig& augment, Interpolation interpolat
   };
   const bool jitters = augment.color_jitter != std::array<double, 4>{};
   if (jitters || augment.policy != Policy::kNone) {
-    transform.augment = [=](const at::Tensor& image, Random& random) {
-      return augment_image(augment, strength, image, random);
+    transform.augment = [=](Sample& sample, Random& random) {
+      sample.image = augment_image(augment, strength, sample.image, random);
     };
   }
   return transform;
@@ -148,7 +157,8 @@ Transform train_transform(const AugmentConfig& augment, Interpolation interpolat
 Transform eval_transform(const DataConfig& data) {
   Transform transform;
   transform.cut = [resize = data.eval_resize, crop = data.eval_crop,
-                   interpolation = data.interpolation](int64_t height, int64_t width, Random&) {
+                   interpolation = data.interpolation](int64_t height, int64_t width,
+                                                       const Annotation&, Random&) {
     return central_cut(height, width, resize, crop, interpolation);
   };
   return transform;

@@ -144,7 +144,7 @@ TEST_P(Decoded, InPartOrWholeIsTheSame) {
 /// golden("grey.png") is Pillow's convert("L") of golden("rgb.png").
 TEST(ImagePipeline, OfOneChannelHasPillowsGrey) {
   const Transform whole{.cut =
-                            [](int64_t height, int64_t width, Random&) {
+                            [](int64_t height, int64_t width, const Annotation&, Random&) {
                               return short_side_cut(height, width, height,
                                                     Interpolation::kBilinear);
                             },

@@ -296,7 +296,7 @@ TEST(Loader, TurnsImagesUprightOnRequest) {
   const ImageList list = listed("list", "", {{golden("orientation6.jpg"), 0}});
   DataConfig data;
   Transform keep;
-  keep.cut = [](int64_t height, int64_t width, Random&) {
+  keep.cut = [](int64_t height, int64_t width, const Annotation&, Random&) {
     const CropBox all{0, 0, height, width};
     return Cut{.box = all, .height = height, .width = width, .window = all};
   };
@@ -398,10 +398,7 @@ TEST(Loader, PrefetchIsBounded) {
   Loader loader(write_images(folder, 40), {.batch_size = 1, .workers = 4, .prefetch = 3});
   std::atomic<int> transformed = 0;
   Transform transform = evaluation();
-  transform.augment = [&](const at::Tensor& image, Random&) {
-    ++transformed;
-    return image;
-  };
+  transform.augment = [&](Sample&, Random&) { ++transformed; };
   loader.start_epoch(0, transform);
   for (int consumed = 0; consumed < 10; ++consumed) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -430,9 +427,7 @@ TEST(Loader, WhatAWorkerThrowsSurfaces) {
   const TestFolder folder;
   Loader loader(write_images(folder, 8), shuffled(2));
   Transform transform = evaluation();
-  transform.augment = [](const at::Tensor&, Random&) -> at::Tensor {
-    throw std::runtime_error("no such transform");
-  };
+  transform.augment = [](Sample&, Random&) { throw std::runtime_error("no such transform"); };
   loader.start_epoch(0, transform);
   EXPECT_THROW(loader.next(), std::runtime_error);
   EXPECT_EQ(read_epoch(loader, 1).size(), 2u) << "the loader can go on";
@@ -533,8 +528,8 @@ TEST(Loader, WorkersStartNoThreadsOfTheirOwn) {
   DataConfig data;
   data.eval_resize = data.eval_crop = 600;
   Transform transform = eval_transform(data);
-  transform.augment = [](const at::Tensor& image, Random&) {
-    return image.bitwise_not();  // large enough for ATen to think of several threads
+  transform.augment = [](Sample& sample, Random&) {
+    sample.image.bitwise_not_();  // large enough for ATen to think of several threads
   };
   loader.start_epoch(0, transform);
   EXPECT_EQ(read_all(loader).size(), 4u);

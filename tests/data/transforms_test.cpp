@@ -136,7 +136,7 @@ at::Tensor evaluated(const at::Tensor& image, int64_t resize, int64_t crop) {
 TEST(EvalTransform, KeepsTheShape) {
   const auto size = [](int64_t height, int64_t width) {
     Random random(0);
-    const Cut cut = eval_transform(evaluation(256, 224)).cut(height, width, random);
+    const Cut cut = eval_transform(evaluation(256, 224)).cut(height, width, {}, random);
     return std::array{cut.height, cut.width};
   };
   EXPECT_EQ(size(500, 375), (std::array<int64_t, 2>{341, 256}));  // 341.33, cut
@@ -157,7 +157,7 @@ TEST(EvalTransform, KeepsTheMiddleOfAVeryThinImage) {
   auto image = at::zeros({2, 10000, 3}, at::kByte);
   image.slice(1, 4990, 5010).fill_(200);
   Random random(0);
-  const Cut cut = eval_transform(evaluation(32, 8)).cut(2, 10000, random);
+  const Cut cut = eval_transform(evaluation(32, 8)).cut(2, 10000, {}, random);
   EXPECT_EQ(cut.box.width, 2 * kLongestOfShortSides);
   EXPECT_EQ(cut.width, 32 * kLongestOfShortSides);
   EXPECT_EQ(evaluated(image, 32, 8)[4][4][0].item<int>(), 200);

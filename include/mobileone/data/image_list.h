@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "mobileone/data/annotation.h"
 #include "mobileone/data/image_storage.h"
+#include "mobileone/data/index_mask.h"
 
 namespace mobileone {
 
@@ -16,15 +18,22 @@ struct ImageList {
   std::string origin;                    ///< folder, CSV file, shards or pack, for messages
   std::vector<std::string> class_names;  ///< by label, each on one line; empty where labels are
                                          ///< integers
-  std::vector<int32_t> labels;           ///< of each image, not negative
+  std::vector<int32_t> labels;           ///< of each image, not negative; -1 where there are masks
   std::shared_ptr<const ImageStorage> storage;
   bool are_indices = false;  ///< labels without names are said to be indices of classes
+  /// Mask i, the bytes of a file of indices or decoded labels [H,W], belongs to image i; null where
+  /// the set has none.
+  std::shared_ptr<const ImageStorage> masks = nullptr;
+  MaskLabels mask_labels = {};  ///< what the values of masks' files stand for
 
   int64_t size() const { return std::ssize(labels); }
   std::string name(int64_t index) const { return storage->name(index); }
   /// Tries a few times where the system fails; throws SystemError then, Error for what is wrong
   /// with the image.
   StoredImage read(int64_t index) const;
+  /// What is known of the image: its label, or its mask, read and decoded. Throws like `read`,
+  /// naming the mask.
+  Annotation annotation(int64_t index) const;
   /// "cat", or "3" where classes have no names.
   std::string class_name(int64_t label) const {
     return class_names.empty() ? std::to_string(label) : class_names[label];

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mobileone/data/annotation.h"
 #include "mobileone/data/image_storage.h"
 #include "mobileone/data/resize.h"
 #include "mobileone/data/transforms.h"
@@ -32,13 +33,15 @@ class ImagePipeline {
     /// as by Pillow's `convert("L")` once they are decoded.
     std::vector<double> mean = {0, 0, 0};
     std::vector<double> std = {1, 1, 1};
+    bool original_masks = false;  ///< masks stay as they are stored, whatever becomes of the image
   };
   explicit ImagePipeline(const Options& options);
 
   /// Decodes what the transform's cut needs. Throws Error naming `name` if `stored` is no image, a
-  /// truncated, damaged or too large one. Of `stored`, only mapped memory is still needed then.
+  /// truncated, damaged or too large one, or its mask has another size. Of `stored`, only mapped
+  /// memory is still needed then.
   void decode(const StoredImage& stored, const std::string& name, const Transform& transform,
-              Random& random);
+              Random& random, Annotation annotation = {});
 
   /// Rows and columns that the decoded image will have.
   int64_t height() const { return cut_.window.height; }
@@ -50,6 +53,9 @@ class ImagePipeline {
   /// one image of a channels-last batch.
   void finish(const Transform& transform, Random& random, float* out);
 
+  /// What is known of the finished image, its mask as it was cut and augmented.
+  const Annotation& annotation() const { return annotation_; }
+
  private:
   void decode_file(std::string_view bytes, const std::string& name, const Transform& transform,
                    Random& random);
@@ -57,12 +63,15 @@ class ImagePipeline {
   /// augmentation keep equal.
   void take_grey();
   /// Cuts `whole_`.
-  void take_whole(const Transform& transform, Random& random);
+  void take_whole(const std::string& name, const Transform& transform, Random& random);
+  void choose_cut(int64_t height, int64_t width, const std::string& name,
+                  const Transform& transform, Random& random);
   /// What libjpeg decodes to cut it, in eighths of its size.
   int eighths(const Cut& cut) const;
 
   Options options_;
   LevelTable levels_;
+  Annotation annotation_;
   Cut cut_{};
   Patch patch_{};
   at::Tensor whole_;             ///< what the patch is of, or

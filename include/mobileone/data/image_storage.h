@@ -20,7 +20,8 @@ class StoredImage {
   explicit StoredImage(std::string bytes) : owned_(std::move(bytes)) {}
   /// `mapped` is read without a copy, and must stay as long as this.
   explicit StoredImage(std::string_view mapped) : mapped_(mapped) {}
-  /// uint8 [H,W,3], RGB; may be a view of mapped memory, which is never written to.
+  /// uint8 [H,W,3], RGB, or the labels [H,W] of a mask; may be a view of mapped memory, which is
+  /// never written to.
   explicit StoredImage(at::Tensor pixels) : pixels_(std::move(pixels)) {}
 
   bool is_decoded() const { return pixels_.defined(); }

@@ -32,15 +32,23 @@ struct DamagedImage {
 };
 
 struct Batch {
-  at::Tensor images;                  ///< float32 [N,C,S,S], channels last; used again when let go
-  at::Tensor labels;                  ///< int64 [N]
+  at::Tensor images;  ///< float32 [N,C,S,S], channels last; used again when let go
+  at::Tensor labels;  ///< int64 [N]; -1 where there are masks
+  /// uint8 [N,S,S], kIgnored outside the picture; undefined where the set has none. With
+  /// `original_masks` [N,H,W], as they are stored.
+  at::Tensor masks;
   std::vector<int64_t> indices;       ///< N positions in the image list
   std::vector<DamagedImage> damaged;  ///< images that should be here, in the list's order
   int64_t number = 0;                 ///< position of the batch in its epoch, from 0
   /// What its worker's time went into: "read", "decode", "transform", "collate".
   std::vector<Profile::Entry> profile;
-  /// Of each label; what is left belongs to the label at the same place from the batch's end.
+  /// Of each label; what is left belongs to the one in `other_labels`, which stands at the same
+  /// place from the batch's end.
   double share = 1;
+  at::Tensor other_labels = {};  ///< int64 [N], of what each is mixed with; undefined if nothing is
+
+  /// The i-th of `parts`, as `tensor_split` divides images.
+  Batch part(int64_t i, int64_t parts) const;
 };
 
 /// What a process of a run takes of each epoch, of which all have the same batches.

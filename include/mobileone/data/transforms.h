@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "mobileone/config/config.h"
+#include "mobileone/data/annotation.h"
 #include "mobileone/data/cut.h"
 #include "mobileone/util/random.h"
 
@@ -44,15 +45,18 @@ LevelTable level_table(const std::vector<double>& mean, const std::vector<double
 /// Writes `pixels` RGB pixels as float32 to `out`, in the same order.
 void normalize(const uint8_t* levels, int64_t pixels, const LevelTable& table, float* out);
 
-/// From a picture of any size to the network's. Draws nothing but from `random`; may be called from
-/// several threads.
+/// From a picture of any size to the network's, with what is known of it. Draws nothing but from
+/// `random`; may be called from several threads.
 struct Transform {
   /// For a picture's size; drawn first, so that no more need be decoded than it asks for.
-  std::function<Cut(int64_t height, int64_t width, Random& random)> cut;
-  /// What is then done to the cut's window, uint8 [S,S,3]; empty: nothing.
-  std::function<at::Tensor(const at::Tensor& image, Random& random)> augment;
+  std::function<Cut(int64_t height, int64_t width, const Annotation& annotation, Random& random)>
+      cut;
+  /// What is then done to the cut's window, image and mask, whose sizes stay; empty: nothing.
+  std::function<void(Sample& sample, Random& random)> augment;
 
-  /// Both, of a decoded image.
+  /// Both, of a decoded image and its annotation.
+  Sample operator()(const Sample& sample, Random& random) const;
+  /// Likewise of an image of which nothing is known.
   at::Tensor operator()(const at::Tensor& image, Random& random) const;
 };
 
