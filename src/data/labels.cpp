@@ -6,7 +6,9 @@
 
 #include "mobileone/config/config.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/file.h"
 #include "mobileone/util/one_line.h"
+#include "mobileone/util/utf8.h"
 
 namespace mobileone {
 namespace {
@@ -23,6 +25,26 @@ std::string legible_name(std::string_view bytes) {
     name += is_printable ? std::string(1, static_cast<char>(byte)) : fmt::format("\\x{:02x}", byte);
   }
   return name;
+}
+
+std::vector<std::string> class_names_beside(const std::filesystem::path& path) {
+  const std::filesystem::path file = path.parent_path() / "classes.txt";
+  if (!std::filesystem::exists(file)) return {};
+  const std::string text = utf8_of(read_file(file));
+  std::vector<std::string> names;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (trimmed(line).empty()) {
+      throw Error("{}:{}: is empty (expected the name of class {})", file.string(),
+                  names.size() + 1, names.size());
+    }
+    if (std::ssize(names) == kMostClasses) {
+      throw Error("{}: names more than {} classes", file.string(), kMostClasses);
+    }
+    names.push_back(legible_name(trimmed(line)));
+  }
+  return names;
 }
 
 std::string_view trimmed(std::string_view text) {

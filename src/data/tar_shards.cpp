@@ -15,12 +15,10 @@
 #include "mobileone/data/left_out.h"
 #include "mobileone/data/shard_index.h"
 #include "mobileone/data/tar_reader.h"
-#include "mobileone/util/file.h"
 #include "mobileone/util/in_order.h"
 #include "mobileone/util/name_table.h"
 #include "mobileone/util/one_line.h"
 #include "mobileone/util/system_error.h"
-#include "mobileone/util/utf8.h"
 #include "unpacked_shards.h"
 
 namespace mobileone {
@@ -136,27 +134,6 @@ class ShardStorage : public ImageStorage {
   mutable std::vector<std::shared_ptr<const Descriptor>> open_;
   mutable std::deque<uint32_t> in_order_of_opening_;
 };
-
-/// The lines of classes.txt beside a shard, if it is there.
-std::vector<std::string> class_names_beside(const fs::path& shard) {
-  const fs::path path = shard.parent_path() / "classes.txt";
-  if (!fs::exists(path)) return {};
-  const std::string text = utf8_of(read_file(path));
-  std::vector<std::string> names;
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    if (trimmed(line).empty()) {
-      throw Error("{}:{}: is empty (expected the name of class {})", path.string(),
-                  names.size() + 1, names.size());
-    }
-    if (std::ssize(names) == kMostClasses) {
-      throw Error("{}: names more than {} classes", path.string(), kMostClasses);
-    }
-    names.push_back(legible_name(trimmed(line)));
-  }
-  return names;
-}
 
 /// Throws Error unless each label has a name, if there are any.
 void require_names(const ImageList& list) {

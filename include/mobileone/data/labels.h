@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
@@ -58,6 +59,10 @@ class LabelTable {
 /// where those are not one line of valid UTF-8, all but printable ASCII become "\\x1b", as Python's
 /// ascii() has it.
 std::string legible_name(std::string_view bytes);
+
+/// The lines of classes.txt beside a file or folder, by class; none if it is not there. Throws
+/// Error naming file and line where one is empty, or there are more than kMostClasses.
+std::vector<std::string> class_names_beside(const std::filesystem::path& path);
 
 /// A text without the blanks around it.
 std::string_view trimmed(std::string_view text);
