@@ -43,13 +43,23 @@ LayerCounts unit_counts(const UnitOptions& unit, int64_t input_size) {
 
 std::vector<LayerCounts> layer_counts(const NetworkOptions& options, int64_t size) {
   std::vector<LayerCounts> layers;
+  std::vector<int64_t> sizes;  // of the stem's map, then of each stage's
   for (const auto& unit : unit_table(options)) {
     layers.push_back(unit_counts(unit, size));
     size = unit.output_size(size);
+    sizes.resize(static_cast<size_t>(part_of(unit.name)) + 1);
+    sizes.back() = size;
   }
-  if (options.num_classes > 0) {
-    const int64_t in = layers.back().channels, out = options.num_classes;
-    layers.push_back({"linear", "linear", out, 1, 1, 1, in * out + out, in * out, out});
+  for (const auto& [unit, kind, stage, pooled] : head_table(options)) {
+    const int64_t own = pooled ? 1 : sizes[stage];
+    if (kind == HeadLayer::Kind::kUnit) {
+      layers.push_back(unit_counts(unit, own));
+    } else {
+      const int64_t in = unit.in_channels, out = unit.out_channels, area = own * own;
+      const char* form = kind == HeadLayer::Kind::kLinear ? "linear" : "pointwise 1x1";
+      layers.push_back(
+          {unit.name, form, out, own, own, 1, in * out + out, in * out * area, out * area});
+    }
   }
   return layers;
 }

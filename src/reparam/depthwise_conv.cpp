@@ -105,12 +105,13 @@ Tensor CpuBackend::depthwise_input(const Tensor& x, const Tensor& gradient, cons
                                    const MomentFactors& factors, const ConvShape& shape) const {
   const Depthwise g = depthwise_geometry(x, shape);
   auto dx = empty_image(x, x.size(2), x.size(3));
-  const Span span("depthwise input", flops(g, g.taps() + (g.has_fast_path() ? 25 : 73)),
+  const int64_t for_moments = !factors.d.defined() ? 0 : g.has_fast_path() ? 25 : 73;
+  const Span span("depthwise input", flops(g, g.taps() + for_moments),
                   2 * bytes(x) + bytes(gradient));
   with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
     using T = Compute<S>;
-    const bool fast = g.has_fast_input();
+    const bool fast = g.has_fast_input() && factors.d.defined();
     const InputFactors<S> own(weight, factors, fast ? g.by_offset_size() : 0);
     if (fast) {
       at::parallel_for(0, g.blocks(), 1, [&](int64_t begin, int64_t end) {

@@ -77,7 +77,7 @@ void backward_weight(const Depthwise& shape, int64_t begin, int64_t end, const S
 template <typename T>
 struct InputGradient {
   const T* weight = nullptr;
-  const T* d = nullptr;
+  const T* d = nullptr;  ///< null with e: no moments' part
   const T* e = nullptr;
   const T* by_offset = nullptr;  ///< null: the general way
 };

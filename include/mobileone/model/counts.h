@@ -21,8 +21,8 @@ struct LayerCounts {
   int64_t activations = 0;  ///< elements that convolutions and the linear layer put out
 };
 
-/// One row per unit and the classifier, train-time or folded as `options.folded` says, for one
-/// input of `size` × `size` pixels.
+/// One row per unit and other layer of the head, train-time or folded as `options.folded` says, for
+/// one input of `size` × `size` pixels.
 std::vector<LayerCounts> layer_counts(const NetworkOptions& options, int64_t size);
 
 /// The sum over all layers; name "total".
