@@ -1,4 +1,4 @@
-#include "mobileone/train/classification.h"
+#include "mobileone/task/classification.h"
 
 #include <gtest/gtest.h>
 #include <torch/types.h>

@@ -4,9 +4,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <vector>
 
-#include "mobileone/data/loader.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/task/task.h"
 
 namespace mobileone {
 
@@ -15,19 +16,23 @@ constexpr bool has_top5(int64_t classes) { return classes > 5; }
 
 /// Accuracy over the images seen so far. An image whose logits hold a NaN, or are infinite at the
 /// top, is never a hit.
-class ClassificationMeter {
+class ClassificationMeter : public Meter {
  public:
   /// `logits` [N,classes], `labels` int64 [N], on any device.
   void add(const torch::Tensor& logits, const torch::Tensor& labels);
-  /// Adds what the meters of the other processes have seen.
-  void sum_over(const Workers& workers);
+  void add(const Outputs& outputs, const Batch& batch) override {
+    add(outputs.front(), batch.labels);
+  }
+  void sum_over(const Workers& workers) override;
 
-  int64_t images() const { return images_; }
+  int64_t images() const override { return images_; }
   double top1() const { return percent(top1_); }  ///< percent
   /// Percent; NaN where no image was judged among more than five classes, of which any five hits.
   double top5() const;
   double loss() const { return images_ > 0 ? loss_ / images_ : 0; }  ///< mean cross entropy
-  int64_t without_numbers() const { return without_numbers_; }       ///< images with such logits
+  int64_t without_numbers() const override { return without_numbers_; }
+  /// loss, top1 and, where it says anything, top5.
+  Metrics metrics() const override;
 
  private:
   double percent(int64_t hits) const { return images_ > 0 ? 100.0 * hits / images_ : 0; }
@@ -37,6 +42,28 @@ class ClassificationMeter {
   double loss_ = 0;
 };
 
+/// A class for each image.
+class Classification : public Task {
+ public:
+  Classification(const Config& config, const torch::Tensor& class_weights);
+
+  MetricInfo metric() const override { return {"top1", "top-1"}; }
+  ImageList read_training_images(Config& config) const override;
+  ImageList read_validation_images(const Config& config, const ImageList& train) const override;
+  Transform train_transform(const Config& config, int64_t epoch) const override;
+  Transform eval_transform(const DataConfig& data) const override;
+  LoaderOptions eval_options(const DataConfig& data, int64_t batch_size) const override;
+  /// Images, or the sum of the weights of their classes.
+  double weight(const Batch& batch) const override;
+  /// Cross entropy, of mixed images by both of their labels.
+  torch::Tensor loss(const Outputs& outputs, const Batch& batch) const override;
+  std::unique_ptr<Meter> meter() const override { return std::make_unique<ClassificationMeter>(); }
+
+ private:
+  const double label_smoothing_;
+  const torch::Tensor class_weights_;  // undefined: all 1
+};
+
 /// What looks on as a set is evaluated; each may be left out.
 struct EvaluationObserver {
   /// Called by all processes before each batch; ends the evaluation where it throws.
@@ -44,11 +71,6 @@ struct EvaluationObserver {
   /// Sees the logits of each of this process's batches, on the CPU.
   std::function<void(const torch::Tensor& logits, const Batch&)> after = {};
 };
-
-/// One pass of `loader` (an epoch that has been started) without gradients: `see` gets each of this
-/// process's batches, and the processes keep in step; `before` is called by all before each.
-void for_each_batch(Loader& loader, const Workers& workers, const std::function<void()>& before,
-                    const std::function<void(const Batch&)>& see);
 
 /// Runs `forward` over one pass of `loader` (an epoch that has been started) without gradients.
 /// With `workers` each process has its share of the batches, and they keep in step; the result is
