@@ -18,7 +18,7 @@
 #include "mobileone/util/csv.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/random.h"
-#include "python.h"
+#include "support/python.h"
 
 namespace mobileone {
 namespace {
