@@ -15,7 +15,7 @@
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/random.h"
-#include "python.h"
+#include "support/python.h"
 
 namespace mobileone {
 namespace {

@@ -69,7 +69,7 @@ class Docs(unittest.TestCase):
 
     def make_copy(self, name: str) -> Path:
         copy = self.folder / name
-        for part in ("configs", "scripts", "examples", "docs", "share"):
+        for part in ("configs", "scripts", "tools", "examples", "docs", "share"):
             shutil.copytree(ROOT / part, copy / part)
         (copy / ".deps").symlink_to(ROOT / ".deps")
         shutil.copytree(self.folder / "drawn", copy / "DIR")
@@ -94,10 +94,10 @@ case "$1 $2" in
 esac
 exec {program} "$@"
 """)
-        (copy / "scripts/export_peers.py").write_text(f"""
+        (copy / "tools/export_peers.py").write_text(f"""
 import runpy, sys
 sys.argv += {FEW_PEERS}
-runpy.run_path({str(ROOT / "scripts/export_peers.py")!r}, run_name="__main__")
+runpy.run_path({str(ROOT / "tools/export_peers.py")!r}, run_name="__main__")
 """)
         (copy / "build/examples/deploy").mkdir(parents=True)
         (copy / "build/examples/deploy/classify").symlink_to(CLASSIFY)
@@ -133,7 +133,8 @@ exec {script} "$@" --classes {len(WNIDS)} --train {len(WNIDS) * TRAIN} --val {le
             for kind, text in blocks_of(page):
                 self.assertIn(kind, ("sh", "sh no-test", "yaml", "text", "cmake", ""), page)
                 if kind not in ("sh", "sh no-test"):
-                    self.assertNotRegex(text, r"(?m)^\s*[^\s(]*(mobileone|scripts/\S+\.sh) ", page)
+                    self.assertNotRegex(text, r"(?m)^\s*[^\s(]*(mobileone|(scripts|tools)/\S+\.sh) ",
+                                        page)
 
     def test_every_link_leads_somewhere(self):
         for page in PAGES:

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <torch/nn/init.h>
 #include <torch/utils.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -14,17 +13,14 @@
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/version.h"
+#include "support/python.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {
-namespace fs = std::filesystem;
-
-const std::string kOnnxPython = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
 
 bool has_onnx() {
-  static const bool found =
-      std::system((kOnnxPython + " -c 'import onnx, onnxruntime, openvino' 2>/dev/null").c_str()) ==
-      0;
+  static const bool found = python_has("onnx, onnxruntime, openvino");
   return found;
 }
 
@@ -76,12 +72,10 @@ class Onnx : public testing::TestWithParam<int> {
       GTEST_SKIP() << "needs Python with onnx, onnxruntime and openvino in .deps/venv: "
                       "scripts/setup.sh";
     }
-    dir = fs::temp_directory_path() / fmt::format("mobileone_onnx_{}_{}", ::getpid(), GetParam());
     network = calibrated(checkpoint);
   }
-  void TearDown() override { fs::remove_all(dir); }
 
-  std::string model() const { return (dir / "model.onnx").string(); }
+  std::string model() const { return folder.path("model.onnx"); }
 
   /// Leaves an input and the output expected of it for the peer; returns their name.
   std::string leave_case(const torch::Tensor& input, const torch::Tensor& expected) const {
@@ -99,7 +93,7 @@ class Onnx : public testing::TestWithParam<int> {
   nlohmann::json ask_peer(const std::vector<std::string>& shapes) const {
     const std::string answer = model() + ".json";
     const std::string command =
-        fmt::format("'{}' '{}/tests/python/onnx_peer.py' '{}' {} > '{}'", kOnnxPython,
+        fmt::format("'{}' '{}/tests/python/onnx_peer.py' '{}' {} > '{}'", kPython,
                     MOBILEONE_SOURCE_DIR, model(), fmt::join(shapes, " "), answer);
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
     return nlohmann::json::parse(read_file(answer), nullptr, /*allow_exceptions=*/false);
@@ -116,7 +110,7 @@ class Onnx : public testing::TestWithParam<int> {
 
   Checkpoint checkpoint = described(static_cast<Variant>(GetParam()));
   MobileOne network{nullptr};
-  fs::path dir;
+  const TestFolder folder;
 };
 
 TEST_P(Onnx, RuntimesGiveTheNetworksLogitsAtAnyBatchAndSize) {

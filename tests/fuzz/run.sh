@@ -18,7 +18,7 @@ echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }' >"
 "$cmake" -S "$source" -B "$build" -G Ninja -Wno-dev -DCMAKE_CXX_COMPILER="$clang" \
   -DMOBILEONE_BUILD_FUZZERS=ON -DMOBILEONE_BUILD_PROGRAM=OFF -DMOBILEONE_BUILD_TESTS=OFF >/dev/null
 "$cmake" --build "$build" --target readers_fuzzer
-"$python" "$source/scripts/make_fuzz_corpus.py" "$build/corpus"
+"$python" "$source/tools/make_fuzz_corpus.py" "$build/corpus"
 
 export LSAN_OPTIONS="suppressions=$source/cmake/sanitizers/leaks.txt:print_suppressions=0"
 export OMP_NUM_THREADS=1

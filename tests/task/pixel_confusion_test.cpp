@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <set>
 
 #include "mobileone/data/annotation.h"
 #include "mobileone/util/error.h"

@@ -1,5 +1,5 @@
 // DeepLabV3, its loss, every gradient and statistic against numbers that PyTorch computed in
-// float64 (scripts/golden_segment.py).
+// float64 (tools/golden_segment.py).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <torch/types.h>

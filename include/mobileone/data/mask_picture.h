@@ -8,8 +8,8 @@
 namespace mobileone {
 
 /// A picture, uint8 [H,W,3], with the classes of its pixels, uint8 [H,W], laid over it in the
-/// colours of Pascal VOC's palette: opacity 0 leaves the picture, 1 shows the colours alone. Ignored
-/// pixels keep the picture's.
+/// colours of Pascal VOC's palette: opacity 0 leaves the picture, 1 shows the colours alone.
+/// Ignored pixels keep the picture's.
 at::Tensor overlay(const at::Tensor& image, const at::Tensor& mask, double opacity);
 
 /// A mask, uint8 [H,W], as a PNG of indices with that palette: the bytes of the file.

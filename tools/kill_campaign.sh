@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Kills training runs, of one process and of two, at random moments (SIGKILL), resumes them, and
 # compares what they end with, byte for byte, with a run that was never killed.
-# Usage: scripts/kill_campaign.sh [kills of each, 200]
+# Usage: tools/kill_campaign.sh [kills of each, 200]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 kills=${1:-200}

@@ -2,7 +2,7 @@
 """Writes tests/golden/masks: masks of every kind that stores indices, and what Pillow makes of an
 image, and of a mask, that is blurred or rotated.
 
-Run with the Python of .deps/venv (needs numpy and Pillow 13), after scripts/golden_data.py.
+Run with the Python of .deps/venv (needs numpy and Pillow 13), after tools/golden_data.py.
 """
 
 import struct

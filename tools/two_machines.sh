@@ -3,7 +3,7 @@
 # network namespace, joined to the other's by a cable of a given rate. For what one machine cannot
 # show: slow networks, and machines that can no longer be reached.
 #
-#   scripts/two_machines.sh [--rate RATE] [--cut SECONDS] PROGRAM [ARGUMENT...]
+#   tools/two_machines.sh [--rate RATE] [--cut SECONDS] PROGRAM [ARGUMENT...]
 #
 # --rate: of the cable, as tc writes it: 200mbit, 1gbit; without, it is as fast as memory.
 # --cut: pulls the cable after so many seconds.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Networks of others as TorchScript, for `mobileone study scatter`.
 
-    python scripts/export_peers.py FOLDER [NAME ...] [--size 224] [--force]
+    python tools/export_peers.py FOLDER [NAME ...] [--size 224] [--force]
 
 Writes FOLDER/NAME.pt for each of timm's networks that are named, by default a family of efficient
 ones, as a careful user deploys them: branches folded, batch norms folded into convolutions, frozen.
