@@ -103,6 +103,10 @@ FoldedConv CpuBackend::depthwise_weight(const Tensor& x, const Tensor& y, const 
 
 Tensor CpuBackend::depthwise_input(const Tensor& x, const Tensor& gradient, const Tensor& weight,
                                    const MomentFactors& factors, const ConvShape& shape) const {
+  if (!factors.d.defined() && shape.stride == 1) {
+    // A convolution by the kernel turned about.
+    return convolve(gradient, {weight.flip(1), {}}, /*relu=*/false, shape);
+  }
   const Depthwise g = depthwise_geometry(x, shape);
   auto dx = empty_image(x, x.size(2), x.size(3));
   const int64_t for_moments = !factors.d.defined() ? 0 : g.has_fast_path() ? 25 : 73;
