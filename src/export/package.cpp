@@ -71,7 +71,9 @@ Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std
     return network->forward(x);
   };
   const auto counts = graph::count_total(package.graph, data.eval_crop, data.eval_crop);
+  const bool segments = std::holds_alternative<DeepLabOptions>(folded->options.head);
   package.description = {
+      .task = segments ? "segmentation" : "classification",
       .variant = folded->options.variant,
       .class_names = checkpoint.class_names,
       .num_classes = folded->options.num_classes,

@@ -1,5 +1,4 @@
-// What the writers make of a network that is no chain: dilated branches, joined, and resized to the
-// image.
+// What the writers make of a network that is no chain.
 #include <gtest/gtest.h>
 #include <torch/types.h>
 #include <unistd.h>
@@ -9,93 +8,47 @@
 #include "graph_interpreter.h"
 #include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
-#include "mobileone/graph/passes.h"
-#include "mobileone/graph/shapes.h"
 #include "mobileone/model/lower.h"
 #include "onnx_peer.h"
 
 namespace mobileone {
 namespace {
 
-UnitOptions layer(const std::string& name, int64_t in, int64_t out, int64_t kernel = 1,
-                  int64_t dilation = 1) {
-  UnitOptions unit;
-  unit.name = name;
-  unit.in_channels = in;
-  unit.out_channels = out;
-  unit.kernel = kernel;
-  unit.dilation = dilation;
-  return unit;
+Checkpoint small_checkpoint() {
+  Checkpoint checkpoint;
+  Config& config = checkpoint.config;
+  config.model.head = HeadKind::kDeepLabV3;
+  config.model.num_classes = 6;
+  config.model.width_multipliers = {0.25, 0.25, 0.25, 0.25};
+  config.model.depths = {1, 2, 2, 1};
+  config.model.se_blocks = {0, 0, 1, 0};
+  config.segment.channels = 12;
+  config.segment.rates = {2, 3, 4};
+  config.data.eval_crop = 64;
+  return checkpoint;
 }
 
-/// A head as DeepLabV3's: logits [N,classes,H,W] at the image's size.
-graph::Value add_head(graph::Graph& graph, int64_t in, int64_t classes, graph::Value x) {
-  constexpr int64_t kWidth = 12;
-  std::vector<graph::Value> maps{lower_unit(graph, layer("head.aspp0", in, kWidth), x)};
-  for (const int64_t rate : {2, 3}) {
-    maps.push_back(
-        lower_unit(graph, layer(fmt::format("head.aspp{}", rate), in, kWidth, 3, rate), x));
-  }
-  const auto mean = graph.add({"head.mean", graph::GlobalMean{.keep_sizes = true}, {x}});
-  const auto pooled = lower_unit(graph, layer("head.pooling", in, kWidth), mean);
-  maps.push_back(graph.add({"head.spread", graph::Resize{}, {pooled, x}}));
-  const auto joined = graph.add({"head.join", graph::Concat{}, maps});
-  const auto project = layer("head.project", 4 * kWidth, kWidth);
-  const auto logits = lower_conv(graph, "head.classify", layer("", kWidth, classes),
-                                 lower_unit(graph, project, joined));
-  return graph.add({"head.resize", graph::Resize{}, {logits, graph.input.value}});
-}
-
-NetworkOptions backbone() {
-  ModelConfig config;
-  config.width_multipliers = {0.25, 0.25, 0.25, 0.25};
-  config.depths = {1, 2, 2, 1};
-  config.se_blocks = {0, 0, 1, 0};
-  config.output_stride = 16;
-  auto options = network_options(config, 0);
-  options.num_classes = 0;
-  return options;
-}
-
-graph::Graph random_graph() {
+MobileOne random_network(const Checkpoint& checkpoint) {
   torch::manual_seed(2);
-  const auto options = backbone();
-  graph::Graph graph;
-  const auto stages = lower_stages(graph, options, graph.input.value);
-  graph.outputs = {
-      {"logits", add_head(graph, options.stages.back().channels, /*classes=*/6, stages.back())}};
-  StateDict state;
-  for (const auto& [name, array] : graph.parameters) {
-    const auto values = torch::randn(array.shape);
-    const double fan_in = static_cast<double>(graph::element_count(array.shape)) / array.shape[0];
-    state.insert(name, array.shape.size() == 1 ? values * 0.1 : values * std::sqrt(2 / fan_in));
+  torch::NoGradGuard no_grad;
+  auto options = network_options(checkpoint.config);
+  options.folded = true;
+  MobileOne network(options);
+  for (auto& parameter : network->parameters()) {
+    if (parameter.dim() == 1) parameter.uniform_(-0.2, 0.2);
   }
-  take_values(graph, state);
-  return graph;
-}
-
-Package packed(graph::Graph graph, Preprocessing preprocessing) {
-  Package package;
-  package.description.interface.preprocessing = preprocessing;
-  package.description.preparation = {.crop = 64, .mean = {0.4, 0.5, 0.6}, .std = {0.2, 0.2, 0.3}};
-  package.reference = [graph](const torch::Tensor& x) {
-    return GraphInterpreter(graph)(x).front();
-  };
-  if (preprocessing == Preprocessing::kInside) {
-    graph = graph::with_last(graph::with_levels(graph, {{102, 127.5, 153}, {51, 51, 76.5}}),
-                             "argmax", graph::ArgMax{}, "classes");
-  }
-  package.graph = std::move(graph);
-  package.description.output = package.graph.outputs.front().name;
-  return package;
+  network->eval();
+  return network;
 }
 
 class DeepLab : public testing::Test {
  protected:
   torch::NoGradGuard no_grad;
-  const graph::Graph graph = random_graph();
-  const Package outside = packed(graph, Preprocessing::kOutside),
-                inside = packed(graph, Preprocessing::kInside);
+  const Checkpoint checkpoint = small_checkpoint();
+  const MobileOne network = random_network(checkpoint);
+  const graph::Graph graph = lower(network);
+  const Package outside = package(network, checkpoint, "deeplab.pth", Preprocessing::kOutside),
+                inside = package(network, checkpoint, "deeplab.pth", Preprocessing::kInside);
 };
 
 TEST_F(DeepLab, IsTheSameInTorchScriptOfEachForm) {
@@ -121,6 +74,12 @@ TEST_F(DeepLab, HasItsKeysAndReadableCodeInTorchScript) {
   EXPECT_TRUE(stage.find_method("forward").has_value());
   EXPECT_TRUE(stage.attr("0").toModule().find_method("forward").has_value());
   EXPECT_TRUE(module.attr("head").toModule().attr("aspp2").toModule().find_method("forward"));
+}
+
+TEST_F(DeepLab, IsDescribed) {
+  EXPECT_EQ(outside.description.task, "segmentation");
+  EXPECT_EQ(outside.description.output, "logits");
+  EXPECT_EQ(inside.description.output, "classes");
 }
 
 TEST_F(DeepLab, IsExportedAndReadBack) {

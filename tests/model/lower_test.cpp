@@ -62,6 +62,22 @@ TEST(Lower, GivesTheNetwork) {
   }));
 }
 
+TEST(Lower, GivesDeepLab) {
+  for (const bool separable : {false, true}) {
+    Config config;
+    config.model.head = HeadKind::kDeepLabV3;
+    config.model.width_multipliers = {0.25, 0.25, 0.25, 0.25};
+    config.model.depths = {1, 1, 2, 1};
+    config.segment.channels = 12;
+    config.segment.rates = {2, 3};
+    config.segment.separable = separable;
+    expect_equal(network_options(config, 6));
+    config.segment.pooling = false;
+    config.segment.output_stride = 8;
+    expect_equal(network_options(config, 6));
+  }
+}
+
 TEST(Lower, SharesTheNetworksMemory) {
   const MobileOne network = random_folded(network_options(Variant::kS0));
   const graph::Graph graph = lower(network);
