@@ -2,6 +2,7 @@
 //     train_by_library DIR model.pt      with images of class c in DIR/c
 #include <mobileone/data/loader.h>
 #include <mobileone/export/torchscript.h>
+#include <mobileone/model/lower.h>
 #include <mobileone/optim/schedule.h>
 #include <mobileone/train/learner.h>
 #include <mobileone/train/training_data.h>
@@ -40,7 +41,8 @@ void train(const char* images, const char* output) {
   }
   learner.network()->eval();
   const mobileone::MobileOne folded = mobileone::fold(learner.network());
-  mobileone::to_torchscript(folded, mobileone::TorchScriptForm::kPortable).save(output);
+  mobileone::to_torchscript(mobileone::lower(folded), mobileone::TorchScriptForm::kPortable)
+      .save(output);
 }
 
 }  // namespace

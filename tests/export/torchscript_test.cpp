@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "by_network.h"
 #include "mobileone/model/state_dict.h"
 #include "support/error_of.h"
 #include "support/python.h"
@@ -43,7 +44,7 @@ class TorchScript : public testing::TestWithParam<std::tuple<int, bool>> {
 TEST_P(TorchScript, GivesTheNetworksLogitsAtAnyBatchAndSize) {
   export_torchscript(folded, checkpoint, "test.pth", path, {.frozen = std::get<1>(GetParam())});
   auto loaded = load_torchscript(path);
-  EXPECT_EQ(loaded.class_names, checkpoint.class_names);
+  EXPECT_EQ(loaded.description.class_names, checkpoint.class_names);
   EXPECT_EQ(loaded.config.data.eval_crop, 64);
   EXPECT_EQ(loaded.module.attr("interpolation").toStringRef(), "bicubic");
   torch::NoGradGuard no_grad;
