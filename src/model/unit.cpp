@@ -1,9 +1,12 @@
 #include "mobileone/model/unit.h"
 
+#include <torch/types.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "mobileone/model/branch_stack.h"
+#include "mobileone/reparam/backend.h"
 
 namespace mobileone {
 namespace nn = torch::nn;
@@ -30,6 +33,31 @@ ConvBnImpl::ConvBnImpl(const nn::Conv2dOptions& options)
 }
 
 Tensor ConvBnImpl::forward(const Tensor& x) { return bn(conv(x)); }
+
+namespace {
+
+/// Whether a unit's one convolution is to be computed by our kernels: oneDNN takes a hundred times
+/// as long for a depthwise one that dilates. They know no autograd.
+bool has_faster_kernel(const UnitOptions& unit, const Tensor& x) {
+  const auto type = x.scalar_type();
+  return unit.dilation > 1 && unit.groups > 1 && unit.groups == unit.in_channels &&
+         unit.groups == unit.out_channels && unit.kernel % 2 == 1 && x.is_cpu() &&
+         (type == torch::kFloat32 || type == torch::kFloat64 || type == torch::kBFloat16) &&
+         !torch::GradMode::is_enabled();
+}
+
+/// x * weight + bias, the weight being [Cout,Cin/groups,K,K].
+Tensor convolve(const UnitOptions& unit, const Tensor& x, const Tensor& weight,
+                const Tensor& bias) {
+  if (!has_faster_kernel(unit, x)) {
+    return torch::conv2d(x, weight, bias, unit.stride, unit.padding(), unit.dilation, unit.groups);
+  }
+  const auto image = x.contiguous(torch::MemoryFormat::ChannelsLast);
+  return backend_of(image).convolve(image, {pack_patches(weight, unit), bias}, /*relu=*/false,
+                                    conv_shape(unit));
+}
+
+}  // namespace
 
 UnitImpl::UnitImpl(UnitOptions unit_options) : options(std::move(unit_options)) {
   const auto& o = options;
@@ -58,7 +86,8 @@ UnitImpl::UnitImpl(UnitOptions unit_options) : options(std::move(unit_options)) 
 }
 
 Tensor UnitImpl::forward(const Tensor& x) {
-  Tensor out = options.folded ? reparam_conv_(x) : sum_of_branches(x);
+  Tensor out = options.folded ? convolve(options, x, reparam_conv_->weight, reparam_conv_->bias)
+                              : sum_of_branches(x);
   if (se_) out = se_(out);
   return out.relu_();
 }
@@ -66,8 +95,7 @@ Tensor UnitImpl::forward(const Tensor& x) {
 Tensor UnitImpl::forward_folded(const Tensor& x) {
   const FoldedConv conv = fold();
   const auto dtype = rbr_conv_.front()->conv->weight.scalar_type();
-  Tensor out = torch::conv2d(x, conv.weight.to(dtype), conv.bias.to(dtype), options.stride,
-                             options.padding(), options.dilation, options.groups);
+  Tensor out = convolve(options, x, conv.weight.to(dtype), conv.bias.to(dtype));
   if (se_) out = se_(out);
   return out.relu_();
 }

@@ -65,7 +65,8 @@ TEST(DeepLab, HasTheSizeOfCvnets) {
 
 TEST(DeepLab, ItsBackboneHasTheTensorsOfTheClassifiers) {
   for (const int64_t output_stride : {16, 8}) {
-    const Config config = tiny_config(false, output_stride);
+    Config config = tiny_config(false, output_stride);
+    config.model.num_classes = 0;
     ModelConfig strided = config.model;
     strided.head = HeadKind::kClassifier;
     const auto expected = state_shapes(network_options(strided, 0)),
@@ -156,6 +157,30 @@ TEST(DeepLab, FoldsWholeAndLeavesTheAuxiliaryHeadOut) {
     EXPECT_LT(((fold(network)->forward(x) - expected).norm() / expected.norm()).item<double>(),
               1e-12);
     EXPECT_TRUE(torch::equal(fold(folded)->forward(x), folded->forward(x)));
+  }
+}
+
+TEST(FoldedUnitInEvaluation, ComputesADilatedDepthwiseConvolution) {
+  for (const int64_t rate : {2, 5, 18}) {
+    UnitOptions options;
+    options.name = "unit";
+    options.in_channels = options.out_channels = options.groups = 20;
+    options.kernel = 3;
+    options.dilation = rate;
+    options.folded = true;
+    Unit unit(options);
+    unit->to(torch::kFloat64);
+    const auto x = torch::randn({2, 20, 9, 14}, torch::kFloat64);
+    const auto parameters = unit->named_parameters();
+    const auto expected = torch::conv2d(x, parameters["reparam_conv.weight"],
+                                        parameters["reparam_conv.bias"], 1, rate, rate, 20)
+                              .relu();
+    EXPECT_TRUE(torch::allclose(unit(x), expected, 1e-12, 1e-13));
+    torch::NoGradGuard no_grad;
+    EXPECT_TRUE(torch::allclose(unit(x), expected, 1e-12, 1e-13));
+    EXPECT_TRUE(torch::allclose(
+        unit(x.to(torch::kFloat64, false, false, torch::MemoryFormat::ChannelsLast)), expected,
+        1e-12, 1e-13));
   }
 }
 

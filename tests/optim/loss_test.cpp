@@ -108,7 +108,7 @@ TEST(SegmentationLoss, IsTheMeanCrossEntropyOfResizedLogitsAndSoAreItsGradients)
         masks.slice(1, 0, height / 3).fill_(255);
         const auto weights = weighted ? torch::rand({21}, torch::kFloat64) + 0.5 : torch::Tensor();
         const auto evaluate = [&](const auto& loss, torch::Dtype dtype) {
-          const auto x = logits.to(dtype).requires_grad_();
+          const auto x = logits.to(dtype).clone().requires_grad_();
           const auto value = loss(x);
           (value * 2).backward();
           return std::pair(value.detach().to(torch::kFloat64), x.grad().to(torch::kFloat64));

@@ -30,7 +30,7 @@ class Convolutions : public testing::TestWithParam<std::tuple<ConvShape, torch::
 TEST_P(Convolutions, OfTheKernelsEqualThePortableOnes) {
   const auto& [shape, device] = GetParam();
   for (const auto& [height, width] :
-       std::vector<std::pair<int64_t, int64_t>>{{9, 8}, {1, 5}, {2, 2}}) {
+       std::vector<std::pair<int64_t, int64_t>>{{9, 8}, {1, 5}, {2, 2}, {12, 6}}) {
     torch::manual_seed(5);
     const auto x = image({3, shape.in_channels, height, width}, device);
     const Backend &own = backend_of(x), &portable = portable_backend();
