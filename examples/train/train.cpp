@@ -33,7 +33,7 @@ void train(const char* images, const char* output) {
   const int64_t steps = config.schedule.epochs * loader.batches_per_epoch();
   int64_t step = 0;
   for (int64_t epoch = 0; epoch < config.schedule.epochs; ++epoch) {
-    loader.start_epoch(epoch, mobileone::training_transform(config, epoch));
+    loader.start_epoch(epoch, learner.task().train_transform(config, epoch));
     while (const auto batch = loader.next()) {
       const auto result = learner.step(*batch, mobileone::step_rates(config, step, steps));
       std::cout << "step " << ++step << ": loss " << result.loss << '\n';

@@ -153,6 +153,7 @@ NetworkOptions network_options(const Config& config, int64_t num_classes) {
   }
   options.head = head;
   options.skip_where_dilated = false;
+  options.variant = network_options(config.model).variant;  // of stages that all stride
   return options;
 }
 

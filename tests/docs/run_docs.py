@@ -4,8 +4,8 @@ run_docs.py PROGRAM CLASSIFY   PROGRAM is build/mobileone, CLASSIFY the example'
 
 A command is what stands in a block that begins with ```sh; one with ```sh no-test sets up a machine
 and is left out. Each page runs from its top to its end in a copy of the repository of its own, in
-which training and measuring are short, DIR is a drawn data set, TARS holds files of ImageNet's form with few
-images, and photo.jpg is a photograph.
+which training and measuring are short, DIR is a drawn data set, SCENES one with masks, TARS holds files of
+ImageNet's form with few images, and photo.jpg is a photograph.
 """
 
 import re
@@ -33,6 +33,23 @@ TINY_RUN = [
     "data.workers=1", "schedule.epochs=1", "schedule.batch_size=8", "schedule.warmup_epochs=0",
     "curriculum.stages=[]", "runtime.threads=1",
 ]
+# Of pictures with masks, without the weights that a configuration starts from.
+TINY_SEGMENTATION = [*TINY_RUN, "model.pretrained=", "segment.channels=8"]
+DRAW_SCENES = """
+import pathlib, random, sys
+from PIL import Image, ImageDraw
+random.seed(0)
+for split, count in (("train", 16), ("val", 4)):
+    for i in range(count):
+        image, mask = Image.new("RGB", (64, 48), "gray"), Image.new("L", (64, 48), 0)
+        x, y = random.randrange(40), random.randrange(30)
+        for canvas, color in ((image, (200, 30, 30)), (mask, 1)):
+            ImageDraw.Draw(canvas).rectangle((x, y, x + 20, y + 15), fill=color)
+        for kind, canvas in (("", image), ("annot", mask)):
+            folder = pathlib.Path(sys.argv[1]) / (split + kind)
+            folder.mkdir(parents=True, exist_ok=True)
+            canvas.save(folder / f"{i}.png")
+"""
 FEW_PEERS = ["mobilenetv1_100", "mobilenetv3_small_100", "resnet18", "--size", "64"]
 
 
@@ -55,6 +72,8 @@ class Docs(unittest.TestCase):
         drawn = cls.folder / "drawn"
         subprocess.run([PROGRAM, "data", "shapes", drawn, "--train", str(TRAIN), "--val", str(VAL),
                         "--size", "48"], check=True, stdout=subprocess.DEVNULL)
+        python = ROOT / ".deps/venv/bin/python"
+        subprocess.run([python, "-c", DRAW_SCENES, cls.folder / "scenes"], check=True)
         shapes = sorted(path.name for path in (drawn / "train").iterdir())
         images = lambda split, shape: [
             path.read_bytes() for path in sorted((drawn / split / shape).iterdir())]
@@ -74,6 +93,7 @@ class Docs(unittest.TestCase):
         (copy / ".deps").symlink_to(ROOT / ".deps")
         shutil.copytree(self.folder / "drawn", copy / "DIR")
         (copy / "TARS").symlink_to(self.folder / "tars")
+        shutil.copytree(self.folder / "scenes", copy / "SCENES")
         shutil.copy(next((copy / "DIR/val/star").iterdir()), copy / "photo.jpg")
         program = shlex.quote(PROGRAM)
         write_script(copy / "build/mobileone", f"""
@@ -90,6 +110,7 @@ case "$1 $2" in
   "bench data") exec {program} "$@" {shlex.join(TINY_RUN)} --rounds 1 ;;
   "bench latency") exec {program} "$@" --rounds 1 ;;
   "find-lr "*) exec {program} "$@" {shlex.join(TINY_RUN)} --from 0.001 --to 1 --steps 150 ;;
+  "train configs/segment/"*) exec {program} "$@" {shlex.join(TINY_SEGMENTATION)} ;;
   "train "*) exec {program} "$@" {shlex.join(TINY_RUN)} ;;
 esac
 exec {program} "$@"
@@ -131,7 +152,7 @@ exec {script} "$@" --classes {len(WNIDS)} --train {len(WNIDS) * TRAIN} --val {le
     def test_no_command_hides(self):
         for page in PAGES:
             for kind, text in blocks_of(page):
-                self.assertIn(kind, ("sh", "sh no-test", "yaml", "text", "cmake", ""), page)
+                self.assertIn(kind, ("sh", "sh no-test", "yaml", "text", "cmake", "cpp", ""), page)
                 if kind not in ("sh", "sh no-test"):
                     self.assertNotRegex(text, r"(?m)^\s*[^\s(]*(mobileone|(scripts|tools)/\S+\.sh) ",
                                         page)

@@ -32,7 +32,7 @@ struct TrainingStart {
 /// all together, rank 0 reads and writes the run's folder, and any number of processes goes on
 /// from a checkpoint. Throws Error, too, where processes differ in configuration, images or
 /// program, and PeerError where another one ends.
-int train(const Config& config, const TrainingStart& start,
+int train(const Config& config, const TrainingStart& start = {},
           const Workers& workers = Workers::none());
 
 }  // namespace mobileone
