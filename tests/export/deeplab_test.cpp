@@ -1,15 +1,12 @@
 // What the writers make of a network that is no chain.
 #include <gtest/gtest.h>
 #include <torch/types.h>
-#include <unistd.h>
 
-#include <filesystem>
-
-#include "graph_interpreter.h"
 #include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/model/lower.h"
 #include "onnx_peer.h"
+#include "support/graph_interpreter.h"
 
 namespace mobileone {
 namespace {
@@ -83,13 +80,12 @@ TEST_F(DeepLab, IsDescribed) {
 }
 
 TEST_F(DeepLab, IsExportedAndReadBack) {
-  const auto path =
-      std::filesystem::temp_directory_path() / fmt::format("mobileone_deeplab_{}.pt", ::getpid());
+  const TestFolder folder;
+  const std::string path = folder.path("deeplab.pt");
   for (const auto& options : {FormatOptions{}, FormatOptions{.frozen = true}}) {
     EXPECT_LT(export_torchscript(outside, path, options)->relative, 1e-5);
     EXPECT_LE(export_torchscript(inside, path, options)->absolute, 1e-4);
   }
-  std::filesystem::remove(path);
 }
 
 TEST_F(DeepLab, IsTheSameInOnnx) {

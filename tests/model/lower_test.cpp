@@ -3,10 +3,9 @@
 #include <gtest/gtest.h>
 #include <torch/utils.h>
 
-#include "graph_interpreter.h"
 #include "mobileone/graph/shapes.h"
-#include "mobileone/model/counts.h"
 #include "mobileone/util/error.h"
+#include "support/graph_interpreter.h"
 
 namespace mobileone {
 namespace {
