@@ -19,7 +19,7 @@ PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
           clang libclang-rt-dev  # these two: for the fuzzers
           doxygen)
 # What tests and scripts/*.py use.
-PYTHON_PACKAGES=(numpy jsonschema tensorboard safetensors huggingface_hub onnx onnxruntime openvino)
+PYTHON_PACKAGES=(numpy jsonschema tensorboard safetensors huggingface_hub onnx onnxruntime openvino pycocotools)
 # Without what they ask for: torchvision, which brings another torch.
 PYTHON_PACKAGES_ALONE=(timm)
 
