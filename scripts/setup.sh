@@ -20,7 +20,8 @@ PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
           clang-format-14        # for the test style.Format
           doxygen)
 # What tests, scripts/*.py and tools/*.py use.
-PYTHON_PACKAGES=(numpy jsonschema tensorboard safetensors huggingface_hub onnx onnxruntime openvino)
+PYTHON_PACKAGES=(numpy jsonschema tensorboard safetensors huggingface_hub onnx onnxruntime openvino
+                 pycocotools)
 # Without what they ask for: torchvision, which brings another torch.
 PYTHON_PACKAGES_ALONE=(timm)
 

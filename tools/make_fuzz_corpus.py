@@ -1,7 +1,7 @@
 """Writes the files that the fuzzers of tests/fuzz start from.
 
-make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, .../safetensors, .../pickle, .../tar, .../pack
-                             and a folder for each kind of image, such as .../png
+make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, .../safetensors, .../pickle, .../coco, .../tar,
+                             .../pack and a folder for each kind of image, such as .../png
 
 Small files of every container and of what people save in them, and the tests' images. Check sums are
 left out of zip files where torch can: a fuzzer would seldom get past them.
@@ -106,6 +106,14 @@ def write_masks(folder):
         (folder / path.name).write_bytes(path.read_bytes())
 
 
+def write_annotations(folder):
+    """A file for each of the tests' annotations."""
+    coco = json.loads((GOLDEN / "coco" / "instances.json").read_text())
+    for image, annotation in zip(coco["images"], coco["annotations"]):
+        one = {"images": [image], "annotations": [annotation], "categories": coco["categories"]}
+        (folder / f"{image['id']}.json").write_text(json.dumps(one))
+
+
 def write_tars(folder):
     long = "d" * 120 + "/" + "n" * 90
     for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
@@ -151,7 +159,8 @@ def write_packs(folder):
 def main():
     for name, write in (("torch_file", write_torch_files), ("pickle", write_pickles),
                         ("safetensors", write_safetensors), ("jpeg", write_jpegs),
-                        ("mask", write_masks), ("tar", write_tars), ("pack", write_packs),
+                        ("mask", write_masks), ("coco", write_annotations),
+                        ("tar", write_tars), ("pack", write_packs),
                         *((kind, write_images) for kind in ("png", "webp", "tiff", "gif", "bmp", "pnm"))):
         folder = Path(sys.argv[1]) / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -4,10 +4,11 @@ run_docs.py PROGRAM CLASSIFY   PROGRAM is build/mobileone, CLASSIFY the example'
 
 A command is what stands in a block that begins with ```sh; one with ```sh no-test sets up a machine
 and is left out. Each page runs from its top to its end in a copy of the repository of its own, in
-which training and measuring are short, DIR is a drawn data set, SCENES one with masks, TARS holds files of
-ImageNet's form with few images, and photo.jpg is a photograph.
+which training and measuring are short, DIR is a drawn data set, SCENES one with masks, COCO a few images
+with annotations, TARS holds files of ImageNet's form with few images, and photo.jpg is a photograph.
 """
 
+import json
 import re
 import shlex
 import shutil
@@ -65,6 +66,22 @@ def write_script(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
+def write_coco(folder: Path, images: list[Path]) -> None:
+    """Images of 48 x 48 px with a square of person each."""
+    images_there = folder / "train2017"
+    images_there.mkdir(parents=True)
+    coco = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "person"}]}
+    for number, image in enumerate(images):
+        shutil.copy(image, images_there)
+        coco["images"].append({"id": number, "file_name": image.name, "height": 48, "width": 48})
+        coco["annotations"].append(
+            {"id": number, "image_id": number, "category_id": 1, "bbox": [2, 2, 40, 40], "iscrowd": 0,
+             "area": 1600, "segmentation": [[2, 2, 42, 2, 42, 42, 2, 42]]})
+    annotations = folder / "annotations/instances_train2017.json"
+    annotations.parent.mkdir()
+    annotations.write_text(json.dumps(coco))
+
+
 class Docs(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -94,6 +111,7 @@ class Docs(unittest.TestCase):
         shutil.copytree(self.folder / "drawn", copy / "DIR")
         (copy / "TARS").symlink_to(self.folder / "tars")
         shutil.copytree(self.folder / "scenes", copy / "SCENES")
+        write_coco(copy / "COCO", sorted((copy / "DIR/train/star").iterdir()))
         shutil.copy(next((copy / "DIR/val/star").iterdir()), copy / "photo.jpg")
         program = shlex.quote(PROGRAM)
         write_script(copy / "build/mobileone", f"""
