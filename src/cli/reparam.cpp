@@ -66,7 +66,8 @@ void reparam(const ReparamOptions& options) {
   check.logits(unfolded, data.eval_crop, options.input);
   compare("seeded input", unfolded, folded, seeded_input(unfolded, 4, data.eval_crop), check);
   if (options.data) {
-    compare("real images", unfolded, folded, real_images(*options.data, checkpoint.config).to(dtype), check);
+    compare("real images", unfolded, folded,
+            real_images(*options.data, checkpoint.config).to(dtype), check);
   }
   checkpoint.weights = state_dict(*folded);
   save_checkpoint(options.output, checkpoint);

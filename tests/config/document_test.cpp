@@ -212,7 +212,7 @@ TEST(Document, RefusesTexts) {
 }
 
 TEST(Document, ReportsEveryFaultInTheOrderOfTheFile) {
-  EXPECT_EQ(error_of("ema: {decay: 2}\n"
+  EXPECT_EQ(error_in("ema: {decay: 2}\n"
                      "schedule:\n"
                      "  accumulate: 3\n"
                      "  epochs: 0\n"
@@ -239,15 +239,15 @@ TEST(Document, RefusesExorbitantTexts) {
     laughs += fmt::format("  a{0}: &a{0} [*a{1}, *a{1}, *a{1}]\n", i, i - 1);
   }
   const std::string deep = "cfg.yaml:1: not valid YAML: nested deeper than 64 levels";
-  EXPECT_EQ(error_of(laughs), "cfg.yaml:9: not valid YAML: more than 10000 values");
-  EXPECT_EQ(error_of("model: &a {depths: *a}"),
+  EXPECT_EQ(error_in(laughs), "cfg.yaml:9: not valid YAML: more than 10000 values");
+  EXPECT_EQ(error_in("model: &a {depths: *a}"),
             "cfg.yaml:1: not valid YAML: an alias within its own anchor");
-  EXPECT_EQ(error_of("model: " + repeated("[", 1 << 20)), deep);
-  EXPECT_EQ(error_of(repeated("{a: ", 1 << 18)), deep);
-  EXPECT_EQ(error_of(repeated("- ", 1 << 19)), deep);
-  EXPECT_EQ(error_of("data: {mean: [" + repeated("0, ", 1 << 18) + "]}"),
+  EXPECT_EQ(error_in("model: " + repeated("[", 1 << 20)), deep);
+  EXPECT_EQ(error_in(repeated("{a: ", 1 << 18)), deep);
+  EXPECT_EQ(error_in(repeated("- ", 1 << 19)), deep);
+  EXPECT_EQ(error_in("data: {mean: [" + repeated("0, ", 1 << 18) + "]}"),
             "cfg.yaml:1: not valid YAML: more than 10000 values");
-  EXPECT_EQ(error_of("model: {variant: " + repeated("s", 1 << 20) + "}"),
+  EXPECT_EQ(error_in("model: {variant: " + repeated("s", 1 << 20) + "}"),
             "cfg.yaml:1: model.variant: expected one of s0, s1, s2, s3, s4, got '" +
                 repeated("s", 60) + "...'");
 }

@@ -80,7 +80,7 @@ TEST_F(WriteWhole, LinksAndRenamesOverWhatIsThere) {
   rename_whole(dir / "newer", dir / "new");
   EXPECT_EQ(read_file(dir / "new"), "3");
   EXPECT_EQ(read_file(dir / "kept"), "2");
-  EXPECT_EQ(names().size(), 2u);
+  EXPECT_EQ(names(dir).size(), 2u);
   EXPECT_THROW(link_whole(dir / "missing", dir / "kept"), Error);
   EXPECT_THROW(rename_whole(dir / "missing", dir / "kept"), Error);
   EXPECT_EQ(read_file(dir / "kept"), "2");

@@ -19,8 +19,8 @@ struct Network {
   std::string origin;                    ///< the file, for messages
 };
 
-/// Reads a checkpoint, a run's folder (its best network), or weights that Apple, timm, mmpretrain or
-/// CoreNet published. Throws Error if it is none of these, damaged, or has no head.
+/// Reads a checkpoint, a run's folder (its best network), or weights that Apple, timm, mmpretrain
+/// or CoreNet published. Throws Error if it is none of these, damaged, or has no head.
 Network load_network(const std::filesystem::path& file);
 
 /// A new network, of random weights, as `config` describes it; model.num_classes is to be set.
