@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
-#include <numeric>
 #include <thread>
 
 #include "mobileone/bench/statistics.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 
-#include "byte_cursor.h"
 #include "mobileone/util/error.h"
 #include "pickle_format.h"
 

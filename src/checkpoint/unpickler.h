@@ -1,7 +1,6 @@
 #pragma once
 
 #include <deque>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 

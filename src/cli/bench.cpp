@@ -1,7 +1,6 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,7 +15,6 @@
 #include "mobileone/eval/model.h"
 #include "mobileone/optim/memory.h"
 #include "mobileone/optim/runtime.h"
-#include "mobileone/util/error.h"
 
 namespace mobileone::cli {
 namespace {

@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -6,7 +5,6 @@
 #include "mobileone/bench/scale.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/cli/options.h"
-#include "mobileone/util/error.h"
 
 namespace mobileone::cli {
 namespace {

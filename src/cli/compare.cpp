@@ -1,6 +1,5 @@
 #include "mobileone/study/compare.h"
 
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>

@@ -1,7 +1,6 @@
 #include <fmt/ranges.h>
 
 #include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>

@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -7,7 +6,6 @@
 #include "mobileone/config/reader.h"
 #include "mobileone/config/schema.h"
 #include "mobileone/config/writer.h"
-#include "mobileone/util/error.h"
 
 namespace mobileone::cli {
 

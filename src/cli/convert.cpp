@@ -1,6 +1,5 @@
 #include <fmt/ranges.h>
 
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <optional>

@@ -1,10 +1,8 @@
-#include <cstdio>
 #include <memory>
 #include <string>
 
 #include "mobileone/cli/commands.h"
 #include "mobileone/data/shapes.h"
-#include "mobileone/util/error.h"
 
 namespace mobileone::cli {
 

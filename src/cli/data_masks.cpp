@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <memory>
 #include <string>
 
@@ -7,7 +6,6 @@
 #include "mobileone/cli/options.h"
 #include "mobileone/data/coco_masks.h"
 #include "mobileone/optim/runtime.h"
-#include "mobileone/util/error.h"
 
 namespace mobileone::cli {
 namespace {

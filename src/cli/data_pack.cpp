@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <memory>
 #include <string>
 
@@ -6,7 +5,6 @@
 #include "mobileone/cli/endings.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/optim/runtime.h"
-#include "mobileone/util/error.h"
 
 namespace mobileone::cli {
 namespace {

@@ -1,6 +1,5 @@
 #include "mobileone/train/find_lr.h"
 
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>

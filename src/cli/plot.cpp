@@ -1,4 +1,3 @@
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -8,7 +7,6 @@
 #include "mobileone/cli/endings.h"
 #include "mobileone/report/run.h"
 #include "mobileone/train/run_folder.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
 #include "mobileone/util/output.h"

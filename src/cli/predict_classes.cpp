@@ -1,6 +1,5 @@
 #include <unistd.h>
 
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -13,7 +12,6 @@
 #include "mobileone/util/log.h"
 #include "mobileone/util/one_line.h"
 #include "mobileone/util/progress.h"
-#include "mobileone/util/utf8.h"
 
 namespace mobileone::cli {
 namespace {

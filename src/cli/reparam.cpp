@@ -1,6 +1,5 @@
 #include <torch/utils.h>
 
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>

@@ -1,6 +1,5 @@
 #include "mobileone/config/study.h"
 
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <memory>
 
 #include "mobileone/data/jpeg.h"
 #include "mobileone/data/mask_picture.h"

@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 
 #include <stdexcept>
-#include <string_view>
 
 namespace mobileone {
 namespace {

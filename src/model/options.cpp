@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "mobileone/util/error.h"
-
 namespace mobileone {
 namespace {
 

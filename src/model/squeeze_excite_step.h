@@ -2,8 +2,6 @@
 
 #include <vector>
 
-#include "mobileone/model/mobileone.h"
-
 namespace mobileone {
 
 /// SE and the ReLU after it in a training step: out = relu(z · s(mean z)), with s one factor per

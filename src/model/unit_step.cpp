@@ -4,7 +4,6 @@
 #include "mobileone/model/method.h"
 #include "mobileone/reparam/backend.h"
 #include "mobileone/util/error.h"
-#include "mobileone/util/profile.h"
 
 namespace mobileone {
 namespace {

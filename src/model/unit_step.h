@@ -4,7 +4,6 @@
 #include <optional>
 #include <vector>
 
-#include "mobileone/model/mobileone.h"
 #include "mobileone/reparam/backend.h"
 #include "squeeze_excite_step.h"
 

@@ -5,7 +5,6 @@
 #include "mobileone/model/counts.h"
 #include "mobileone/model/method.h"
 #include "mobileone/optim/runtime.h"
-#include "mobileone/optim/schedule.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/machine.h"
 

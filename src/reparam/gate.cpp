@@ -1,9 +1,9 @@
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include "cpu_backend.h"
 #include "mobileone/kernels/rows.h"
 #include "mobileone/util/profile.h"
-#include "parallel.h"
 #include "storage.h"
 
 namespace mobileone {

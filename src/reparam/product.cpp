@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "mobileone/kernels/instruction_set.h"
 #include "mobileone/kernels/matrix.h"
 #include "mobileone/kernels/rows.h"
 #include "mobileone/util/profile.h"

@@ -22,7 +22,6 @@
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
 #include "mobileone/util/output.h"
-#include "mobileone/util/progress.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;

@@ -15,7 +15,6 @@
 #include "mobileone/report/page.h"
 #include "mobileone/report/run.h"
 #include "mobileone/study/latency_study.h"
-#include "mobileone/train/run_folder.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
 

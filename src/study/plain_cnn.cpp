@@ -6,8 +6,6 @@
 #include <cmath>
 #include <vector>
 
-#include "mobileone/model/mobileone.h"
-
 namespace mobileone {
 namespace {
 using torch::Tensor;

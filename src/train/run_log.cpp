@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <utility>
 
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"

@@ -7,7 +7,6 @@
 
 #include "checkpoint/files.h"
 #include "mobileone/checkpoint/safetensors.h"
-#include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/data/imagenet.h"
 
 namespace mobileone {

@@ -5,7 +5,6 @@
 
 #include "checkpoint/files.h"
 #include "checkpoint/zip_bytes.h"
-#include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/checkpoint/weights_file.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/random.h"

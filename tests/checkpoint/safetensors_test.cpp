@@ -5,7 +5,6 @@
 #include <ATen/ops/zeros.h>
 
 #include <ctime>
-#include <vector>
 
 #include "checkpoint/files.h"
 #include "mobileone/util/file.h"

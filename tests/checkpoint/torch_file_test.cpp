@@ -13,7 +13,6 @@
 #include "mobileone/checkpoint/weights_file.h"
 #include "mobileone/util/endian.h"
 #include "mobileone/util/file.h"
-#include "mobileone/util/random.h"
 #include "support/python.h"
 
 namespace mobileone {

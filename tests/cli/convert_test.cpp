@@ -9,7 +9,6 @@
 #include "mobileone/checkpoint/safetensors.h"
 #include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/export/compare.h"
-#include "mobileone/util/file.h"
 
 namespace mobileone {
 namespace {

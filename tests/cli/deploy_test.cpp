@@ -1,5 +1,4 @@
 // examples/deploy: programs that know nothing of mobileone say what `predict` says.
-#include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 

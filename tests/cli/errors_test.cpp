@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
-#include <fstream>
 
 #include "cli/program.h"
 #include "mobileone/kernels/instruction_set.h"

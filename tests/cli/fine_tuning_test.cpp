@@ -7,7 +7,6 @@
 #include "cli/program.h"
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/config/reader.h"
-#include "mobileone/util/file.h"
 
 namespace mobileone {
 namespace {

@@ -9,7 +9,6 @@
 #include "cli/process.h"
 #include "cli/program.h"
 #include "mobileone/util/file.h"
-#include "mobileone/util/output.h"
 
 namespace mobileone {
 namespace {

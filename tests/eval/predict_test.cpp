@@ -5,7 +5,6 @@
 
 #include "mobileone/data/image.h"
 #include "mobileone/data/image_inputs.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "test_folder.h"
 

@@ -6,7 +6,6 @@
 #include <torch/utils.h>
 
 #include <cmath>
-#include <map>
 #include <string>
 
 #include "devices.h"

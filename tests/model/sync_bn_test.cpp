@@ -3,7 +3,6 @@
 #include <torch/utils.h>
 
 #include <map>
-#include <mutex>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "mobileone/model/mobileone.h"
+#include "mobileone/model/unit.h"
 #include "mobileone/reparam/backend.h"
 #include "mobileone/reparam/fold.h"
 

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "mobileone/model/mobileone.h"
+#include "mobileone/model/unit.h"
 
 namespace mobileone {
 
