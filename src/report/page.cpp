@@ -46,6 +46,11 @@ td:first-child { min-width: 6em; }
 .cards figure { margin: 0; break-inside: avoid; font-size: 0.85em; }
 .cards img, .cards .missing { display: block; width: 100%; height: 160px; object-fit: contain;
   background: var(--empty); margin-bottom: 0.3em; }
+.wide { grid-template-columns: repeat(auto-fill, minmax(min(480px, 100%), 1fr)); }
+.wide img, .wide .missing { height: auto; }
+.legend { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: 0.3em 1.2em; }
+.legend span { display: inline-block; width: 1em; height: 1em; margin-right: 0.4em;
+  border: 1px solid var(--faint); vertical-align: -0.15em; print-color-adjust: exact; }
 .cards figcaption div { overflow-wrap: anywhere; }
 .cards figcaption div:first-child { font-weight: bold; }
 pre { font-size: 0.85em; background: var(--band); padding: 0.8em; white-space: pre-wrap;
@@ -146,8 +151,10 @@ std::string figures(const std::vector<std::string>& svgs) {
   return body + "</div>\n";
 }
 
-std::string contact_sheet(const std::vector<Card>& cards) {
-  std::string body = "<div class=\"cards\">\n";
+namespace {
+
+std::string sheet_of(std::string_view style_class, const std::vector<Card>& cards) {
+  std::string body = fmt::format("<div class=\"{}\">\n", style_class);
   for (const auto& card : cards) {
     body += card.jpeg.empty() ? "<figure><div class=\"missing\"></div>"
                               : fmt::format(
@@ -159,6 +166,23 @@ std::string contact_sheet(const std::vector<Card>& cards) {
     body += "</figcaption></figure>\n";
   }
   return body + "</div>\n";
+}
+
+}  // namespace
+
+std::string contact_sheet(const std::vector<Card>& cards) { return sheet_of("cards", cards); }
+
+std::string wide_contact_sheet(const std::vector<Card>& cards) {
+  return sheet_of("cards wide", cards);
+}
+
+std::string legend(const std::vector<Key>& keys) {
+  std::string body = "<ul class=\"legend\">\n";
+  for (const auto& [color, text] : keys) {
+    body += fmt::format("<li><span style=\"background: {}\"></span>{}</li>\n", xml_escaped(color),
+                        xml_escaped(text));
+  }
+  return body + "</ul>\n";
 }
 
 std::string link(std::string_view file, std::string_view text) {

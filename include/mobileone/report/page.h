@@ -19,6 +19,11 @@ struct Card {
   std::vector<std::string> lines;
 };
 
+/// A colour, "#800000", and what it stands for.
+struct Key {
+  std::string color, text;
+};
+
 /// Parts of an HTML page, which are also well-formed XML. A `body` is such parts, one after the
 /// other; every other argument is plain text, escaped here.
 namespace html {
@@ -31,6 +36,10 @@ std::string doubts(const std::vector<std::string>& texts);
 /// What `to_svg` made, side by side where there is room.
 std::string figures(const std::vector<std::string>& svgs);
 std::string contact_sheet(const std::vector<Card>& cards);
+/// The same of wide images, two in a row at most.
+std::string wide_contact_sheet(const std::vector<Card>& cards);
+/// What colours stand for.
+std::string legend(const std::vector<Key>& keys);
 /// A link to a file beside the page.
 std::string link(std::string_view file, std::string_view text);
 /// Lines as they are, in a fixed-width font.
