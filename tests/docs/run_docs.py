@@ -5,17 +5,19 @@ run_docs.py PROGRAM CLASSIFY   PROGRAM is build/mobileone, CLASSIFY the example'
 A command is what stands in a block that begins with ```sh; one with ```sh no-test sets up a machine
 and is left out. Each page runs from its top to its end in a copy of the repository of its own, in
 which training and measuring are short, DIR is a drawn data set, TARS holds files of ImageNet's form with few
-images, and photo.jpg is a photograph.
+images, CamVid a few images with masks, and photo.jpg is a photograph.
 """
 
 import re
 import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +50,33 @@ def write_script(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
+def png(rows: list[bytes], kind: int) -> bytes:
+    """A PNG file of 8-bit grey (kind 0) or RGB (2) rows of as many pixels as there are rows."""
+    def chunk(name: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + check
+
+    side = len(rows)
+    header = struct.pack(">IIBBBBB", side, side, 8, kind, 0, 0, 0)
+    pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels)
+            + chunk(b"IEND", b""))
+
+
+def write_camvid(folder: Path) -> None:
+    """Images of stripes, each of one of the 11 classes or (11) ignored."""
+    side = 48
+    for split, images in (("train", TRAIN), ("val", VAL)):
+        for part in (split, f"{split}annot"):
+            (folder / part).mkdir(parents=True)
+        for i in range(images):
+            labels = [(i + y // 4) % 12 for y in range(side)]
+            image = png([bytes([20 * label, 255 - 20 * label, i] * side) for label in labels], 2)
+            (folder / split / f"{i:04}.png").write_bytes(image)
+            mask = png([bytes([label] * side) for label in labels], 0)
+            (folder / f"{split}annot" / f"{i:04}.png").write_bytes(mask)
+
+
 class Docs(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -74,6 +103,7 @@ class Docs(unittest.TestCase):
         (copy / ".deps").symlink_to(ROOT / ".deps")
         shutil.copytree(self.folder / "drawn", copy / "DIR")
         (copy / "TARS").symlink_to(self.folder / "tars")
+        write_camvid(copy / "CamVid")
         shutil.copy(next((copy / "DIR/val/star").iterdir()), copy / "photo.jpg")
         program = shlex.quote(PROGRAM)
         write_script(copy / "build/mobileone", f"""
