@@ -2,7 +2,7 @@
 // buckets on the flat gradients, c10d's Reducer (as DistributedDataParallel has it), and one sum
 // after the backward pass. Run by a launcher:
 //   mpirun -n 2 build/gradient_sum_benchmark --threads 1
-//   scripts/two_machines.sh --rate 1gbit build/gradient_sum_benchmark --threads 1
+//   tools/two_machines.sh --rate 1gbit build/gradient_sum_benchmark --threads 1
 #include <fmt/core.h>
 #include <torch/types.h>
 

@@ -17,9 +17,11 @@ PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
           libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
           libhwy-dev libbenchmark-dev libprotozero-dev libgloo-dev
           clang libclang-rt-dev  # these two: for the fuzzers
+          clang-format-14        # for the test style.Format
           doxygen)
-# What tests and scripts/*.py use.
-PYTHON_PACKAGES=(numpy jsonschema tensorboard safetensors huggingface_hub onnx onnxruntime openvino)
+# What tests, scripts/*.py and tools/*.py use.
+PYTHON_PACKAGES=(numpy jsonschema tensorboard safetensors huggingface_hub onnx onnxruntime openvino
+                 pycocotools)
 # Without what they ask for: torchvision, which brings another torch.
 PYTHON_PACKAGES_ALONE=(timm)
 

@@ -2,6 +2,7 @@
 //     train_by_library DIR model.pt      with images of class c in DIR/c
 #include <mobileone/data/loader.h>
 #include <mobileone/export/torchscript.h>
+#include <mobileone/model/lower.h>
 #include <mobileone/optim/schedule.h>
 #include <mobileone/train/learner.h>
 #include <mobileone/train/training_data.h>
@@ -32,7 +33,7 @@ void train(const char* images, const char* output) {
   const int64_t steps = config.schedule.epochs * loader.batches_per_epoch();
   int64_t step = 0;
   for (int64_t epoch = 0; epoch < config.schedule.epochs; ++epoch) {
-    loader.start_epoch(epoch, mobileone::training_transform(config, epoch));
+    loader.start_epoch(epoch, learner.task().train_transform(config, epoch));
     while (const auto batch = loader.next()) {
       const auto result = learner.step(*batch, mobileone::step_rates(config, step, steps));
       std::cout << "step " << ++step << ": loss " << result.loss << '\n';
@@ -40,7 +41,8 @@ void train(const char* images, const char* output) {
   }
   learner.network()->eval();
   const mobileone::MobileOne folded = mobileone::fold(learner.network());
-  mobileone::to_torchscript(folded, mobileone::TorchScriptForm::kPortable).save(output);
+  mobileone::to_torchscript(mobileone::lower(folded), mobileone::TorchScriptForm::kPortable)
+      .save(output);
 }
 
 }  // namespace

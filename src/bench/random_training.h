@@ -13,7 +13,7 @@
 
 namespace mobileone {
 
-/// Training steps on random images and labels.
+/// Training steps on random images and labels or masks.
 class RandomTraining {
  public:
   /// Readies the process for training. `images` are those of a step, [images,3,size,size].
@@ -21,17 +21,19 @@ class RandomTraining {
 
   MobileOne& network() { return network_; }
   const FlatState& state() const { return *state_; }
-  /// Forward, loss, backward, with `sum` of the gradients if there is one, SGD and average.
+  /// Forward, loss, backward, with `sum` of the gradients if there is one, update and average.
   void step(GradientSum* sum);
 
  private:
+  torch::Tensor loss(const Outputs& outputs) const;
+
   Config config_;
   torch::Device device_;
   MobileOne network_{nullptr};
   std::unique_ptr<FlatState> state_;
-  std::unique_ptr<Sgd> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Ema> ema_;
-  torch::Tensor images_, labels_;
+  torch::Tensor images_, targets_;  // of segmentation targets are masks
 };
 
 }  // namespace mobileone

@@ -46,11 +46,18 @@ double metric(const Metrics& metrics, std::string_view name) {
   return NAN;
 }
 
-/// Of the two sets of weights; empty where nothing compared them.
+/// Of the two sets of weights, by the first metric after the loss; empty where nothing compared
+/// them.
 std::string comparison(const Metrics& metrics) {
-  const double raw = metric(metrics, "val_top1"), average = metric(metrics, "ema_top1");
-  if (std::isnan(raw) || std::isnan(average)) return "";
-  return fmt::format(": {:.2f} % raw against {:.2f} % top-1 in its last validation", raw, average);
+  for (const auto& [key, raw] : metrics) {
+    if (!key.starts_with("val_") || key == "val_loss") continue;
+    const std::string name = key.substr(4);
+    const double average = metric(metrics, "ema_" + name);
+    if (std::isnan(raw) || std::isnan(average)) return "";
+    return fmt::format(": {:.2f} % raw against {:.2f} % {} in its last validation", raw, average,
+                       name == "top1" ? "top-1" : name);
+  }
+  return "";
 }
 
 /// The chosen set, with a word on it where there are two and nobody said which.
@@ -64,56 +71,44 @@ Weights choose_aloud(const Checkpoint& checkpoint, const std::string& origin,
   return chosen;
 }
 
-Value training_value(const TrainingState& training) {
-  Value::Dict files;
-  for (const auto& [name, length] : training.files) files.insert(name, length);
-  const Value::List damaged(training.damaged.begin(), training.damaged.end());
-  return Value::Dict{{"step", training.step},
-                     {"epoch", training.epoch},
-                     {"best", training.best},
-                     {"best_epoch", training.best_epoch},
-                     {"best_weights", entry_of(training.best_weights)},
-                     {"damaged", damaged},
-                     {"left_out", training.left_out},
-                     {"batches", training.batches},
-                     {"images", training.images},
-                     {"loss_sum", training.loss_sum},
-                     {"seconds", training.seconds},
-                     {"data", training.data.train},
-                     {"data_sizes", training.data.train_sizes},
-                     {"val", training.data.val},
-                     {"val_sizes", training.data.val_sizes},
-                     {"files", files}};
+Value value_of(int64_t field) { return field; }
+Value value_of(double field) { return field; }
+Value value_of(const std::string& field) { return field; }
+Value value_of(Weights field) { return entry_of(field); }
+Value value_of(const std::set<int64_t>& field) { return Value::List(field.begin(), field.end()); }
+Value value_of(const std::map<std::string, int64_t>& field) {
+  Value::Dict dict;
+  for (const auto& [name, length] : field) dict.insert(name, length);
+  return dict;
 }
 
-TrainingState to_training_state(const Value& value, const Value& momentum) {
+void read(const Value& value, int64_t& field) { field = value.as_int(); }
+void read(const Value& value, double& field) { field = value.as_double(); }
+void read(const Value& value, std::string& field) { field = value.as_string(); }
+void read(const Value& value, Weights& field) { field = to_weights(value); }
+void read(const Value& value, std::set<int64_t>& field) {
+  for (const auto& position : value.as_list()) field.insert(position.as_int());
+}
+void read(const Value& value, std::map<std::string, int64_t>& field) {
+  for (const auto& item : value.as_dict()) field.emplace(item.key(), item.value().as_int());
+}
+
+Value training_value(TrainingState training) {
+  Value::Dict dict;
+  training.visit([&](const char* name, const auto& field) { dict.insert(name, value_of(field)); });
+  return dict;
+}
+
+/// Files of earlier programs lack some fields, but not the first one.
+TrainingState to_training_state(const Value& value, const Value& optimizer) {
   TrainingState training;
-  training.momentum = momentum.as_tensors();
+  for (const auto& item : optimizer.as_dict()) {
+    training.optimizer.emplace(item.key(), item.value().as_tensors());
+  }
   training.step = value.at("step").as_int();
-  training.epoch = value.at("epoch").as_int();
-  training.best = value.at("best").as_double();
-  training.batches = value.at("batches").as_int();
-  training.images = value.at("images").as_int();
-  training.loss_sum = value.at("loss_sum").as_double();
-  training.seconds = value.at("seconds").as_double();
-  training.data.train = value.at("data").as_string();
-  for (const auto& item : value.at("files").as_dict()) {
-    training.files.emplace(item.key(), item.value().as_int());
-  }
-  // Files of the first programs that wrote version 2 lack some of these.
-  const auto text = [&](const char* key) {
-    const auto found = value.find(key);
-    return found ? found->as_string() : std::string();
-  };
-  training.data.train_sizes = text("data_sizes");
-  training.data.val = text("val");
-  training.data.val_sizes = text("val_sizes");
-  if (const auto damaged = value.find("damaged")) {
-    for (const auto& position : damaged->as_list()) training.damaged.insert(position.as_int());
-  }
-  if (const auto left_out = value.find("left_out")) training.left_out = left_out->as_int();
-  if (const auto epoch = value.find("best_epoch")) training.best_epoch = epoch->as_int();
-  if (const auto best = value.find("best_weights")) training.best_weights = to_weights(*best);
+  training.visit([&](const char* name, auto& field) {
+    if (const auto found = value.find(name)) read(*found, field);
+  });
   if (std::min({training.step, training.epoch, training.batches, training.images}) < 0) {
     throw Error("has a negative step, epoch or number of batches or images");
   }
@@ -137,7 +132,11 @@ void save_checkpoint(const std::filesystem::path& path, const Checkpoint& checkp
   if (!checkpoint.ema.is_empty()) file.insert("ema", checkpoint.ema);
   if (checkpoint.better) file.insert("better", entry_of(*checkpoint.better));
   if (checkpoint.training) {
-    file.insert("optimizer", Value::Dict{{"momentum", checkpoint.training->momentum}});
+    Value::Dict optimizer;
+    for (const auto& [kind, tensors] : checkpoint.training->optimizer) {
+      optimizer.insert(kind, tensors);
+    }
+    file.insert("optimizer", optimizer);
     file.insert("training", training_value(*checkpoint.training));
   }
   write_torch_file(path, file);
@@ -170,7 +169,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path) {
   if (const auto better = file.find("better")) checkpoint.better = to_weights(*better);
   if (const auto training = file.find("training")) {
     try {
-      checkpoint.training = to_training_state(*training, file.at("optimizer").at("momentum"));
+      checkpoint.training = to_training_state(*training, file.at("optimizer"));
     } catch (const Error& error) {
       throw Error("{}: {}", path.string(), error.what());
     }
@@ -207,7 +206,7 @@ Weights keep_one_set(Checkpoint& checkpoint, const std::string& origin,
 
 MobileOne make_network(const Checkpoint& checkpoint, const std::string& origin,
                        std::optional<Weights> wanted, Unsound unsound) {
-  NetworkOptions options = network_options(checkpoint.config.model, /*num_classes=*/0);
+  NetworkOptions options = network_options(checkpoint.config, /*num_classes=*/0);
   options.folded = checkpoint.folded();
   if (options.num_classes == 0) {
     throw Error("{}: has no classifier; as model.pretrained, `mobileone train` gives it one",
@@ -222,7 +221,7 @@ MobileOne make_network(const Checkpoint& checkpoint, const std::string& origin,
     }
   }
   MobileOne network(options);
-  network->to(weights["linear.weight"].scalar_type());
+  network->to(weights.front().value().scalar_type());
   load_state_dict(*network, weights, origin);
   network->eval();
   return network;

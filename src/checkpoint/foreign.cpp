@@ -21,10 +21,10 @@ namespace {
 
 using json = nlohmann::json;
 
-/// The tensors in the network's order, all of which must be there; those of a classifier only where
-/// `model` has classes.
-StateDict fitted(Recognized& found, const ModelConfig& model, const std::string& origin) {
-  NetworkOptions options = network_options(model, /*num_classes=*/0);
+/// The tensors in the network's order, all of which must be there; those of a head only where
+/// `config.model` has classes.
+StateDict fitted(Recognized& found, const Config& config, const std::string& origin) {
+  NetworkOptions options = network_options(config, /*num_classes=*/0);
   options.folded = is_folded(found.state);
   const StateShapes expected = state_shapes(options);
   for (const auto& item : expected) {
@@ -50,6 +50,9 @@ StateDict fitted(Recognized& found, const ModelConfig& model, const std::string&
 void describe(Checkpoint& checkpoint, const Recognized& found, const std::string& origin) {
   try {
     checkpoint.config.model = infer_model(found.state);
+    if (checkpoint.config.model.head == HeadKind::kDeepLabV3) {
+      checkpoint.config.segment = infer_segment(found.state);
+    }
   } catch (const Error& error) {
     throw Error("{}: {}", origin, error.what());
   }
@@ -77,9 +80,10 @@ void restore(Checkpoint& checkpoint, const Value& metadata, const std::string& o
 Metadata metadata_of(const Checkpoint& checkpoint, Dialect dialect) {
   Config config;
   config.model = checkpoint.config.model;
+  config.segment = checkpoint.config.segment;
   config.data = checkpoint.config.data;
   config.data.train = config.data.val = "";  // of no use elsewhere
-  const NetworkOptions network = network_options(config.model);
+  const NetworkOptions network = network_options(config);
   Metadata metadata{{"format", "pt"},
                     {"architecture", "mobileone_" + network.variant},
                     {"dialect", std::string(to_string(dialect))},
@@ -114,10 +118,10 @@ Checkpoint read_foreign(const Value& file, const std::string& origin) {
   Checkpoint checkpoint;
   describe(checkpoint, network.found, origin);
   if (const auto metadata = file.find(kMetadataEntry)) restore(checkpoint, *metadata, origin);
-  checkpoint.weights = fitted(network.found, checkpoint.config.model, network.place);
+  checkpoint.weights = fitted(network.found, checkpoint.config, network.place);
   if (average) {
     checkpoint.ema =
-        fitted(average->found, checkpoint.config.model, average->place + " (its moving average)");
+        fitted(average->found, checkpoint.config, average->place + " (its moving average)");
   }
   return checkpoint;
 }

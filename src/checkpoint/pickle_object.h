@@ -109,8 +109,8 @@ size_t object_weight(const Object::Content& content);
 /// proportion to the objects; but it is weighed as the tree that a reader walks: a value weighs
 /// one, and more if it is a long text. What is no value (an unknown object, a storage, a class, a
 /// dict with keys of other kinds or repeated ones) becomes a placeholder; a module of `torch.nn`
-/// that was pickled whole becomes its state dict. Throws Error for too much weight and for more than
-/// 64 levels, which objects that contain themselves have.
+/// that was pickled whole becomes its state dict. Throws Error for too much weight and for more
+/// than 64 levels, which objects that contain themselves have.
 Value to_value(Object& object);
 
 /// The tensors of a TorchScript module and of those in it by qualified name ("stage0.0.weight").

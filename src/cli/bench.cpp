@@ -171,6 +171,19 @@ void add_bench_train(CLI::App& bench) {
   add_enum_option(*command, "--precision", config.runtime.precision, "Arithmetic");
   add_enum_option(*command, "--device", config.runtime.device, "Where to compute");
   command->add_option("--branches", config.model.branches, "k, of each stage [the variant's]");
+  add_enum_option(*command, "--head", config.model.head, "What the network ends in");
+  command->add_option("--classes", config.model.num_classes,
+                      "Outputs; 0: 1000 of the classifier, 21 of segmentation");
+  command->add_option("--output-stride", config.segment.output_stride, "Of deeplabv3")
+      ->check(CLI::IsMember(std::vector<int64_t>{8, 16}))
+      ->capture_default_str();
+  command->add_flag("--separable", config.segment.separable,
+                    "deeplabv3's 3x3 convolutions are depthwise and pointwise");
+  command
+      ->add_option("--auxiliary", config.segment.auxiliary,
+                   "Weight of deeplabv3's auxiliary loss; 0: none")
+      ->check(number_range(0, 10))
+      ->capture_default_str();
   command->add_option("--batch", config.schedule.batch_size, "Images per step, of all processes")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
@@ -189,7 +202,14 @@ void add_bench_train(CLI::App& bench) {
       ->check(number_range(0, 1))
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
-  command->callback([options] { bench_train(*options); });
+  command->callback([options] {
+    constexpr int64_t kVocClasses = 21;
+    ModelConfig& model = options->config.model;
+    if (model.num_classes == 0 && model.head != HeadKind::kClassifier) {
+      model.num_classes = kVocClasses;
+    }
+    bench_train(*options);
+  });
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "mobileone/optim/memory.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/optim/schedule.h"
+#include "mobileone/task/task.h"
 #include "mobileone/train/training_data.h"
 
 namespace mobileone::cli {
@@ -87,9 +88,10 @@ void bench_data(const BenchDataOptions& options) {
   const TrainingData data = read_training_data(config);
   require_memory(config);
   prepare_training(config.runtime);
-  const LoadingSpeed speed = measure_loading(data.train, training_loader_options(config),
-                                             training_transform(config, config.schedule.epochs - 1),
-                                             options.images, options.rounds);
+  const LoadingSpeed speed =
+      measure_loading(data.train, training_loader_options(config),
+                      task_of(config)->train_transform(config, config.schedule.epochs - 1),
+                      options.images, options.rounds);
   const double consumes = options.consumes ? *options.consumes : training_speed(config);
   (options.json ? print_json : print_table)(config.data.workers, speed, consumes);
 }

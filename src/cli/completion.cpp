@@ -10,6 +10,7 @@
 
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/schema.h"
+#include "mobileone/export/formats.h"
 
 namespace mobileone::cli {
 namespace {
@@ -21,7 +22,7 @@ struct Offer {
 };
 
 /// The paths that an argument takes, by its name or by its command and name; of others, any file.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kPaths = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kPaths = {{
     {"config", ".yaml .yml"},
     {"overrides", ""},
     {"command", ""},
@@ -33,13 +34,17 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kPaths =
     {"/compare --output", ".html"},
     {"/data/show --output", ".png .html"},
     {"/find-lr --output", ".html"},
-    {"/export --output", ".pt .onnx"},
     {"/reparam --output", ".pth"},
 }};
 
 std::string paths_of(const std::string& command, const std::string& name) {
   for (const auto& [argument, paths] : kPaths) {
     if (argument == name || argument == command + " " + name) return std::string(paths);
+  }
+  if (command == "/export" && name == "--output") {
+    std::string endings;
+    for (const auto& format : formats()) endings += fmt::format("{} ", format.ending);
+    return endings;
   }
   return "files";
 }

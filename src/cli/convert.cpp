@@ -117,7 +117,7 @@ void convert(const ConvertOptions& options) {
   require_output(options.output, {options.input});
   Checkpoint checkpoint = load_checkpoint(options.input);
   const Weights taken = keep_one_set(checkpoint, options.input, options.weights);
-  NetworkOptions network = network_options(checkpoint.config.model, /*num_classes=*/0);
+  NetworkOptions network = network_options(checkpoint.config, /*num_classes=*/0);
   network.folded = checkpoint.folded();
   require_fit(checkpoint.weights, state_shapes(network), options.input);
   if (const auto flaw = unsound_numbers(checkpoint.weights)) {
@@ -126,7 +126,7 @@ void convert(const ConvertOptions& options) {
   prepare(checkpoint, options);
   const std::string form = write(checkpoint, options, container);
   fmt::print("{}: {} of mobileone {}, {}, {}, from the {} weights of {}\n", options.output, form,
-             network_options(checkpoint.config.model).variant,
+             network_options(checkpoint.config).variant,
              checkpoint.folded() ? "folded" : "unfolded", torch::toString(dtype_of(checkpoint)),
              to_string(taken), options.input);
 }

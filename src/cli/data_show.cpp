@@ -12,6 +12,7 @@
 #include "mobileone/config/reader.h"
 #include "mobileone/data/index_mask.h"
 #include "mobileone/optim/schedule.h"
+#include "mobileone/task/task.h"
 #include "mobileone/train/training_data.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/output.h"
@@ -84,7 +85,7 @@ void data_show(const DataShowOptions& options) {
   require_output(options.output, {options.config, config.data.train});
   const TrainingData data = read_training_data(config);
   Loader loader(data.train, training_loader_options(config));
-  loader.start_epoch(options.epoch, training_transform(config, options.epoch));
+  loader.start_epoch(options.epoch, task_of(config)->train_transform(config, options.epoch));
   // A batch has one mixture: several batches show several.
   const MixConfig& mix = config.augment.mix;
   const bool mixes = mix.mixup > 0 || mix.cutmix > 0;

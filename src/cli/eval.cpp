@@ -1,99 +1,20 @@
-#include <algorithm>
-#include <cmath>
-#include <cstdio>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
-#include <vector>
 
-#include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/cli/endings.h"
-#include "mobileone/cli/inference_options.h"
+#include "mobileone/cli/tasks.h"
 #include "mobileone/dist/workers.h"
-#include "mobileone/eval/calibration.h"
-#include "mobileone/eval/confusion.h"
-#include "mobileone/eval/report.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/train/same_session.h"
 #include "mobileone/util/crc32.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
-#include "mobileone/util/one_line.h"
 
 namespace mobileone::cli {
-namespace {
 
-struct EvalOptions {
-  InferenceOptions inference;
-  std::string data, report;
-  int64_t mistakes = 48;
-  bool json = false;
-};
-
-void print_table(const Evaluation& result) {
-  std::vector<std::string> names;
-  for (const auto& name : result.class_names) names.push_back(one_line(name));
-  size_t width = 5;
-  for (const auto& name : names) width = std::max(width, name.size());
-  fmt::print("{:<{}}  images  precision %  recall %    F1 %\n", "class", width);
-  for (const auto& entry : per_class(result.images)) {
-    fmt::print("{:<{}}  {:>6}  {:>11.2f}  {:>8.2f}  {:>6.2f}\n", names[entry.label], width,
-               entry.images, entry.precision(), entry.recall(), entry.f1());
-  }
-}
-
-void print_json(const Evaluation& result, const MeanScores& scores, double ece) {
-  const auto& meter = result.meter;
-  nlohmann::ordered_json json = {{"top1", meter.top1()}};
-  if (std::isfinite(meter.top5())) json["top5"] = meter.top5();
-  json.update({{"loss", meter.loss()},
-               {"ece", ece},
-               {"balanced_accuracy", scores.balanced_accuracy},
-               {"macro_precision", scores.precision},
-               {"macro_recall", scores.recall},
-               {"macro_f1", scores.f1},
-               {"images", meter.images()},
-               {"images_per_second", result.images_per_second()},
-               {"classes_of_network", result.class_names.size()},
-               {"classes_of_data", result.present}});
-  auto& classes = json["classes"] = nlohmann::ordered_json::array();
-  for (const auto& entry : per_class(result.images)) {
-    classes.push_back({{"index", entry.label},
-                       {"class", result.class_names[entry.label]},
-                       {"images", entry.images},
-                       {"precision", entry.precision()},
-                       {"recall", entry.recall()},
-                       {"f1", entry.f1()}});
-  }
-  // Names may be any bytes.
-  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
-  fmt::print("{}\n", json.dump(-1, ' ', false, kReplace));
-}
-
-void print(const EvalOptions& options, const Model& model, const Evaluation& result) {
-  const auto& meter = result.meter;
-  const double ece = calibrate(result.images).ece;
-  const MeanScores scores = mean_scores(result.images);
-  if (options.json) return print_json(result, scores, ece);
-  if (result.present <= 100) print_table(result);
-  const auto classes = std::ssize(result.class_names);
-  if (result.present < classes) {
-    fmt::print("images of {} of {} classes; {} compete\n", result.present, classes,
-               options.inference.evaluation.restrict ? "only these" : "all");
-  }
-  fmt::print("{} ({}): top-1 {:.2f} %, {}loss {:.4f}, ECE {:.2f} %, {} images, {:.0f} img/s\n",
-             options.inference.model, model.form, meter.top1(),
-             std::isfinite(meter.top5()) ? fmt::format("top-5 {:.2f} %, ", meter.top5()) : "",
-             meter.loss(), ece, meter.images(), result.images_per_second());
-  fmt::print("balanced accuracy {:.2f} %; macro precision {:.2f} %, recall {:.2f} %, F1 {:.2f} %\n",
-             scores.balanced_accuracy, scores.precision, scores.recall, scores.f1);
-}
-
-/// Throws Error unless all processes are to do the same.
-void require_same_task(const EvalOptions& options, const ImageList& list, const Workers& workers) {
+void require_same_evaluation(const EvalOptions& options, const ImageList& list,
+                             const Workers& workers) {
   if (workers.alone()) return;
   require_same_program(workers);
   require_same("model file",
@@ -110,6 +31,8 @@ void require_same_task(const EvalOptions& options, const ImageList& list, const 
       workers);
 }
 
+namespace {
+
 void eval(const EvalOptions& options) {
   require_folder_name("--report", options.report);
   const Place place = place_in_environment();
@@ -117,25 +40,9 @@ void eval(const EvalOptions& options) {
   const auto device = choose_device(options.inference.device(), place);
   const Workers workers(place, {.device = device});
   if (!workers.first()) log::only_warnings();
-  if (workers.first() && !options.report.empty()) {
-    require_report(options.report, {options.inference.model, options.data});
-  }
   Model model;
-  ImageList list;
-  Evaluation result;
-  workers.run([&] {
-    model = load_model(options.inference, device);
-    list = read_image_list(options.data);
-    require_same_task(options, list, workers);
-    result = evaluate(model, list, options.inference.evaluation, workers);
-  });
-  if (!workers.first()) return;
-  if (result.meter.images() == 0) throw Error("{}: no readable image in it", options.data);
-  if (result.damaged > 0) log::warning("{} unreadable images left out", result.damaged);
-  if (!options.report.empty()) {
-    write_report(options.report, result, model, list, options.mistakes);
-  }
-  print(options, model, result);
+  workers.run([&] { model = load_model(options.inference, device); });
+  commands_of(model.config.model.head).eval(options, model, workers);
 }
 
 }  // namespace
@@ -146,11 +53,14 @@ void add_eval(CLI::App& app) {
       "eval", "Measure the accuracy of any network file; by several processes with `launch`");
   add_inference_options(*command, options->inference);
   command
-      ->add_option("--data", options->data, "Folder of class folders, CSV list, tar shards or pack")
+      ->add_option("--data", options->data,
+                   "Folder of class folders, CSV list, tar shards or pack; for segmentation folder "
+                   "of images with masks beside it, list, shards or pack")
       ->required();
-  command->add_option("--report", options->report,
-                      "Folder for report.html, mistakes.html and CSV files");
-  command->add_option("--mistakes", options->mistakes, "Images in mistakes.html")
+  command->add_option("--masks", options->masks,
+                      "Segmentation: folder of the masks [beside the images]");
+  command->add_option("--report", options->report, "Folder for report.html and what belongs to it");
+  command->add_option("--mistakes", options->mistakes, "Worst images to show in the report")
       ->check(CLI::Range(0, 10000))
       ->capture_default_str();
   command->add_flag("--restrict", options->inference.evaluation.restrict,

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "mobileone/cli/commands.h"
 #include "mobileone/train/run_folder.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/number.h"
 
 namespace mobileone::cli {
 namespace {
@@ -22,14 +26,14 @@ struct LaunchCommand {
 /// "1:2": the fewest and the most processes.
 std::pair<int64_t, int64_t> elastic_range(const std::string& text) {
   const size_t colon = text.find(':');
-  int64_t fewest = 0, most = 0;
-  const bool read = colon != std::string::npos &&
-                    CLI::detail::lexical_cast(text.substr(0, colon), fewest) &&
-                    CLI::detail::lexical_cast(text.substr(colon + 1), most);
-  if (!read || fewest < 1 || most < fewest) {
+  const auto fewest = parse_number<int64_t>(text.substr(0, colon));
+  const auto most = colon == std::string::npos
+                        ? std::nullopt
+                        : parse_number<int64_t>(std::string_view(text).substr(colon + 1));
+  if (!fewest || !most || *fewest < 1 || *most < *fewest) {
     throw Error("--elastic: expected FEWEST:MOST processes, such as 1:2, got '{}'", text);
   }
-  return {fewest, most};
+  return {*fewest, *most};
 }
 
 /// `train`'s arguments without those that say where to begin.

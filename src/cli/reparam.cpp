@@ -10,9 +10,11 @@
 #include "mobileone/cli/endings.h"
 #include "mobileone/cli/options.h"
 #include "mobileone/cli/shipping.h"
+#include "mobileone/data/image_inputs.h"
 #include "mobileone/data/loader.h"
 #include "mobileone/export/compare.h"
 #include "mobileone/model/counts.h"
+#include "mobileone/task/task.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/output.h"
 
@@ -26,13 +28,14 @@ struct ReparamOptions {
   bool float64 = false, force = false;
 };
 
-/// Up to 64 images of the set, as the network sees them in evaluation.
-torch::Tensor real_images(const std::string& path, const DataConfig& data) {
-  LoaderOptions loading = loader_options(data);
-  loading.batch_size = 64;
+/// Up to 64 images of the set, or one where they differ in size, as the network sees them in
+/// evaluation.
+torch::Tensor real_images(const std::string& path, const Config& config) {
+  const auto task = task_of(config);
+  LoaderOptions loading = task->eval_options(config.data, /*batch_size=*/64);
   loading.shuffle = true;
-  Loader loader(read_image_list(path), loading);
-  loader.start_epoch(0, eval_transform(data));
+  Loader loader(read_image_inputs({path}), loading);
+  loader.start_epoch(0, task->eval_transform(config.data));
   auto batch = loader.next();
   if (!batch) throw Error("{}: no readable image in it", path);
   return batch->images;
@@ -63,7 +66,8 @@ void reparam(const ReparamOptions& options) {
   check.logits(unfolded, data.eval_crop, options.input);
   compare("seeded input", unfolded, folded, seeded_input(unfolded, 4, data.eval_crop), check);
   if (options.data) {
-    compare("real images", unfolded, folded, real_images(*options.data, data).to(dtype), check);
+    compare("real images", unfolded, folded,
+            real_images(*options.data, checkpoint.config).to(dtype), check);
   }
   checkpoint.weights = state_dict(*folded);
   save_checkpoint(options.output, checkpoint);

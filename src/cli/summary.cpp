@@ -43,21 +43,23 @@ Config described_config(const std::string& what) {
 void summarise(const std::string& what, int64_t size) {
   const Config config = described_config(what);
   if (size == 0) size = config.data.eval_crop;
-  NetworkOptions train_time = network_options(config.model), folded = train_time;
+  NetworkOptions train_time = network_options(config), folded = train_time;
   folded.folded = true;
   const auto rows = layer_counts(train_time, size), folded_rows = layer_counts(folded, size);
-  constexpr auto kRow = "{:<10} {:<20} {:>12} {:>8} {:>13} {:>13} {:>14} {:>12}\n";
-  fmt::print(kRow, "layer", "kind", "output", "branches", "params train", "params folded",
+  size_t width = 10;
+  for (const auto& row : rows) width = std::max(width, row.name.size());
+  constexpr auto kRow = "{:<{}} {:<20} {:>12} {:>8} {:>13} {:>13} {:>14} {:>12}\n";
+  fmt::print(kRow, "layer", width, "kind", "output", "branches", "params train", "params folded",
              "MACs folded", "activations");
   for (size_t i = 0; i < rows.size(); ++i) {
-    fmt::print(kRow, rows[i].name, rows[i].kind,
+    fmt::print(kRow, rows[i].name, width, rows[i].kind,
                fmt::format("{}x{}x{}", rows[i].channels, rows[i].height, rows[i].width),
                rows[i].branches, rows[i].parameters, folded_rows[i].parameters, folded_rows[i].macs,
                folded_rows[i].activations);
   }
   const auto total = total_counts(train_time, size), total_folded = total_counts(folded, size);
-  fmt::print(kRow, "total", train_time.variant, "", "", total.parameters, total_folded.parameters,
-             total_folded.macs, total_folded.activations);
+  fmt::print(kRow, "total", width, train_time.variant, "", "", total.parameters,
+             total_folded.parameters, total_folded.macs, total_folded.activations);
   fmt::print("at {}x{} px, one image; unfolded: {} MACs, {} activations\n", size, size, total.macs,
              total.activations);
 }
@@ -66,7 +68,7 @@ void summarise(const std::string& what, int64_t size) {
 void summarise_engine(const std::string& what, int64_t size, int64_t batch) {
   const Config config = described_config(what);
   if (size == 0) size = config.data.eval_crop;
-  NetworkOptions options = network_options(config.model);
+  NetworkOptions options = network_options(config);
   options.folded = false;
   constexpr auto kRow = "{:<10} {:>10} {:>10} {:>16} {:>16}  {}\n";
   fmt::print(kRow, "layer", "branches", "positions", "MACs covariance", "MACs direct", "method");

@@ -1,13 +1,15 @@
 #include "document.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
-#include <charconv>
 #include <cmath>
 
 #include "expected.h"
+#include "mobileone/config/config.h"
 #include "mobileone/config/nearest.h"
 #include "mobileone/config/study.h"
+#include "mobileone/util/number.h"
 #include "yaml_text.h"
 
 namespace mobileone {
@@ -40,15 +42,6 @@ std::string described(const YAML::Node& node) {
   if (node.IsSequence()) return fmt::format("a list of {}", node.size());
   if (!node.IsScalar()) return "nothing";
   return (is_plain(node) ? "" : "the text ") + quoted(node.Scalar());
-}
-
-template <typename Number>
-std::optional<Number> parse_number(const std::string& text) {
-  Number value{};
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end || !std::isfinite(value)) return std::nullopt;
-  return value;
 }
 
 /// Whole numbers in any notation, as JSON has them: 3, 3.0, 1e3.

@@ -8,8 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "mobileone/config/config.h"
-
 /// Reading one YAML document into the structs of config.h, fault by fault.
 namespace mobileone {
 

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdlib>
 
 #include "mobileone/util/crc32.h"
 #include "mobileone/util/error.h"
+#include "mobileone/util/number.h"
 
 namespace mobileone {
 namespace {
@@ -29,13 +29,11 @@ constexpr Names kLaunchers[] = {
 };
 
 int64_t number(const char* name, const std::string& text, int64_t lowest, int64_t highest) {
-  int64_t value = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || rest != end || value < lowest || value > highest) {
+  const auto value = parse_number<int64_t>(text);
+  if (!value || *value < lowest || *value > highest) {
     throw Error("{}: expected a whole number from {} to {}, got '{}'", name, lowest, highest, text);
   }
-  return value;
+  return *value;
 }
 
 /// "node01" of "node[01-04,07],other3".

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "mobileone/eval/confusion.h"
 #include "mobileone/report/text.h"
@@ -22,9 +23,9 @@ std::string shade_paint(int shade) {
 
 class ConfusionDrawing {
  public:
-  explicit ConfusionDrawing(const Evaluation& evaluation)
-      : names_(evaluation.class_names),
-        counts_(confusion_counts(evaluation.images)),
+  ConfusionDrawing(const std::vector<std::string>& names, std::vector<ConfusionCount> counts)
+      : names_(names),
+        counts_(std::move(counts)),
         cell_(std::clamp(900 / std::max(1, static_cast<int>(names_.size())), 1, 56)),
         font_(std::min(12, cell_)) {
     double longest = 0;
@@ -128,8 +129,13 @@ class ConfusionDrawing {
 
 }  // namespace
 
+std::string confusion_svg(const std::vector<std::string>& names,
+                          const std::vector<ConfusionCount>& counts) {
+  return ConfusionDrawing(names, counts).svg();
+}
+
 std::string confusion_svg(const Evaluation& evaluation) {
-  return ConfusionDrawing(evaluation).svg();
+  return confusion_svg(evaluation.class_names, confusion_counts(evaluation.images));
 }
 
 }  // namespace mobileone

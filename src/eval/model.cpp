@@ -20,6 +20,7 @@
 #include "mobileone/export/compare.h"
 #include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
+#include "mobileone/model/lower.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
@@ -27,8 +28,8 @@
 namespace mobileone {
 namespace {
 
-void require_logits(const ExportInterface& interface, const std::filesystem::path& path) {
-  if (interface.preprocessing == Preprocessing::kOutside) return;
+void require_logits(const Description& description, const std::filesystem::path& path) {
+  if (description.interface.preprocessing == Preprocessing::kOutside) return;
   throw Error(
       "{}: takes uint8 images and gives probabilities, expected normalised images and logits; "
       "use the file that `mobileone export` writes without --with-preprocessing",
@@ -39,29 +40,30 @@ void require_logits(const ExportInterface& interface, const std::filesystem::pat
 Model onnx_model(const std::filesystem::path& path) {
   const std::string bytes = read_file(path);
   auto metadata = onnx_metadata(bytes);
-  require_logits(described_interface(metadata[kDescriptionFile]), path);
+  const Description description = from_json(metadata[kDescriptionFile]);
+  require_logits(description, path);
   Model model;
   model.form = "ONNX";
   model.exported = true;
   if (!metadata[kConfigFile].empty()) {
     model.config = parse_config(metadata[kConfigFile], path.string() + " > config.yaml");
   }
-  model.class_names = described_class_names(metadata[kDescriptionFile]);
+  model.class_names = description.class_names;
   model.forward = onnx_function(bytes, path.string(), at::get_num_threads());
   return model;
 }
 
 Model torchscript_model(const std::filesystem::path& path, torch::Device device) {
   auto loaded = std::make_shared<TorchScriptModel>(load_torchscript(path));
-  require_logits(loaded->interface, path);
+  require_logits(loaded->description, path);
   loaded->module.to(device);
   Model model;
   model.exported = true;
   for (const auto& buffer : loaded->module.buffers()) model.buffers.push_back(buffer);
   model.form = "TorchScript";
   model.config = loaded->config;
-  model.class_names = loaded->class_names;
-  const bool half = loaded->interface.type == ExportType::kFloat16;
+  model.class_names = loaded->description.class_names;
+  const bool half = loaded->description.interface.type == ExportType::kFloat16;
   model.forward = [loaded, half, origin = path.string()](const torch::Tensor& x) {
     try {
       if (!half) return loaded->module.forward({x}).toTensor();
@@ -160,7 +162,7 @@ Model variant_model(NamedVariant named) {
   }
   model.form = "folded";
   std::stringstream file;
-  to_torchscript(named.network, TorchScriptForm::kPacked).save(file);
+  to_torchscript(lower(named.network), TorchScriptForm::kPacked).save(file);
   auto exported = std::make_shared<torch::jit::Module>(torch::jit::load(file));
   model.forward = [exported](const torch::Tensor& x) { return exported->forward({x}).toTensor(); };
   return model;
@@ -185,8 +187,9 @@ Model exported_onnx(const std::string& what) {
   if (!network->options.folded) network = fold(network);
   Model model;
   model.config = checkpoint.config;
-  model.forward = onnx_function(to_onnx(network, checkpoint, what, Preprocessing::kOutside), what,
-                                at::get_num_threads());
+  model.forward =
+      onnx_function(to_onnx(package(network, checkpoint, what, Preprocessing::kOutside)), what,
+                    at::get_num_threads());
   return model;
 }
 

@@ -34,6 +34,10 @@ Tolerance tolerance(torch::ScalarType type) {
 }  // namespace
 
 Difference largest_difference(const torch::Tensor& expected, const torch::Tensor& actual) {
+  if (!expected.is_floating_point()) {
+    const double share = expected.ne(actual).to(torch::kFloat64).mean().item<double>();
+    return {share, share, 1};
+  }
   const auto reference = expected.to(torch::kFloat64);
   const double absolute = (reference - actual.to(torch::kFloat64)).abs().max().item<double>();
   const double largest = reference.abs().max().item<double>();
@@ -66,11 +70,14 @@ std::string odd_logits(double largest) {
       largest);
 }
 
+torch::Tensor seeded_input(int64_t channels, int64_t batch, int64_t size) {
+  return torch::randn({batch, channels, size, size}, at::detail::createCPUGenerator(/*seed_val=*/0),
+                      torch::kFloat32);
+}
+
 torch::Tensor seeded_input(const MobileOne& network, int64_t batch, int64_t size) {
   const auto parameter = network->parameters().front();
-  return torch::randn({batch, network->options.in_channels, size, size},
-                      at::detail::createCPUGenerator(/*seed_val=*/0), torch::kFloat32)
-      .to(parameter.options());
+  return seeded_input(network->options.in_channels, batch, size).to(parameter.options());
 }
 
 }  // namespace mobileone

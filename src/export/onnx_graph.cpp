@@ -35,7 +35,7 @@ namespace node_field {
 enum : protozero::pbf_tag_type { kInput = 1, kOutput = 2, kName = 3, kType = 4, kAttribute = 5 };
 }  // namespace node_field
 namespace attribute_field {
-enum : protozero::pbf_tag_type { kName = 1, kInteger = 3, kIntegers = 8, kType = 20 };
+enum : protozero::pbf_tag_type { kName = 1, kInteger = 3, kText = 4, kIntegers = 8, kType = 20 };
 }  // namespace attribute_field
 namespace tensor_field {
 enum : protozero::pbf_tag_type { kSizes = 1, kType = 2, kName = 8, kBytes = 9 };
@@ -53,7 +53,7 @@ enum : protozero::pbf_tag_type {
 };
 }  // namespace value_field
 constexpr protozero::pbf_tag_type kEntryKey = 1, kEntryValue = 2, kOpsetVersion = 2;
-constexpr int32_t kIntegerAttribute = 2, kIntegersAttribute = 7;
+constexpr int32_t kIntegerAttribute = 2, kTextAttribute = 3, kIntegersAttribute = 7;
 
 void add_value(protozero::pbf_writer& graph, protozero::pbf_tag_type field, const std::string& name,
                at::ScalarType type, const std::vector<OnnxSize>& shape) {
@@ -82,10 +82,12 @@ int32_t onnx_type(at::ScalarType type) {
       return 1;
     case at::kByte:
       return 2;
+    case at::kLong:
+      return 7;
     case at::kHalf:
       return 10;
     default:
-      throw std::invalid_argument("expected float32, float16 or uint8");
+      throw std::invalid_argument("expected float32, float16, uint8 or int64");
   }
 }
 
@@ -129,6 +131,9 @@ std::string OnnxGraph::add_node(const std::string& type, const std::string& name
     if (const auto* number = std::get_if<int64_t>(&value)) {
       attribute.add_int64(f::kInteger, *number);
       attribute.add_enum(f::kType, kIntegerAttribute);
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+      attribute.add_bytes(f::kText, *text);
+      attribute.add_enum(f::kType, kTextAttribute);
     } else {
       for (const int64_t entry : std::get<std::vector<int64_t>>(value)) {
         attribute.add_int64(f::kIntegers, entry);

@@ -17,8 +17,8 @@ using OnnxSize = std::variant<int64_t, std::string>;
 /// An ONNX GraphProto in the making (onnx.proto).
 class OnnxGraph {
  public:
-  using Attributes =
-      std::vector<std::pair<std::string, std::variant<int64_t, std::vector<int64_t>>>>;
+  using Attribute = std::variant<int64_t, std::vector<int64_t>, std::string>;
+  using Attributes = std::vector<std::pair<std::string, Attribute>>;
 
   explicit OnnxGraph(const std::string& name);
 
@@ -26,7 +26,8 @@ class OnnxGraph {
   void add_output(const std::string& name, at::ScalarType type, const std::vector<OnnxSize>& shape);
   /// A constant; returns its name.
   std::string add_initializer(const std::string& name, const at::Tensor& tensor);
-  /// A node with one output; returns its name, which is the node's unless `output` is given.
+  /// A node with one output; returns its name, which is the node's unless `output` is given. An
+  /// input without a name is an optional one that is left out.
   std::string add_node(const std::string& type, const std::string& name,
                        const std::vector<std::string>& inputs, const Attributes& attributes = {},
                        const std::string& output = "");
@@ -38,7 +39,7 @@ class OnnxGraph {
   protozero::pbf_writer graph_{bytes_};
 };
 
-/// TensorProto.DataType of a float32, float16 or uint8.
+/// TensorProto.DataType of a float32, float16, uint8 or int64.
 int32_t onnx_type(at::ScalarType type);
 
 /// A ModelProto of opset 17 with `metadata` as its metadata_props.

@@ -297,13 +297,13 @@ HWY_INLINE void sum_products(int64_t taps, const T* a, int64_t step_a, const T* 
 
 inline constexpr int64_t kMostTaps = 49;
 
-/// Pointers to vector `at` of the first pixel of each tap of a row of patches whose first tap is at
-/// (top, −padding).
+/// Pointers to vector `at` of the first pixel of each tap, in rows [first, last) of taps, of a row
+/// of patches whose first tap is at (top, −padding).
 template <typename S>
 HWY_INLINE void tap_rows(const Depthwise& shape, const Window<S>& window, int64_t top, int64_t at,
-                         const Compute<S>** taps) {
+                         int64_t first, int64_t last, const Compute<S>** taps) {
   constexpr int64_t kPixel = kStrip<Compute<S>>;
-  for (int64_t ky = 0; ky < shape.kernel; ++ky) {
+  for (int64_t ky = first; ky < last; ++ky) {
     const auto* tap = window.row(top + ky * shape.dilation) + at - shape.padding() * kPixel;
     for (int64_t kx = 0; kx < shape.kernel; ++kx, tap += shape.dilation * kPixel) *taps++ = tap;
   }

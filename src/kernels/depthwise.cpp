@@ -19,7 +19,7 @@ class Convolution {
 
   static size_t size(const Depthwise& shape) {
     return static_cast<size_t>((shape.taps() + 1) * kStrip<T>) +
-           Window<S>::size(shape.window_rows(), shape.width, shape.padding());
+           Window<S>::size(rows(shape), shape.width, shape.padding());
   }
 
   Convolution(const Depthwise& shape, const Strip& strip, const S* x, const T* weight,
@@ -27,7 +27,7 @@ class Convolution {
       : shape_(shape),
         weight_(memory),
         bias_(memory + shape.taps() * kStrip<T>),
-        window_(bias_ + kStrip<T>, shape.window_rows(), shape.padding(), x, shape, strip, nullptr),
+        window_(bias_ + kStrip<T>, rows(shape), shape.padding(), x, shape, strip, nullptr),
         out_(y + strip.image * shape.out_height() * shape.out_width() * shape.channels +
              strip.channel),
         count_(strip.count),
@@ -37,21 +37,24 @@ class Convolution {
   }
 
   HWY_INLINE void row(int64_t oy) {
-    const int64_t top = oy * shape_.stride - shape_.padding();
-    window_.advance(-shape_.padding(), top + 2 * shape_.padding());
+    const int64_t top = oy * shape_.stride - shape_.padding(), bottom = top + 2 * shape_.padding();
     S* out = out_ + oy * shape_.out_width() * shape_.channels;
-    for_vectors<T>(count_, [&](int64_t at, size_t count) {
-      if (shape_.has_fast_path()) {
-        fast(top, at, count, out + at);
-      } else {
-        general(top, at, count, out + at);
-      }
-    });
+    if (shape_.has_fast_path()) {
+      window_.advance(-shape_.padding(), bottom);
+      for_vectors<T>(count_, [&](int64_t at, size_t count) { fast(top, at, count, out + at); });
+    } else {
+      window_.advance(0, std::min(bottom, shape_.height - 1));
+      for_vectors<T>(count_, [&](int64_t at, size_t count) { general(top, at, count, out + at); });
+    }
   }
 
   void finish() {}
 
  private:
+  static int64_t rows(const Depthwise& shape) {
+    return shape.has_fast_path() ? shape.window_rows() : shape.image_rows();
+  }
+
   HWY_INLINE void fast(int64_t top, int64_t at, size_t count, S* out) const {
     const T *r0 = window_.row(top) + at, *r1 = window_.row(top + 1) + at,
             *r2 = window_.row(top + 2) + at, *weight = weight_ + at;
@@ -74,19 +77,32 @@ class Convolution {
 
   HWY_INLINE void general(int64_t top, int64_t at, size_t count, S* out) const {
     const Tag<T> d;
-    for (int64_t ox = 0; ox < shape_.out_width(); ++ox) {
-      auto sum = hn::Load(d, bias_ + at);
-      const T* weight = weight_ + at;
-      for (int64_t ky = 0; ky < shape_.kernel; ++ky) {
-        const T* row = window_.row(top + ky * shape_.dilation) + at +
-                       (ox * shape_.stride - shape_.padding()) * kStrip<T>;
-        for (int64_t kx = 0; kx < shape_.kernel; ++kx, weight += kStrip<T>) {
-          sum = hn::MulAdd(hn::Load(d, row + kx * shape_.dilation * kStrip<T>), hn::Load(d, weight),
-                           sum);
+    const int64_t kernel = shape_.kernel, dilation = shape_.dilation, channels = shape_.channels,
+                  step = shape_.stride * kStrip<T>, left = shape_.padding() * kStrip<T>;
+    const bool relu = relu_;
+    const auto bias = hn::Load(d, bias_ + at);
+    for_runs(0, shape_.out_width(), 1, [&](auto run, int64_t ox) {
+      constexpr int kRun = decltype(run)::value;
+      Vector<T> sums[kRun];
+      unroll<kRun>([&](auto b) MOBILEONE_INLINE { sums[b] = bias; });
+      for (int64_t ky = 0; ky < kernel; ++ky) {
+        const int64_t y = top + ky * dilation;
+        if (y < 0 || y >= shape_.height) continue;
+        const T *pixel = window_.row(y) + at + ox * step - left,
+                *weight = weight_ + ky * kernel * kStrip<T> + at;
+        for (int64_t kx = 0; kx < kernel; ++kx) {
+          const auto factor = hn::Load(d, weight);
+          unroll<kRun>([&](auto b) MOBILEONE_INLINE {
+            sums[b] = hn::MulAdd(hn::Load(d, pixel + b * step), factor, sums[b]);
+          });
+          pixel += dilation * kStrip<T>;
+          weight += kStrip<T>;
         }
       }
-      finish_pixel(sum, relu_, out + ox * shape_.channels, count);
-    }
+      unroll<kRun>([&](auto b) MOBILEONE_INLINE {
+        finish_pixel(sums[b], relu, out + (ox + b) * channels, count);
+      });
+    });
   }
 
   static HWY_INLINE void finish_pixel(Vector<T> sum, bool relu, S* out, size_t count) {
@@ -121,7 +137,7 @@ class WeightGradient {
 
   static size_t size(const Depthwise& shape) {
     return static_cast<size_t>((shape.taps() + 1 + shape.out_width()) * kStrip<T>) +
-           Window<S>::size(shape.window_rows(), shape.width, shape.padding());
+           Window<S>::size(shape.image_rows(), shape.width, shape.padding());
   }
 
   WeightGradient(const Depthwise& shape, const Strip& strip, const S* x, const S* y, S* g,
@@ -129,7 +145,7 @@ class WeightGradient {
       : shape_(shape),
         sums_(memory, shape.taps() + 1, out, shape.channels, strip),
         masked_(memory + (shape.taps() + 1) * kStrip<T>),
-        window_(masked_ + shape.out_width() * kStrip<T>, shape.window_rows(), shape.padding(), x,
+        window_(masked_ + shape.out_width() * kStrip<T>, shape.image_rows(), shape.padding(), x,
                 shape, strip, nullptr),
         count_(strip.count) {
     const int64_t at =
@@ -140,13 +156,17 @@ class WeightGradient {
 
   HWY_INLINE void row(int64_t oy) {
     const int64_t out_width = shape_.out_width(), top = oy * shape_.stride - shape_.padding();
-    window_.advance(-shape_.padding(), top + 2 * shape_.padding());
+    window_.advance(0, std::min(top + 2 * shape_.padding(), shape_.height - 1));
+    // The rows of taps that are on the image.
+    const int64_t dilation = shape_.dilation,
+                  first = top >= 0 ? 0 : (dilation - 1 - top) / dilation,
+                  last = std::min(shape_.kernel, (shape_.height - 1 - top) / dilation + 1);
     for_vectors<T>(count_, [&](int64_t at, size_t count) {
       with_lanes<T>(count, [&](auto lanes) MOBILEONE_INLINE { mask_row(oy, at, lanes); });
       const T* tap[kMostTaps];
-      tap_rows(shape_, window_, top, at, tap);
-      sum_products(shape_.taps(), masked_ + at, kStrip<T>, tap, shape_.stride * kStrip<T>,
-                   out_width, sums_.row(0) + at);
+      tap_rows(shape_, window_, top, at, first, last, tap);
+      sum_products((last - first) * shape_.kernel, masked_ + at, kStrip<T>, tap,
+                   shape_.stride * kStrip<T>, out_width, sums_.row(first * shape_.kernel) + at);
     });
     sums_.after(out_width);
   }

@@ -164,6 +164,7 @@ class GeneralInputGradient {
                        const InputGradient<T>& gradient, S* dx, T* memory)
       : shape_(shape),
         strip_(strip),
+        with_moments_(gradient.d != nullptr),
         weight_(memory),
         constant_(weight_ + shape.taps() * kStrip<T>),
         product_(constant_ + shape.taps() * kStrip<T>),
@@ -173,13 +174,16 @@ class GeneralInputGradient {
                    strip.channel),
         out_(dx + strip.image * shape.height * shape.width * shape.channels + strip.channel) {
     gather(gradient.weight, shape.taps(), shape.channels, strip, weight_);
+    if (!with_moments_) return;
     gather(gradient.e, shape.taps(), shape.channels, strip, constant_);
     gather(gradient.d, shape.taps() * shape.taps(), shape.channels, strip, product_);
   }
 
   HWY_INLINE void row(int64_t y) {
-    window_.advance(-shape_.padding(),
-                    std::min(y + 2 * shape_.padding(), shape_.height - 1 + shape_.padding()));
+    if (with_moments_) {
+      window_.advance(-shape_.padding(),
+                      std::min(y + 2 * shape_.padding(), shape_.height - 1 + shape_.padding()));
+    }
     for_vectors<T>(strip_.count, [&](int64_t at, size_t count) {
       for (int64_t first = 0; first < std::min(shape_.stride, shape_.width); ++first) {
         run_over(y, first, at, count);
@@ -249,14 +253,15 @@ class GeneralInputGradient {
         const PatchColumn patch = patch_of(x, kx);
         if (!is_output(patch, shape_.out_width())) continue;
         const int64_t tap = ky * kernel + kx, top = y - ky * dilation, left = x - kx * dilation;
-        const auto constant = hn::Load(d, constant_ + tap * kStrip<T> + at),
-                   weight = hn::Load(d, weight_ + tap * kStrip<T> + at);
+        const auto weight = hn::Load(d, weight_ + tap * kStrip<T> + at);
         const S* g = gradients_ + at +
                      (patch_row.index * shape_.out_width() + patch.index) * shape_.channels;
         unroll<kRun>([&](auto b) MOBILEONE_INLINE {
-          sums[b] = hn::Add(sums[b], constant);
           sums[b] = hn::MulAdd(load(g + b * shape_.channels, lanes), weight, sums[b]);
         });
+        if (!with_moments_) continue;
+        const auto constant = hn::Load(d, constant_ + tap * kStrip<T> + at);
+        unroll<kRun>([&](auto b) MOBILEONE_INLINE { sums[b] = hn::Add(sums[b], constant); });
         const T* factor = product_ + tap * shape_.taps() * kStrip<T> + at;
         for (int64_t jy = 0; jy < kernel; ++jy) {
           const T* row = window_.row(top + jy * dilation) + left * kStrip<T> + at;
@@ -278,6 +283,7 @@ class GeneralInputGradient {
 
   const Depthwise& shape_;
   Strip strip_;
+  bool with_moments_;
   T *weight_, *constant_, *product_;
   Window<S> window_;
   const S* gradients_;

@@ -147,7 +147,7 @@ class GeneralMoments {
     const Tag<T> d;
     const int64_t taps = shape_.taps(), step = shape_.stride * kStrip<T>;
     const T* tap[kMostTaps];
-    tap_rows(shape_, window_, top, at, tap);
+    tap_rows(shape_, window_, top, at, 0, shape_.kernel, tap);
     HWY_ALIGN T ones[kLanes<T>];
     hn::Store(hn::Set(d, T(1)), d, ones);
     sum_products(taps, ones, 0, tap, step, shape_.out_width(), sums_.row(0) + at);

@@ -1,55 +1,40 @@
 #include "mobileone/model/counts.h"
 
-#include <fmt/format.h>
+#include <algorithm>
 
-#include "mobileone/model/mobileone.h"
+#include "mobileone/model/lower.h"
 
 namespace mobileone {
 namespace {
 
-std::string unit_kind(const UnitOptions& unit) {
-  const char* form = unit.groups > 1 ? "depthwise" : unit.kernel == 1 ? "pointwise" : "conv";
-  return fmt::format("{} {}x{}{}", form, unit.kernel, unit.kernel, unit.se ? " + SE" : "");
-}
-
-LayerCounts unit_counts(const UnitOptions& unit, int64_t input_size) {
-  const int64_t size = unit.output_size(input_size), area = size * size;
-  const int64_t out = unit.out_channels, per_group = unit.in_channels / unit.groups;
-  const int64_t kernel_weights = out * per_group * unit.kernel * unit.kernel;
-  LayerCounts counts{unit.name, unit_kind(unit), out, size, size};
-  const auto add_conv = [&](int64_t weights, int64_t others) {
-    ++counts.branches;
-    counts.parameters += weights + others;
-    counts.macs += weights * area;
-    counts.activations += weights > 0 ? out * area : 0;
-  };
-  if (unit.folded) {
-    add_conv(kernel_weights, out);
-  } else {
-    for (int64_t i = 0; i < unit.branches; ++i) add_conv(kernel_weights, 2 * out);
-    if (unit.has_scale()) add_conv(out * per_group, 2 * out);
-    if (unit.has_skip()) add_conv(0, 2 * out);
-  }
-  if (unit.se) {
-    const int64_t hidden = squeeze_excite_hidden(out);
-    counts.parameters += 2 * out * hidden + hidden + out;
-    counts.macs += 2 * out * hidden;
-    counts.activations += hidden + out;
-  }
-  return counts;
+/// What a unit's branches have beyond the one convolution that they fold into.
+void add_branches(LayerCounts& counts, const UnitOptions& unit) {
+  const int64_t out = unit.out_channels, area = counts.height * counts.width;
+  const int64_t kernel_weights = graph::element_count(unit.weight_shape());
+  const int64_t scale_weights = kernel_weights / (unit.kernel * unit.kernel);
+  const int64_t scales = unit.has_scale() ? 1 : 0, skips = unit.has_skip() ? 1 : 0;
+  const int64_t more_weights = (unit.branches - 1) * kernel_weights + scales * scale_weights;
+  counts.branches = unit.branches + scales + skips;
+  counts.parameters += more_weights + counts.branches * 2 * out - out;  // norms, but no bias
+  counts.macs += more_weights * area;
+  counts.activations += (unit.branches - 1 + scales) * out * area;
 }
 
 }  // namespace
 
 std::vector<LayerCounts> layer_counts(const NetworkOptions& options, int64_t size) {
   std::vector<LayerCounts> layers;
-  for (const auto& unit : unit_table(options)) {
-    layers.push_back(unit_counts(unit, size));
-    size = unit.output_size(size);
+  for (auto& counts : graph::count(lower(options), size, size)) layers.push_back({counts});
+  if (options.folded) return layers;
+  std::vector<UnitOptions> units = unit_table(options);
+  for (const auto& layer : head_table(options)) {
+    if (layer.kind == HeadLayer::Kind::kUnit) units.push_back(layer.unit);
   }
-  if (options.num_classes > 0) {
-    const int64_t in = layers.back().channels, out = options.num_classes;
-    layers.push_back({"linear", "linear", out, 1, 1, 1, in * out + out, in * out, out});
+  auto row = layers.begin();
+  for (const auto& unit : units) {
+    row =
+        std::find_if(row, layers.end(), [&](const auto& layer) { return layer.name == unit.name; });
+    add_branches(*row, unit);
   }
   return layers;
 }

@@ -151,7 +151,12 @@ ModelConfig infer_model(const StateDict& state) {
   config.stem_branches = std::max<int64_t>(1, stages[0][0].branches);
   config.scale_branch = folded || has_part(state, ".rbr_scale.");
   config.skip_branch = folded || has_part(state, ".rbr_skip.");
-  config.num_classes = extent(state, "linear.weight", 2, 0).value_or(0);
+  if (has_part(state, "head.classify.")) {
+    config.head = HeadKind::kDeepLabV3;
+    config.num_classes = extent(state, "head.classify.weight", 4, 0).value_or(0);
+  } else {
+    config.num_classes = extent(state, "linear.weight", 2, 0).value_or(0);
+  }
   check_ranges(config);
 
   if (const auto variant = find_variant(config, folded)) {
@@ -160,6 +165,15 @@ ModelConfig infer_model(const StateDict& state) {
     config.depths = config.branches = config.se_blocks = {};
   }
   return config;
+}
+
+SegmentConfig infer_segment(const StateDict& state) {
+  SegmentConfig segment;
+  segment.channels = extent(state, "head.classify.weight", 4, 1).value_or(segment.channels);
+  segment.pooling = has_part(state, "head.pooling.");
+  segment.separable = has_part(state, "head.aspp1_depthwise.");
+  if (!has_part(state, "head.auxiliary.")) segment.auxiliary = 0;
+  return segment;
 }
 
 }  // namespace mobileone

@@ -15,7 +15,7 @@ double training_macs(const UnitOptions& unit, Method method, int64_t positions) 
   // Forward, weight gradient, input gradient.
   const double convolution = 3 * n * out * patch;
   if (method == Method::kDirect) {
-    const bool possible = unit.branches == 1 && unit.kernel == 1 && unit.groups == 1;
+    const bool possible = unit.branches == 1 && !unit.has_scale();
     // The passes that normalise: half a dozen over y, in multiply-adds that would take as long.
     constexpr double kPasses = 6 * 8;
     return possible ? convolution + kPasses * n * out : std::numeric_limits<double>::infinity();

@@ -32,6 +32,66 @@ int64_t scaled_width(int64_t base, double multiplier) {
   return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(base) * multiplier));
 }
 
+std::vector<HeadLayer> layers_of(const ClassifierOptions&, const NetworkOptions& network) {
+  UnitOptions linear;
+  linear.name = "linear";
+  linear.in_channels = network.stages.back().channels;
+  linear.out_channels = network.num_classes;
+  return {{linear, HeadLayer::Kind::kLinear, std::ssize(network.stages), /*pooled=*/true}};
+}
+
+std::vector<HeadLayer> layers_of(const DeepLabOptions& head, const NetworkOptions& network) {
+  std::vector<HeadLayer> layers;
+  const auto unit = [&](const std::string& name, int64_t in, int64_t out) -> UnitOptions& {
+    layers.emplace_back().stage = std::ssize(network.stages);
+    UnitOptions& added = layers.back().unit;
+    added.name = "head." + name;
+    added.in_channels = in;
+    added.out_channels = out;
+    added.scale = added.skip = false;
+    added.folded = network.folded;
+    return added;
+  };
+  const auto dilated = [&](UnitOptions& added, int64_t rate) {
+    added.kernel = 3;
+    added.dilation = rate;
+  };
+  const auto classify = [&](const std::string& name, int64_t in) {
+    unit(name, in, network.num_classes);
+    layers.back().kind = HeadLayer::Kind::kConv;
+  };
+  const int64_t in = network.stages.back().channels, channels = head.channels;
+  unit("aspp0", in, channels);
+  for (size_t i = 0; i < head.rates.size(); ++i) {
+    const std::string name = fmt::format("aspp{}", i + 1);
+    if (head.separable) {
+      UnitOptions& depthwise = unit(name + "_depthwise", in, in);
+      depthwise.groups = in;
+      dilated(depthwise, head.rates[i]);
+      unit(name + "_pointwise", in, channels);
+    } else {
+      dilated(unit(name, in, channels), head.rates[i]);
+    }
+  }
+  const auto branches = static_cast<int64_t>(1 + head.rates.size()) + head.pooling;
+  if (head.pooling) {
+    unit("pooling", in, channels);
+    layers.back().pooled = true;
+  }
+  unit("project", branches * channels, channels);
+  classify("classify", channels);
+  if (head.auxiliary && !network.folded) {
+    const int64_t before = std::ssize(network.stages) - 1,
+                  from = network.stages[before - 1].channels,
+                  hidden = std::max<int64_t>(from / 4, 128);
+    dilated(unit("auxiliary", from, hidden), 1);
+    layers.back().stage = before;
+    classify("auxiliary_classify", hidden);
+    layers.back().stage = before;
+  }
+  return layers;
+}
+
 template <typename T>
 std::array<T, 4> per_stage(const std::vector<T>& configured, const std::array<T, 4>& otherwise) {
   if (configured.empty()) return otherwise;
@@ -74,6 +134,29 @@ NetworkOptions network_options(const ModelConfig& config, int64_t num_classes) {
   return options;
 }
 
+NetworkOptions network_options(const Config& config, int64_t num_classes) {
+  if (config.model.head == HeadKind::kClassifier) {
+    return network_options(config.model, num_classes);
+  }
+  const SegmentConfig& segment = config.segment;
+  ModelConfig model = config.model;
+  model.output_stride = segment.output_stride;
+  NetworkOptions options = network_options(model, num_classes);
+  DeepLabOptions head{.channels = segment.channels,
+                      .rates = segment.rates,
+                      .pooling = segment.pooling,
+                      .dropout = segment.dropout,
+                      .separable = segment.separable,
+                      .auxiliary = segment.auxiliary > 0};
+  if (head.rates.empty()) {
+    for (const int64_t times : {1, 2, 3}) head.rates.push_back(times * 96 / segment.output_stride);
+  }
+  options.head = head;
+  options.skip_where_dilated = false;
+  options.variant = network_options(config.model).variant;  // of stages that all stride
+  return options;
+}
+
 NetworkOptions network_options(Variant variant, int64_t num_classes) {
   ModelConfig config;
   config.variant = variant;
@@ -82,8 +165,8 @@ NetworkOptions network_options(Variant variant, int64_t num_classes) {
 
 Part part_of(std::string_view name) {
   constexpr std::string_view kStage = "stage";
-  return name.starts_with(kStage) ? static_cast<Part>(name[kStage.size()] - '0')
-                                  : Part::kClassifier;
+  if (name.starts_with(kStage)) return static_cast<Part>(name[kStage.size()] - '0');
+  return name.starts_with("head") ? Part::kHead : Part::kClassifier;
 }
 
 std::vector<UnitOptions> unit_table(const NetworkOptions& options) {
@@ -112,11 +195,12 @@ std::vector<UnitOptions> unit_table(const NetworkOptions& options) {
       depthwise.dilation = block == 0 ? previous_dilation : stage.dilation;
       depthwise.branches = stage.branches;
       depthwise.scale = options.scale_branch;
-      depthwise.skip = options.skip_branch;
+      depthwise.skip = options.skip_branch && (block > 0 || options.skip_where_dilated);
       depthwise.se = block >= stage.blocks - stage.se_blocks;
       depthwise.folded = options.folded;
 
       UnitOptions pointwise = depthwise;
+      pointwise.skip = options.skip_branch;
       pointwise.name = fmt::format("stage{}.{}", s + 1, 2 * block + 1);
       pointwise.out_channels = stage.channels;
       pointwise.kernel = pointwise.stride = pointwise.dilation = pointwise.groups = 1;
@@ -128,6 +212,11 @@ std::vector<UnitOptions> unit_table(const NetworkOptions& options) {
     previous_dilation = stage.dilation;
   }
   return units;
+}
+
+std::vector<HeadLayer> head_table(const NetworkOptions& options) {
+  if (options.num_classes == 0) return {};
+  return std::visit([&](const auto& head) { return layers_of(head, options); }, options.head);
 }
 
 }  // namespace mobileone

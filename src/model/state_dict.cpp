@@ -91,8 +91,14 @@ StateDict state_dict(const torch::nn::Module& module) {
 StateShapes state_shapes(const NetworkOptions& options) {
   ShapeList list;
   for (const UnitOptions& unit : unit_table(options)) list.add_unit(unit);
-  if (options.num_classes > 0) {
-    list.add("linear", {options.num_classes, options.stages.back().channels});
+  for (const auto& [unit, kind, stage, pooled] : head_table(options)) {
+    if (kind == HeadLayer::Kind::kUnit) {
+      list.add_unit(unit);
+    } else if (kind == HeadLayer::Kind::kConv) {
+      list.add(unit.name, unit.weight_shape());
+    } else {
+      list.add(unit.name, {unit.out_channels, unit.in_channels});
+    }
   }
   return list.take();
 }

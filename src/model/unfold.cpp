@@ -3,6 +3,11 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
 #include "mobileone/model/branch_stack.h"
 #include "mobileone/model/state_dict.h"
 #include "mobileone/reparam/backend.h"
@@ -37,35 +42,44 @@ class MomentSums {
   double weight_ = 0;
 };
 
-/// Of the inputs of every unit.
-std::vector<PatchMoments> input_moments(const MobileOne& folded,
-                                        const std::vector<Tensor>& batches) {
-  const auto parameter = folded->parameters().front();
-  std::vector<MomentSums> sums(folded->units().size());
-  for (const auto& images : batches) {
-    Tensor x = images.to(parameter.device(), parameter.scalar_type());
-    for (size_t i = 0; i < sums.size(); ++i) {
-      Unit unit = folded->units()[i];
-      x = x.contiguous(torch::MemoryFormat::ChannelsLast);
-      sums[i].add(backend_of(x).moments(x, conv_shape(unit->options)),
-                  static_cast<double>(x.size(0)));
-      x = unit->forward(x);
-    }
-  }
-  std::vector<PatchMoments> moments;
-  for (const auto& sum : sums) moments.push_back(sum.moments());
-  return moments;
-}
+/// Mean and variance of what a unit's branches put out, over its inputs in several batches.
+class BranchSums {
+ public:
+  /// `unit` has branches.
+  explicit BranchSums(Unit unit) : unit_(std::move(unit)) {}
 
-void unfold_unit(const Unit& unit, const Tensor& weight, const Tensor& bias,
-                 const PatchMoments& moments) {
-  const BranchTensors tensors = unit->branch_tensors();
-  torch::Tensor(tensors.weights.front()).copy_(weight);
-  const auto branches = stack_branches(unit->options, tensors, torch::kFloat64);
-  const auto [mean, var] = fold_training(branches, moments).statistics;
+  void add(const Tensor& image) {
+    const auto x = image.contiguous(torch::MemoryFormat::ChannelsLast);
+    const auto weight = static_cast<double>(x.size(0));
+    const ConvShape shape = conv_shape(unit_->options);
+    if (!is_one_convolution()) return moments_.add(backend_of(x).moments(x, shape), weight);
+    const auto kernel = pack_patches(unit_->branch_tensors().weights.front(), unit_->options);
+    const auto y = backend_of(x).convolve(x, {kernel.contiguous(), {}}, /*relu=*/false, shape);
+    const auto [var, mean] = torch::var_mean(y.to(torch::kFloat64), {0, 2, 3}, /*unbiased=*/false);
+    moments_.add({mean.unsqueeze(1), var.view({-1, 1, 1})}, weight);
+  }
+
+  BranchStatistics statistics() const {
+    const PatchMoments moments = moments_.moments();
+    if (is_one_convolution()) return {moments.mean.t(), moments.covariance.flatten(1).t()};
+    const auto branches = stack_branches(unit_->options, unit_->branch_tensors(), torch::kFloat64);
+    return fold_training(branches, moments).statistics;
+  }
+
+ private:
+  /// Whose patches may be too large for a covariance, and whose output tells as much.
+  bool is_one_convolution() const { return unit_->branch_tensors().gammas.size() == 1; }
+
+  Unit unit_;
+  MomentSums moments_;
+};
+
+/// Statistics as training will see them, and an affine part that undoes them for the first branch.
+void set_norms(const BranchTensors& tensors, const BranchStatistics& statistics,
+               const Tensor& bias) {
   for (size_t i = 0; i < tensors.gammas.size(); ++i) {
-    torch::Tensor(tensors.means[i]).copy_(mean[static_cast<int64_t>(i)]);
-    torch::Tensor(tensors.vars[i]).copy_(var[static_cast<int64_t>(i)]);
+    torch::Tensor(tensors.means[i]).copy_(statistics.mean[static_cast<int64_t>(i)]);
+    torch::Tensor(tensors.vars[i]).copy_(statistics.var[static_cast<int64_t>(i)]);
     torch::Tensor(tensors.gammas[i]).zero_();
     torch::Tensor(tensors.betas[i]).zero_();
   }
@@ -75,19 +89,58 @@ void unfold_unit(const Unit& unit, const Tensor& weight, const Tensor& bias,
   torch::Tensor(tensors.betas.front()).copy_(bias.to(torch::kFloat64) + tensors.means.front());
 }
 
+/// Calls see(name, input) for each unit of the folded network as it computes `images`.
+void watch_units(MobileOne folded, const Tensor& images,
+                 const std::function<void(const std::string&, const Tensor&)>& see) {
+  const auto parameter = folded->parameters().front();
+  const ChainRunner run = [&](const std::vector<Unit>& units, const Tensor& input) {
+    Tensor x = input;
+    for (Unit unit : units) {
+      x = x.contiguous(torch::MemoryFormat::ChannelsLast);
+      see(unit->options.name, x);
+      x = unit->forward(x);
+    }
+    return x;
+  };
+  Tensor x = images.to(parameter.device(), parameter.scalar_type());
+  std::map<Part, Tensor> maps;
+  for (const auto& unit : folded->units()) {
+    maps[part_of(unit->options.name)] = x = run({unit}, x);
+  }
+  if (!folded->head()) return;
+  std::vector<Tensor> features;
+  for (const int64_t stage : folded->head()->stages()) {
+    features.push_back(maps.at(static_cast<Part>(stage)));
+  }
+  folded->head()->forward(features, images.sizes().slice(2), run);
+}
+
 }  // namespace
 
 void unfold(const MobileOne& folded, const std::vector<Tensor>& batches, MobileOne& network) {
   torch::NoGradGuard no_grad;
   const StateDict from = state_dict(*folded);
-  const auto moments = input_moments(folded, batches);
-  for (size_t i = 0; i < moments.size(); ++i) {
-    const Unit& unit = network->units()[i];
-    const std::string conv = unit->options.name + ".reparam_conv.";
-    unfold_unit(unit, from[conv + "weight"], from[conv + "bias"], moments[i]);
+  std::map<std::string, BranchSums> sums;  // of the units that both have
+  for (const auto& unit : network->all_units()) {
+    const std::string& name = unit->options.name;
+    const auto* weight = from.find(name + ".reparam_conv.weight");
+    if (weight == nullptr) continue;
+    unit->branch_tensors().weights.front().copy_(*weight);
+    sums.emplace(name, unit);
+  }
+  for (const auto& images : batches) {
+    watch_units(folded, images, [&](const std::string& name, const Tensor& x) {
+      if (const auto found = sums.find(name); found != sums.end()) found->second.add(x);
+    });
+  }
+  for (const auto& unit : network->all_units()) {
+    const auto found = sums.find(unit->options.name);
+    if (found == sums.end()) continue;
+    set_norms(unit->branch_tensors(), found->second.statistics(),
+              from[unit->options.name + ".reparam_conv.bias"]);
   }
   for (auto& item : state_dict(*network)) {
-    if (const auto* same = from.find(item.key())) item.value().copy_(*same);  // SE, the classifier
+    if (const auto* same = from.find(item.key())) item.value().copy_(*same);  // SE, last layers
   }
 }
 

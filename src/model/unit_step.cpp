@@ -62,13 +62,15 @@ class CovarianceStep : public UnitStep {
   Tensor kept_;  // the output; before SE, if there is one
 };
 
-/// The one pointwise branch by itself and, fused, its batch norm, the skip's and the ReLU. Keeps
-/// the convolution's output instead of its own, which costs a pass to make again.
+/// The one convolution by itself and, fused, its batch norm, the skip's and the ReLU. Keeps the
+/// convolution's output instead of its own, which costs a pass to make again.
 class DirectStep : public UnitStep {
  public:
   DirectStep(const Unit& unit, const NormBatch& batch) : UnitStep(unit, batch) {
-    unit_ = {tensors.weights.front().detach().flatten(1), torch::stack(tensors.gammas),
-             torch::stack(tensors.betas), tensors.eps};
+    const auto weight = pack_patches(tensors.weights.front().detach(), unit->options);
+    unit_ = {weight.contiguous(), torch::stack(tensors.gammas), torch::stack(tensors.betas),
+             tensors.eps};
+    options_ = unit->options;
   }
 
   Tensor forward(const Tensor& x) override {
@@ -90,9 +92,8 @@ class DirectStep : public UnitStep {
       g = se_->backward(z, g, gradients.squeeze_excite);
     }
     const auto d = backend_of(x).direct_gradients(x, kept_, g, unit_, statistics, batch_,
-                                                  /*relu=*/!se_, wanted);
-    const auto& weight = tensors.weights.front();
-    gradients.weights = {d.weight.to(weight.scalar_type()).view_as(weight)};
+                                                  /*relu=*/!se_, wanted, shape);
+    gradients.weights = unpack_gradients({d.weight}, options_, tensors);
     gradients.gammas = by_branch(d.gamma, tensors.gammas);
     gradients.betas = by_branch(d.beta, tensors.betas);
     return d.x;
@@ -100,6 +101,7 @@ class DirectStep : public UnitStep {
 
  private:
   DirectUnit unit_;
+  UnitOptions options_;
   Tensor kept_;  // the convolution's output, before its batch norm
 };
 

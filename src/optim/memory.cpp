@@ -23,6 +23,27 @@ struct UnitElements {
   double kept, passing;
 };
 
+/// A unit of backbone or head and the size of its input.
+struct PlacedUnit {
+  UnitOptions unit;
+  int64_t input_size;
+};
+
+std::vector<PlacedUnit> placed_units(const NetworkOptions& network, int64_t size) {
+  std::vector<PlacedUnit> units;
+  std::vector<int64_t> sizes;  // of the stem's map, then of each stage's
+  for (const UnitOptions& unit : unit_table(network)) {
+    units.push_back({unit, size});
+    size = unit.output_size(size);
+    sizes.resize(static_cast<size_t>(part_of(unit.name)) + 1);
+    sizes.back() = size;
+  }
+  for (const HeadLayer& layer : head_table(network)) {
+    units.push_back({layer.unit, layer.pooled ? 1 : sizes[layer.stage]});
+  }
+  return units;
+}
+
 UnitElements unit_elements(const UnitOptions& unit, int64_t input_size, Engine engine) {
   const double in = static_cast<double>(unit.in_channels * input_size * input_size);
   const int64_t size = unit.output_size(input_size);
@@ -35,11 +56,10 @@ UnitElements unit_elements(const UnitOptions& unit, int64_t input_size, Engine e
 /// Of one image of `size` pixels.
 double step_elements(const NetworkOptions& network, int64_t size, Engine engine) {
   double kept = static_cast<double>(network.in_channels * size * size), passing = 0;
-  for (const UnitOptions& unit : unit_table(network)) {
-    const UnitElements elements = unit_elements(unit, size, engine);
+  for (const auto& [unit, input_size] : placed_units(network, size)) {
+    const UnitElements elements = unit_elements(unit, input_size, engine);
     kept += elements.kept;
     passing = std::max(passing, elements.passing);
-    size = unit.output_size(size);
   }
   return kept + passing;
 }
@@ -49,9 +69,9 @@ double covariance_elements(const Config& config, const NetworkOptions& network, 
                            int64_t size) {
   if (config.runtime.engine != Engine::kFolded) return 0;
   double elements = 0;
-  for (const UnitOptions& unit : unit_table(network)) {
-    size = unit.output_size(size);
-    if (choose_method(unit, images * size * size) == Method::kDirect) continue;
+  for (const auto& [unit, input_size] : placed_units(network, size)) {
+    const int64_t out = unit.output_size(input_size);
+    if (choose_method(unit, images * out * out) == Method::kDirect) continue;
     const auto patch =
         static_cast<double>(unit.kernel * unit.kernel * unit.in_channels / unit.groups);
     elements += static_cast<double>(unit.groups) * patch * patch;
@@ -70,13 +90,15 @@ int64_t largest_size(const Config& config) {
 double TrainingMemory::total() const { return kProgram + weights + activations + images; }
 
 TrainingMemory training_memory(const Config& config, int64_t processes) {
-  const NetworkOptions network = network_options(config.model);
+  const NetworkOptions network = network_options(config);
   const int64_t size = largest_size(config), crop = config.data.eval_crop;
   const int64_t batch = (config.schedule.batch_size + processes - 1) / processes;
   const int64_t part = (batch + config.schedule.accumulate - 1) / config.schedule.accumulate;
   const double element = config.runtime.precision == Precision::kFloat32 ? kFloat : kFloat / 2;
   const auto parameters = static_cast<double>(total_counts(network, size).parameters);
-  const double copies = config.ema.decay > 0 ? 5 : 4;  // own, gradient, momentum, average, fold's
+  // Own, gradient, fold's; the optimizer's; the average.
+  const double copies =
+      3 + (config.optimizer.name == OptimizerKind::kAdamW ? 2 : 1) + (config.ema.decay > 0 ? 1 : 0);
 
   TrainingMemory memory;
   memory.weights =

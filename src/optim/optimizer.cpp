@@ -1,5 +1,6 @@
 #include "mobileone/optim/optimizer.h"
 
+#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
 #include <torch/utils.h>
 
@@ -22,15 +23,20 @@ void copy_named(const StateDict& from, const StateDict& to, const std::string& o
   }
 }
 
+using TensorList = std::vector<torch::Tensor>;
+
+template <typename Segment>
+torch::Tensor part_of_flat(const torch::Tensor& flat, const Segment& segment) {
+  return flat.slice(0, segment.begin, segment.end);
+}
+
 }  // namespace
 
-Sgd::Sgd(const OptimizerConfig& config, FlatState& state)
-    : config_(config),
-      state_(state),
-      segments_(segments_of(config, state)),
-      momentum_(torch::zeros_like(state.parameters)) {}
+Optimizer::Optimizer(const OptimizerConfig& config, FlatState& state)
+    : config_(config), state_(state), segments_(segments_of(config, state)) {}
 
-std::vector<Sgd::Segment> Sgd::segments_of(OptimizerConfig config, const FlatState& state) {
+std::vector<Optimizer::Segment> Optimizer::segments_of(OptimizerConfig config,
+                                                       const FlatState& state) {
   std::map<Part, double> factors;
   config.lr_factors.visit([&](std::string_view name, double factor, const FieldInfo&) {
     factors[*from_string<Part>(name)] = factor;
@@ -51,30 +57,76 @@ std::vector<Sgd::Segment> Sgd::segments_of(OptimizerConfig config, const FlatSta
   return segments;
 }
 
-void Sgd::step(double lr, double weight_decay) {
+void Optimizer::step(double lr, double weight_decay) {
   torch::NoGradGuard no_grad;
   if (config_.clip_norm > 0) {
     const auto norm = state_.gradients.norm();
     state_.gradients.mul_((config_.clip_norm / (norm + 1e-6)).clamp_max(1.0));
   }
-  for (const Segment& segment : segments_) update(segment, lr, weight_decay);
+  begin_step();
+  for (const Segment& segment : segments_) {
+    update(segment, lr * segment.lr_factor, segment.decays ? weight_decay : 0);
+  }
   state_.gradients.zero_();
 }
 
-void Sgd::update(const Segment& segment, double lr, double weight_decay) {
-  const auto part = [&](const torch::Tensor& flat) {
-    return std::vector<torch::Tensor>{flat.slice(0, segment.begin, segment.end)};
-  };
-  // A first step would set v = g; from v = 0 the general step does the same.
-  const auto momentum = config_.momentum > 0 ? part(momentum_) : std::vector<torch::Tensor>{};
-  at::_fused_sgd_(part(state_.parameters), part(state_.gradients), momentum,
-                  segment.decays ? weight_decay : 0, config_.momentum, lr * segment.lr_factor,
-                  /*dampening=*/0, config_.nesterov, /*maximize=*/false,
-                  /*is_first_step=*/false);
+void Optimizer::load(const std::map<std::string, StateDict>& from, const std::string& origin) {
+  const StateDict none;
+  for (const auto& [kind, own] : state()) {
+    const auto found = from.find(kind);
+    copy_named(found != from.end() ? found->second : none, own, origin + ": " + kind);
+  }
+}
+
+Sgd::Sgd(const OptimizerConfig& config, FlatState& state)
+    : Optimizer(config, state), momentum_(torch::zeros_like(state.parameters)) {}
+
+std::map<std::string, StateDict> Sgd::state() const {
+  return {{"momentum", state_.named_parameters(momentum_)}};
 }
 
 void Sgd::load_momentum(const StateDict& momentum, const std::string& origin) {
-  copy_named(momentum, state_.named_parameters(momentum_), origin + ": momentum");
+  load({{"momentum", momentum}}, origin);
+}
+
+void Sgd::update(const Segment& segment, double lr, double weight_decay) {
+  // A first step would set v = g; from v = 0 the general step does the same.
+  const auto momentum =
+      config_.momentum > 0 ? TensorList{part_of_flat(momentum_, segment)} : TensorList{};
+  at::_fused_sgd_({part_of_flat(state_.parameters, segment)},
+                  {part_of_flat(state_.gradients, segment)}, momentum, weight_decay,
+                  config_.momentum, lr, /*dampening=*/0, config_.nesterov, /*maximize=*/false,
+                  /*is_first_step=*/false);
+}
+
+AdamW::AdamW(const OptimizerConfig& config, FlatState& state)
+    : Optimizer(config, state),
+      mean_(torch::zeros_like(state.parameters)),
+      square_(torch::zeros_like(state.parameters)),
+      step_(torch::zeros({}, torch::kInt64)) {}
+
+std::map<std::string, StateDict> AdamW::state() const {
+  StateDict step;
+  step.insert("step", step_);
+  return {{"exp_avg", state_.named_parameters(mean_)},
+          {"exp_avg_sq", state_.named_parameters(square_)},
+          {"step", step}};
+}
+
+void AdamW::begin_step() { step_.add_(1); }
+
+void AdamW::update(const Segment& segment, double lr, double weight_decay) {
+  at::_fused_adamw_({part_of_flat(state_.parameters, segment)},
+                    {part_of_flat(state_.gradients, segment)}, {part_of_flat(mean_, segment)},
+                    {part_of_flat(square_, segment)}, /*max_exp_avg_sqs=*/{},
+                    {step_.to(state_.parameters.device(), torch::kFloat32)}, lr, config_.betas[0],
+                    config_.betas[1], weight_decay, config_.eps,
+                    /*amsgrad=*/false, /*maximize=*/false);
+}
+
+std::unique_ptr<Optimizer> make_optimizer(const OptimizerConfig& config, FlatState& state) {
+  if (config.name == OptimizerKind::kAdamW) return std::make_unique<AdamW>(config, state);
+  return std::make_unique<Sgd>(config, state);
 }
 
 Ema::Ema(FlatState& state)

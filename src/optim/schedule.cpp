@@ -11,11 +11,27 @@ double cosine(double start, double end, int64_t step, int64_t total) {
   return end + (start - end) * 0.5 * (1 + std::cos(std::numbers::pi * share));
 }
 
+double polynomial(double start, double end, double power, int64_t step, int64_t total) {
+  const double share = std::clamp(static_cast<double>(step) / static_cast<double>(total), 0.0, 1.0);
+  return end + (start - end) * std::pow(1 - share, power);
+}
+
 double learning_rate(const Config& config, int64_t step, int64_t total) {
-  const double warmup_steps =
-      config.schedule.warmup_epochs * static_cast<double>(total) / config.schedule.epochs;
-  const double ramp = std::min(1.0, (step + 1) / std::max(1.0, warmup_steps));
-  return ramp * cosine(config.optimizer.lr, config.schedule.lr_end, step, total);
+  const ScheduleConfig& schedule = config.schedule;
+  const double peak = config.optimizer.lr, end = schedule.lr_end,
+               epoch_steps = static_cast<double>(total) / static_cast<double>(schedule.epochs);
+  // The curve's own clock counts epochs or steps.
+  const int64_t now = schedule.per_epoch ? static_cast<int64_t>((step + 0.5) / epoch_steps) : step,
+                last = schedule.per_epoch ? schedule.epochs : total;
+  const double rate = schedule.curve == LrCurve::kPolynomial
+                          ? polynomial(peak, end, schedule.power, now, last)
+                          : cosine(peak, end, now, last);
+  // Where it starts from 0 the first step is one of the ramp's above it.
+  const double first = schedule.warmup_lr,
+               ramp = (static_cast<double>(step) + (first > 0 ? 0 : 1)) /
+                      std::max(1.0, schedule.warmup_epochs * epoch_steps);
+  if (schedule.warmup_epochs == 0 || ramp >= 1) return rate;
+  return first + ramp * (rate - first);
 }
 
 double weight_decay(const Config& config, int64_t step, int64_t total) {

@@ -101,8 +101,10 @@ Tensor AtenBackend::dense_input(const Tensor& x, const Tensor& g, const Tensor& 
                                 const MomentFactors& factors, const ConvShape& shape) const {
   const Span span("products");
   const auto dtype = x.scalar_type();
-  auto dx = at::addmm(factors.e[0].to(dtype), im2col_rows(x, shape), factors.d[0].to(dtype));
-  dx.addmm_(pixel_rows(g), weight.to(dtype));
+  auto dx = pixel_rows(g).mm(weight.to(dtype));
+  if (factors.d.defined()) {
+    dx.addmm_(im2col_rows(x, shape), factors.d[0].to(dtype)).add_(factors.e[0].to(dtype));
+  }
   return shape.pointwise() ? as_image(dx, x, shape) : scatter_patches(dx, x, shape);
 }
 
@@ -151,6 +153,9 @@ FoldedConv AtenBackend::depthwise_weight(const Tensor& x, const Tensor& y, const
 Tensor AtenBackend::depthwise_input(const Tensor& x, const Tensor& g, const Tensor& weight,
                                     const MomentFactors& factors, const ConvShape& shape) const {
   const Span span("depthwise input");
+  const auto from_output =
+      std::get<0>(depthwise_backward(x, g, weight.to(x.scalar_type()), shape, /*input=*/true));
+  if (!factors.d.defined()) return from_output.contiguous(at::MemoryFormat::ChannelsLast);
   const auto dtype = compute_type(x);
   const auto image = x.to(dtype);
   // e_i + Σ_j D_ij p_j of every patch, added to the pixel that is its tap i.
@@ -163,9 +168,7 @@ Tensor AtenBackend::depthwise_input(const Tensor& x, const Tensor& g, const Tens
                              shape.dilation, shape.groups));
   }
   const int64_t p = shape.padding();
-  const auto from_output = depthwise_backward(x, g, weight.to(x.scalar_type()), shape, true);
-  return (from_moments.slice(2, p, p + x.size(2)).slice(3, p, p + x.size(3)) +
-          std::get<0>(from_output))
+  return (from_moments.slice(2, p, p + x.size(2)).slice(3, p, p + x.size(3)) + from_output)
       .to(x.scalar_type())
       .contiguous(at::MemoryFormat::ChannelsLast);
 }
@@ -205,8 +208,8 @@ Tensor AtenBackend::direct_output(const Tensor& x, const Tensor& y, const Direct
 DirectGradients AtenBackend::direct_gradients(const Tensor& x, const Tensor& y, const Tensor& g,
                                               const DirectUnit& unit,
                                               const BranchStatistics& statistics,
-                                              const NormBatch& batch, bool relu,
-                                              bool wanted) const {
+                                              const NormBatch& batch, bool relu, bool wanted,
+                                              const ConvShape& shape) const {
   const Span span("norm backward");
   if (relu) mask(g, direct_output(x, y, unit, statistics, /*relu=*/false));
   const auto dtype = compute_type(x);
@@ -224,12 +227,11 @@ DirectGradients AtenBackend::direct_gradients(const Tensor& x, const Tensor& y, 
     d.addcmul_(inputs[static_cast<size_t>(branch)], over_pixels(of[1]));
     return d.to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
   };
-  const auto g_rows = pixel_rows(of_input(0));
-  DirectGradients d{g_rows.t().mm(pixel_rows(x)), norms.gamma, norms.beta, {}};
+  const auto of_conv = of_input(0);
+  DirectGradients d{weight_gradient(x, {}, of_conv, shape).weight, norms.gamma, norms.beta, {}};
   if (!wanted) return d;
-  const auto weight = unit.weight.to(x.scalar_type());
-  d.x = as_image(
-      unit.skip() ? at::addmm(pixel_rows(of_input(1)), g_rows, weight) : g_rows.mm(weight), x, {});
+  d.x = input_gradient(x, of_conv, unit.weight, shape);
+  if (unit.skip()) d.x.add_(of_input(1));
   return d;
 }
 

@@ -20,7 +20,8 @@ class AtenBackend : public Backend {
                            const BranchStatistics& statistics, bool relu) const override;
   DirectGradients direct_gradients(const at::Tensor& x, const at::Tensor& y, const at::Tensor& g,
                                    const DirectUnit& unit, const BranchStatistics& statistics,
-                                   const NormBatch& batch, bool relu, bool wanted) const override;
+                                   const NormBatch& batch, bool relu, bool wanted,
+                                   const ConvShape& shape) const override;
 
   at::Tensor gated_relu(const at::Tensor& z, const at::Tensor& gate) const override;
   at::Tensor gate_gradient(const at::Tensor& z, const at::Tensor& gate,

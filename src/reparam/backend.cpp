@@ -1,5 +1,7 @@
 #include "mobileone/reparam/backend.h"
 
+#include <ATen/ops/zeros.h>
+
 #include "aten_backend.h"
 #include "cpu_backend.h"
 #ifdef MOBILEONE_CUDA
@@ -15,8 +17,10 @@ PatchMoments Backend::moments(const Tensor& x, const ConvShape& shape) const {
 
 Tensor Backend::convolve(const Tensor& x, const FoldedConv& conv, bool relu,
                          const ConvShape& shape) const {
-  return shape.depthwise() ? depthwise_forward(x, conv, relu, shape)
-                           : dense_forward(x, conv, relu, shape);
+  if (!shape.depthwise()) return dense_forward(x, conv, relu, shape);
+  if (conv.bias.defined()) return depthwise_forward(x, conv, relu, shape);
+  const auto no_bias = at::zeros({conv.weight.size(0)}, conv.weight.options());
+  return depthwise_forward(x, {conv.weight, no_bias}, relu, shape);
 }
 
 FoldedConv Backend::weight_gradient(const Tensor& x, const Tensor& y, const Tensor& g,
@@ -32,6 +36,12 @@ Tensor Backend::input_gradient(const Tensor& x, const Tensor& g, const Tensor& w
                      static_cast<double>(g.numel() / g.size(1)));
   return shape.depthwise() ? depthwise_input(x, g, weight, factors, shape)
                            : dense_input(x, g, weight, factors, shape);
+}
+
+Tensor Backend::input_gradient(const Tensor& x, const Tensor& g, const Tensor& weight,
+                               const ConvShape& shape) const {
+  return shape.depthwise() ? depthwise_input(x, g, weight, {}, shape)
+                           : dense_input(x, g, weight, {}, shape);
 }
 
 const Backend& backend_of(const Tensor& tensor) {

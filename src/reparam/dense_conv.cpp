@@ -10,6 +10,7 @@
 #include "patches.h"
 #include "product.h"
 #include "storage.h"
+#include "tap_products.h"
 
 namespace mobileone {
 namespace {
@@ -57,6 +58,20 @@ Tensor patch_rows(const Tensor& x, const ConvShape& shape) {
   return rows;
 }
 
+/// Multiplies g in place with the ReLU's mask, if y is defined; returns its sums by channel.
+Tensor mask_and_sum(const Tensor& y, const Tensor& gradient) {
+  const auto g = pixel_rows(gradient);
+  const int64_t channels = g.size(1);
+  return with_storage(gradient.scalar_type(), [&](auto tag) {
+    using S = decltype(tag);
+    return parallel_sums(96, g.size(0), channels, [&](int64_t begin, int64_t end, double* sums) {
+      kernels::relu_backward(end - begin, channels,
+                             y.defined() ? data_of<const S>(y) + begin * channels : nullptr,
+                             data_of<S>(g) + begin * channels, sums);
+    });
+  });
+}
+
 }  // namespace
 
 PatchMoments CpuBackend::dense_moments(const Tensor& x, const ConvShape& shape) const {
@@ -100,6 +115,12 @@ PatchMoments CpuBackend::dense_moments(const Tensor& x, const ConvShape& shape) 
 
 Tensor CpuBackend::dense_forward(const Tensor& x, const FoldedConv& conv, bool relu,
                                  const ConvShape& shape) const {
+  if (has_tap_products(shape)) {
+    auto y = tap_forward(x.to(compute_type(x)), conv.weight, shape);
+    if (conv.bias.defined()) y.add_(conv.bias.to(y.scalar_type()).view({1, -1, 1, 1}));
+    if (relu) y.relu_();
+    return y.to(x.scalar_type());
+  }
   const auto rows = patch_rows(x, shape);
   auto y = at::empty({rows.size(0), conv.weight.size(0)}, x.options());
   multiply_rows({{rows, conv.weight.t()}}, {.bias = conv.bias, .relu = relu}, y);
@@ -108,6 +129,11 @@ Tensor CpuBackend::dense_forward(const Tensor& x, const FoldedConv& conv, bool r
 
 FoldedConv CpuBackend::dense_weight(const Tensor& x, const Tensor& y, const Tensor& gradient,
                                     const ConvShape& shape) const {
+  if (has_tap_products(shape)) {
+    const auto sums = mask_and_sum(y, gradient);
+    const auto type = compute_type(x);
+    return {tap_weight(x.to(type), gradient.to(type), shape), sums};
+  }
   const auto rows = patch_rows(x, shape), g = pixel_rows(gradient);
   const int64_t outputs = g.size(1), patch = rows.size(1);
   const Span span("weight products", 2.0 * static_cast<double>(g.numel() * patch),
@@ -131,9 +157,17 @@ FoldedConv CpuBackend::dense_weight(const Tensor& x, const Tensor& y, const Tens
 
 Tensor CpuBackend::dense_input(const Tensor& x, const Tensor& gradient, const Tensor& weight,
                                const MomentFactors& factors, const ConvShape& shape) const {
-  const auto rows = patch_rows(x, shape), g = pixel_rows(gradient);
-  auto dx = at::empty_like(rows);
-  multiply_rows({{g, weight}, {rows, factors.d[0]}}, {.bias = factors.e[0]}, dx);
+  if (!factors.d.defined() && has_tap_products(shape)) {
+    const auto type = compute_type(x);
+    return tap_input(x, gradient.to(type), weight, shape).to(x.scalar_type());
+  }
+  const auto g = pixel_rows(gradient);
+  auto dx = at::empty({g.size(0), shape.patch_size()}, x.options());
+  if (factors.d.defined()) {
+    multiply_rows({{g, weight}, {patch_rows(x, shape), factors.d[0]}}, {.bias = factors.e[0]}, dx);
+  } else {
+    multiply_rows({{g, weight}}, {}, dx);
+  }
   return shape.pointwise() ? as_image(dx, x, shape) : scatter_patches(dx, x, shape);
 }
 

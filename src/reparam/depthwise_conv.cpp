@@ -41,9 +41,42 @@ std::unique_ptr<bool[]> well_conditioned(const Depthwise& g, const ChannelSample
   return fast;
 }
 
+// A convolution of stride 1 and dilation d is one without dilation on each of the d × d images of
+// every d-th pixel, which the fast kernels know.
+
+bool has_phases(const Tensor& x, const ConvShape& shape) {
+  return shape.kernel == 3 && shape.stride == 1 && shape.dilation > 1 &&
+         x.size(2) % shape.dilation == 0 && x.size(3) % shape.dilation == 0;
+}
+
+/// [N,C,H,W] → [N·d·d,C,H/d,W/d].
+Tensor to_phases(const Tensor& x, int64_t d) {
+  return x.permute({0, 2, 3, 1})
+      .reshape({x.size(0), x.size(2) / d, d, x.size(3) / d, d, x.size(1)})
+      .permute({0, 2, 4, 1, 3, 5})
+      .reshape({-1, x.size(2) / d, x.size(3) / d, x.size(1)})
+      .permute({0, 3, 1, 2});
+}
+
+Tensor from_phases(const Tensor& phases, int64_t d) {
+  const int64_t height = phases.size(2), width = phases.size(3), channels = phases.size(1);
+  return phases.permute({0, 2, 3, 1})
+      .reshape({-1, d, d, height, width, channels})
+      .permute({0, 3, 1, 4, 2, 5})
+      .reshape({-1, height * d, width * d, channels})
+      .permute({0, 3, 1, 2});
+}
+
+ConvShape undilated(ConvShape shape) {
+  shape.dilation = 1;
+  return shape;
+}
+
 }  // namespace
 
 PatchMoments CpuBackend::depthwise_moments(const Tensor& x, const ConvShape& shape) const {
+  if (has_phases(x, shape))
+    return depthwise_moments(to_phases(x, shape.dilation), undilated(shape));
   const Depthwise g = depthwise_geometry(x, shape);
   const Span span("depthwise moments", flops(g, g.has_fast_path() ? 13 : 45), bytes(x));
   const ChannelSample sample = sample_channels(pixel_rows(x));
@@ -103,14 +136,25 @@ FoldedConv CpuBackend::depthwise_weight(const Tensor& x, const Tensor& y, const 
 
 Tensor CpuBackend::depthwise_input(const Tensor& x, const Tensor& gradient, const Tensor& weight,
                                    const MomentFactors& factors, const ConvShape& shape) const {
+  if (!factors.d.defined() && shape.stride == 1) {
+    // A convolution by the kernel turned about.
+    return convolve(gradient, {weight.flip(1), {}}, /*relu=*/false, shape);
+  }
+  if (has_phases(x, shape)) {
+    const auto dx =
+        depthwise_input(to_phases(x, shape.dilation), to_phases(gradient, shape.dilation), weight,
+                        factors, undilated(shape));
+    return from_phases(dx, shape.dilation);
+  }
   const Depthwise g = depthwise_geometry(x, shape);
   auto dx = empty_image(x, x.size(2), x.size(3));
-  const Span span("depthwise input", flops(g, g.taps() + (g.has_fast_path() ? 25 : 73)),
+  const int64_t for_moments = !factors.d.defined() ? 0 : g.has_fast_path() ? 25 : 73;
+  const Span span("depthwise input", flops(g, g.taps() + for_moments),
                   2 * bytes(x) + bytes(gradient));
   with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
     using T = Compute<S>;
-    const bool fast = g.has_fast_input();
+    const bool fast = g.has_fast_input() && factors.d.defined();
     const InputFactors<S> own(weight, factors, fast ? g.by_offset_size() : 0);
     if (fast) {
       at::parallel_for(0, g.blocks(), 1, [&](int64_t begin, int64_t end) {

@@ -34,10 +34,11 @@ struct InputFactors {
 
   InputFactors(const at::Tensor& of_weight, const MomentFactors& factors, int64_t by_offset_size)
       : weight(channels_to_end<S>(of_weight)),
-        d(channels_to_end<S>(factors.d)),
-        e(channels_to_end<S>(factors.e)),
+        d(factors.d.defined() ? channels_to_end<S>(factors.d) : at::Tensor()),
+        e(factors.d.defined() ? channels_to_end<S>(factors.e) : at::Tensor()),
         by_offset(at::empty({by_offset_size}, weight.options())),
-        terms{data_of<T>(weight), data_of<T>(d), data_of<T>(e),
+        terms{data_of<T>(weight), d.defined() ? data_of<T>(d) : nullptr,
+              e.defined() ? data_of<T>(e) : nullptr,
               by_offset_size > 0 ? data_of<T>(by_offset) : nullptr} {}
 
   at::Tensor weight, d, e, by_offset;

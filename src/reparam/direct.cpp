@@ -101,8 +101,9 @@ Tensor CpuBackend::direct_output(const Tensor& x, const Tensor& y, const DirectU
 DirectGradients CpuBackend::direct_gradients(const Tensor& x, const Tensor& y, const Tensor& g,
                                              const DirectUnit& unit,
                                              const BranchStatistics& statistics,
-                                             const NormBatch& batch, bool relu, bool wanted) const {
-  const int64_t in = x.size(1), out = y.size(1), rows = x.numel() / in;
+                                             const NormBatch& batch, bool relu, bool wanted,
+                                             const ConvShape& shape) const {
+  const int64_t in = x.size(1), out = y.size(1), rows = y.numel() / out;
   return with_storage(x.scalar_type(), [&](auto tag) {
     using S = decltype(tag);
     using T = Compute<S>;
@@ -134,17 +135,26 @@ DirectGradients CpuBackend::direct_gradients(const Tensor& x, const Tensor& y, c
     };
     const bool skip = unit.skip() && wanted;
     Tensor dx;
-    if (wanted) dx = at::empty({rows, in}, x.options());
+    if (wanted && (skip || shape.pointwise())) dx = at::empty({rows, in}, x.options());
+    const auto norm_backward = [&](int64_t begin, int64_t end) {
+      kernels::normalise_backward(end - begin, out, ys + begin * out,
+                                  skip ? xs + begin * in : nullptr, norm(0),
+                                  skip ? norm(1) : kernels::NormGradient<T>{}, gs + begin * out,
+                                  skip ? data_of<S>(dx) + begin * in : nullptr);
+    };
+    if (!shape.pointwise()) {
+      at::parallel_for(0, rows, kShare, norm_backward);
+      DirectGradients d{weight_gradient(x, {}, g, shape).weight, norms.gamma, norms.beta, {}};
+      if (wanted) d.x = input_gradient(x, g, unit.weight, shape);
+      if (skip) d.x.add_(as_image(dx, x, {}));
+      return d;
+    }
     {
       const Span span("weight products", 2.0 * static_cast<double>(rows * out * in),
                       static_cast<double>(x.nbytes() + 3 * y.nbytes()));
       sums = product_sums(rows, out * in, [&](int64_t begin, int64_t end, double* partial) {
-        S* here = gs + begin * out;
-        kernels::normalise_backward(end - begin, out, ys + begin * out,
-                                    skip ? xs + begin * in : nullptr, norm(0),
-                                    skip ? norm(1) : kernels::NormGradient<T>{}, here,
-                                    skip ? data_of<S>(dx) + begin * in : nullptr);
-        kernels::outer_product(end - begin, kernels::Columns<S>{here, out, out},
+        norm_backward(begin, end);
+        kernels::outer_product(end - begin, kernels::Columns<S>{gs + begin * out, out, out},
                                kernels::Columns<S>{xs + begin * in, in, in}, kernels::Part::kAll,
                                partial, in);
       });

@@ -11,22 +11,6 @@
 namespace mobileone {
 namespace {
 
-/// b in panels, in the dtype of T.
-template <typename T>
-at::Tensor packed(const at::Tensor& b) {
-  const int64_t k = b.size(0), n = b.size(1);
-  const auto right = b.to(at::CppTypeToScalarType<T>::value);
-  auto panels = at::empty({kernels::packed_size<T>(k, n)}, right.options());
-  at::parallel_for(
-      0, panels.numel() / (k * kernels::kPanel<T>), 1, [&](int64_t begin, int64_t end) {
-        const int64_t first = begin * kernels::kPanel<T>,
-                      last = std::min(end * kernels::kPanel<T>, n);
-        kernels::pack(k, last - first, data_of<const T>(right) + first * right.stride(1),
-                      right.stride(0), right.stride(1), data_of<T>(panels) + first * k);
-      });
-  return panels;
-}
-
 template <typename S>
 void multiply(const std::vector<Product>& products, const ProductOptions& options,
               const at::Tensor& y) {
@@ -36,7 +20,7 @@ void multiply(const std::vector<Product>& products, const ProductOptions& option
   std::vector<at::Tensor> right;
   std::vector<kernels::Factors<S>> factors;
   for (const auto& [a, b] : products) {
-    right.push_back(packed<T>(b));
+    right.push_back(pack_right<T>(b));
     factors.push_back({data_of<const S>(a), a.size(1), a.size(1), data_of<const T>(right.back())});
   }
   const auto bias =
@@ -87,6 +71,23 @@ void multiply_bfloat16(const std::vector<Product>& products, const ProductOption
 }
 
 }  // namespace
+
+template <typename T>
+at::Tensor pack_right(const at::Tensor& b) {
+  const int64_t k = b.size(0), n = b.size(1);
+  const auto right = b.to(at::CppTypeToScalarType<T>::value);
+  auto panels = at::empty({kernels::packed_size<T>(k, n)}, right.options());
+  at::parallel_for(
+      0, panels.numel() / (k * kernels::kPanel<T>), 1, [&](int64_t begin, int64_t end) {
+        const int64_t first = begin * kernels::kPanel<T>,
+                      last = std::min(end * kernels::kPanel<T>, n);
+        kernels::pack(k, last - first, data_of<const T>(right) + first * right.stride(1),
+                      right.stride(0), right.stride(1), data_of<T>(panels) + first * k);
+      });
+  return panels;
+}
+template at::Tensor pack_right<float>(const at::Tensor&);
+template at::Tensor pack_right<double>(const at::Tensor&);
 
 void multiply_rows(const std::vector<Product>& products, const ProductOptions& options,
                    const at::Tensor& y) {

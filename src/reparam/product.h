@@ -27,6 +27,10 @@ struct ProductOptions {
 void multiply_rows(const std::vector<Product>& products, const ProductOptions& options,
                    const at::Tensor& y);
 
+/// b [k,n] in panels of T, as kernels::multiply reads it.
+template <typename T>
+at::Tensor pack_right(const at::Tensor& b);
+
 /// parallel_sums over rows in blocks that stay in a core's L2 cache, with at most a few hundred MiB
 /// for all threads' sums.
 template <typename F>

@@ -30,25 +30,34 @@ struct Panel {
   bool best = false;         ///< whether each run's highest point is marked
 };
 
+/// A metric of validation, of the moving average and of the weights themselves.
+std::vector<Curve> both_sets(const std::string& metric) {
+  return {{"ema_" + metric, "EMA", Dash::kSolid}, {"val_" + metric, "raw", Dash::kDashed}};
+}
+
+/// Of the metric that decides which network is the best.
+Panel score_panel(const char* title, const char* label, const std::string& metric) {
+  return {title, {label}, both_sets(metric), /*second_half=*/false, /*best=*/true};
+}
+
+Panel later_half(Panel panel) {
+  panel.title += ", second half";
+  panel.second_half = true;
+  return panel;
+}
+
 std::vector<Panel> known_panels() {
   return {{"Loss",
            {.label = "cross entropy", .log = true},
            {{"ema_loss", "validation, EMA", Dash::kSolid},
             {"val_loss", "validation, raw", Dash::kDashed},
             {"train_loss", "training", Dash::kDotted}}},
-          {"Top-1 accuracy",
-           {"top-1, %"},
-           {{"ema_top1", "EMA", Dash::kSolid}, {"val_top1", "raw", Dash::kDashed}},
-           /*second_half=*/false,
-           /*best=*/true},
-          {"Top-1 accuracy, second half",
-           {"top-1, %"},
-           {{"ema_top1", "EMA", Dash::kSolid}, {"val_top1", "raw", Dash::kDashed}},
-           /*second_half=*/true,
-           /*best=*/true},
-          {"Top-5 accuracy",
-           {"top-5, %"},
-           {{"ema_top5", "EMA", Dash::kSolid}, {"val_top5", "raw", Dash::kDashed}}},
+          score_panel("Top-1 accuracy", "top-1, %", "top1"),
+          later_half(score_panel("Top-1 accuracy", "top-1, %", "top1")),
+          score_panel("Mean intersection over union", "mIoU, %", "miou"),
+          later_half(score_panel("Mean intersection over union", "mIoU, %", "miou")),
+          {"Top-5 accuracy", {"top-5, %"}, both_sets("top5")},
+          {"Pixel accuracy", {"pixel accuracy, %"}, both_sets("pixel_accuracy")},
           {"Learning rate", {.label = "learning rate", .from = 0}, {{"lr"}}},
           {"Weight decay", {.label = "weight decay", .from = 0}, {{"weight_decay"}}},
           {"Training speed", {.label = "img/s", .from = 0}, {{"images_per_second"}}}};
@@ -159,13 +168,24 @@ std::pair<std::string, std::string> best(const RunMetrics& metrics, std::string_
   return {number(value, 2), number(epoch, 0)};
 }
 
+/// The metric that decides which of a run's networks is the best, and its title.
+std::pair<std::string, std::string> score_of(const TrainingRun& run) {
+  const auto values = run.metrics["val_miou"];
+  const bool segments = std::ranges::any_of(values, is_finite);
+  return segments ? std::pair("miou", "mIoU") : std::pair("top1", "top-1");
+}
+
 Table summary_table(const std::vector<TrainingRun>& runs) {
+  std::string title = score_of(runs.front()).second;
+  for (const auto& run : runs) {
+    if (score_of(run).second != title) title = "score";
+  }
   Table table;
   table.header = {"run",
                   "epochs",
-                  "best top-1 EMA,\u00a0%",
+                  fmt::format("best {} EMA,\u00a0%", title),
                   "at epoch",
-                  "best top-1 raw,\u00a0%",
+                  fmt::format("best {} raw,\u00a0%", title),
                   "at epoch",
                   "last loss, training",
                   "last loss, validation",
@@ -176,8 +196,9 @@ Table summary_table(const std::vector<TrainingRun>& runs) {
     const auto seconds = metrics["seconds"], speed = metrics["images_per_second"];
     const double time = std::accumulate(seconds.begin(), seconds.end(), 0.0);
     const double images = std::inner_product(seconds.begin(), seconds.end(), speed.begin(), 0.0);
-    const auto [ema, ema_epoch] = best(metrics, "ema_top1");
-    const auto [raw, raw_epoch] = best(metrics, "val_top1");
+    const std::string score = score_of(run).first;
+    const auto [ema, ema_epoch] = best(metrics, "ema_" + score);
+    const auto [raw, raw_epoch] = best(metrics, "val_" + score);
     table.rows.push_back({run.name, number(metrics["epoch"].back(), 0), ema, ema_epoch, raw,
                           raw_epoch, number(metrics["train_loss"].back(), 4),
                           number(metrics["val_loss"].back(), 4),

@@ -1,7 +1,6 @@
 #include "mobileone/report/text.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "mobileone/util/utf8.h"
 

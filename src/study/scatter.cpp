@@ -42,7 +42,7 @@ std::vector<std::string> expand_folders(const std::vector<std::string>& models) 
   for (const auto& model : models) {
     if (!fs::exists(model) && model.find('/') != std::string::npos) {
       throw Error(
-          "models: {}: no such file or folder; `python scripts/export_peers.py {}` makes networks "
+          "models: {}: no such file or folder; `python tools/export_peers.py {}` makes networks "
           "of others",
           model, model);
     }
@@ -56,7 +56,7 @@ std::vector<std::string> expand_folders(const std::vector<std::string>& models) 
     }
     if (files.empty()) {
       throw Error(
-          "models: {}: holds no TorchScript files (*.pt); `python scripts/export_peers.py {}` "
+          "models: {}: holds no TorchScript files (*.pt); `python tools/export_peers.py {}` "
           "makes "
           "some",
           model, model);

@@ -23,8 +23,8 @@ constexpr size_t kUnsettledShare = 10;
 /// Batches without end, epoch after epoch.
 class EndlessBatches {
  public:
-  EndlessBatches(const Config& config, ImageList list)
-      : config_(config), loader_(std::move(list), training_loader_options(config)) {
+  EndlessBatches(const Config& config, const Task& task, ImageList list)
+      : config_(config), task_(task), loader_(std::move(list), training_loader_options(config)) {
     start();
   }
 
@@ -38,9 +38,10 @@ class EndlessBatches {
   }
 
  private:
-  void start() { loader_.start_epoch(epoch_, training_transform(config_, epoch_)); }
+  void start() { loader_.start_epoch(epoch_, task_.train_transform(config_, epoch_)); }
 
   const Config& config_;
+  const Task& task_;
   Loader loader_;
   int64_t epoch_ = 0;
 };
@@ -59,7 +60,7 @@ LrFindings find_learning_rate(Config config, const LrTest& test) {
   require_memory(config);
   Learner learner(config, Workers::none(), class_weights(config, data.train));
   load_pretrained(config, data.train, learner);
-  EndlessBatches batches(config, std::move(data.train));
+  EndlessBatches batches(config, learner.task(), std::move(data.train));
   Progress progress("learning rates", test.steps, "step");
   const double growth =
       std::pow(test.highest / test.lowest, 1.0 / std::max<int64_t>(1, test.steps - 1));

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "mobileone/optim/loss.h"
 #include "mobileone/optim/runtime.h"
 
 namespace mobileone {
@@ -25,17 +24,17 @@ Learner::Learner(const Config& config, const Workers& workers,
                  const std::vector<double>& class_weights)
     : config_(config),
       workers_(workers),
-      device_(choose_device(config.runtime.device, workers.place())) {
+      device_(choose_device(config.runtime.device, workers.place())),
+      task_(task_of(config, class_weights)) {
   prepare_training(config_.runtime, workers.place());
-  if (!class_weights.empty()) class_weights_ = torch::tensor(class_weights).to(device_);
-  network_ = MobileOne(network_options(config_.model));
+  network_ = MobileOne(network_options(config_));
   network_->engine = config_.runtime.engine;
   if (config_.runtime.sync_bn) network_->norm_workers = &workers_;
   network_->to(device_);
   network_->freeze(config_.model.freeze);
   network_->train();
   state_ = std::make_unique<FlatState>(*network_);
-  optimizer_ = std::make_unique<Sgd>(config_.optimizer, *state_);
+  optimizer_ = make_optimizer(config_.optimizer, *state_);
   if (config_.ema.decay > 0) ema_ = std::make_unique<Ema>(*state_);
   if (workers.alone()) return;
   gradient_sum_ = std::make_unique<GradientSum>(
@@ -62,20 +61,15 @@ StepResult Learner::step(const Batch& batch, const StepRates& rates, double shar
 
 /// The gradients are those of all processes afterwards, the loss is this one's part.
 double Learner::forward_backward(const Batch& batch, double share) {
-  const int64_t count = batch.labels.size(0),
-                parts = std::clamp<int64_t>(config_.schedule.accumulate, 1,
-                                            std::max<int64_t>(1, count / 2));
-  const auto images = batch.images.tensor_split(parts);
-  const auto labels = batch.labels.to(device_).tensor_split(parts);
-  const auto other_labels = batch.labels.flip(0).to(device_).tensor_split(parts);
+  const int64_t parts = std::clamp<int64_t>(config_.schedule.accumulate, 1,
+                                            std::max<int64_t>(1, batch.images.size(0) / 2));
   const double weight = weight_of(batch);
   double mean_loss = 0;
-  for (size_t i = 0; i < images.size(); ++i) {
-    auto loss =
-        mixed_classification_loss(forward(network_, images[i]), labels[i], other_labels[i],
-                                  batch.share, config_.loss.label_smoothing, class_weights_);
-    loss = loss * (share * total_weight(labels[i], class_weights_) / weight);
-    if (gradient_sum_ && i + 1 == images.size()) gradient_sum_->begin();
+  for (int64_t i = 0; i < parts; ++i) {
+    const Batch part = batch.part(i, parts);
+    const double part_of_batch = weight > 0 ? weight_of(part) / weight : 0;
+    const auto loss = task_->loss(forward(network_, part.images), part) * (share * part_of_batch);
+    if (gradient_sum_ && i + 1 == parts) gradient_sum_->begin();
     loss.backward();
     mean_loss += loss.item<double>();
   }
@@ -83,15 +77,11 @@ double Learner::forward_backward(const Batch& batch, double share) {
   return mean_loss;
 }
 
-double Learner::weight_of(const Batch& batch) const {
-  return total_weight(batch.labels.to(device_), class_weights_);
-}
-
-torch::Tensor Learner::forward(MobileOne& network, const torch::Tensor& images) const {
+Outputs Learner::forward(MobileOne& network, const torch::Tensor& images) const {
   const PrecisionGuard guard(device_, config_.runtime.precision);
   const auto format = config_.runtime.channels_last ? torch::MemoryFormat::ChannelsLast
                                                     : torch::MemoryFormat::Contiguous;
-  return network->forward(images.to(device_).contiguous(format));
+  return network->outputs(images.to(device_).contiguous(format));
 }
 
 void Learner::share_state() {
@@ -100,7 +90,7 @@ void Learner::share_state() {
   // Flat first, then what lies outside: frozen parameters and counters.
   workers_.broadcast(state_->parameters);
   workers_.broadcast(state_->buffers);
-  workers_.broadcast(optimizer_->momentum());
+  for (const auto& state : optimizer_->tensors()) workers_.broadcast(state);
   for (const auto& parameter : network_->parameters()) {
     if (!parameter.requires_grad()) workers_.broadcast(parameter.data());
   }
@@ -132,9 +122,12 @@ bool Learner::is_sound(int64_t size) {
   const auto computes = [&] {
     auto folded = fold(network_);
     return is_finite(state_->parameters) && is_finite(state_->buffers) &&
-           is_finite(forward(folded, images));
+           is_finite(forward(folded, images).front());
   };
-  if (!computes() || !is_finite(optimizer_->momentum())) return false;
+  if (!computes()) return false;
+  for (const auto& state : optimizer_->tensors()) {
+    if (!is_finite(state)) return false;
+  }
   if (!ema_) return true;
   const AverageInPlace average(*ema_);
   return computes();

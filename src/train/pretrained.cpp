@@ -2,6 +2,8 @@
 
 #include <fmt/ranges.h>
 
+#include <string_view>
+
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/checkpoint/numbers.h"
 #include "mobileone/data/class_match.h"
@@ -79,39 +81,63 @@ void require_same_form(const Checkpoint& file, const ModelConfig& model) {
   }
 }
 
-/// The file's weights with the network's own classifier where the file's is of other classes.
-StateDict fit_classifier(const Checkpoint& file, const Config& config, const ImageList& images,
-                         const MobileOne& network) {
-  StateDict weights = file.weights;
-  if (const auto flaw = unsound_numbers(weights)) {
-    throw Error("model.pretrained: {}: nothing can start from its weights: {}",
-                config.model.pretrained, *flaw);
-  }
-  const auto* linear = weights.find("linear.weight");
-  const int64_t classes = linear != nullptr ? linear->size(0) : 0;
-  const bool same_names = are_same_classes(file.class_names, images.class_names);
-  if (classes == config.model.num_classes && same_names) return weights;
-  if (linear == nullptr) {
-    log::info("{}: has no classifier; one is made for the {} classes of {}",
-              config.model.pretrained, config.model.num_classes, images.origin);
-  } else {
-    log::info("{}: its classifier has {} classes{}; made anew for the {} of {}",
-              config.model.pretrained, classes,
-              classes == config.model.num_classes ? " of other names" : "",
-              config.model.num_classes, images.origin);
-  }
-  StateDict fitted;
-  for (const auto& item : weights) {
-    if (!item.key().starts_with("linear.")) fitted.insert(item.key(), item.value());
-  }
-  fitted.insert("linear.weight", network->linear()->weight.detach());
-  fitted.insert("linear.bias", network->linear()->bias.detach());
-  return fitted;
+bool belongs_to_head(std::string_view name) {
+  const Part part = part_of(name);
+  return part == Part::kClassifier || part == Part::kHead;
 }
 
-std::vector<torch::Tensor> images_to_measure(const Config& config, const ImageList& list) {
+/// How a message calls a network's head.
+std::string name_of_head(HeadKind head) {
+  return head == HeadKind::kClassifier ? "classifier" : fmt::format("{} head", to_string(head));
+}
+
+/// Whether the file's head tells the same classes apart as the network's. Says so where not.
+bool fits_head(const Checkpoint& file, const Config& config, const ImageList& images) {
+  const std::string& path = config.model.pretrained;
+  const HeadKind theirs = file.config.model.head, ours = config.model.head;
+  const int64_t classes = file.config.model.num_classes, wanted = config.model.num_classes;
+  bool has_head = false;
+  for (const auto& item : file.weights) has_head |= belongs_to_head(item.key());
+  if (!has_head) {
+    log::info("{}: has no {}; one is made for the {} classes of {}", path, name_of_head(ours),
+              wanted, images.origin);
+    return false;
+  }
+  if (theirs != ours) {
+    log::info("{}: its {} is left out; a {} is made for the {} classes of {}", path,
+              name_of_head(theirs), name_of_head(ours), wanted, images.origin);
+    return false;
+  }
+  if (classes == wanted && are_same_classes(file.class_names, images.class_names)) return true;
+  log::info("{}: its {} has {} classes{}; made anew for the {} of {}", path, name_of_head(ours),
+            classes, classes == wanted ? " of other names" : "", wanted, images.origin);
+  return false;
+}
+
+void require_sound(const StateDict& weights, const std::string& path) {
+  if (const auto flaw = unsound_numbers(weights)) {
+    throw Error("model.pretrained: {}: nothing can start from its weights: {}", path, *flaw);
+  }
+}
+
+/// The file's weights, of the head those that it has too, with the network's own for the rest.
+StateDict completed(const StateDict& weights, bool with_head, const MobileOne& network) {
+  StateDict completed;
+  for (const auto& item : weights) {
+    if (!belongs_to_head(item.key())) completed.insert(item.key(), item.value());
+  }
+  for (const auto& item : state_dict(*network)) {
+    if (!belongs_to_head(item.key())) continue;
+    const auto* theirs = with_head ? weights.find(item.key()) : nullptr;
+    completed.insert(item.key(), theirs != nullptr ? *theirs : item.value());
+  }
+  return completed;
+}
+
+std::vector<torch::Tensor> images_to_measure(const Config& config, const ImageList& list,
+                                             const Learner& learner) {
   Loader loader(list, training_loader_options(config));
-  loader.start_epoch(0, training_transform(config, 0));
+  loader.start_epoch(0, learner.task().train_transform(config, 0));
   std::vector<torch::Tensor> batches;
   for (int64_t images = 0; images < kMeasuredImages;) {
     const auto batch = loader.next();
@@ -135,18 +161,20 @@ void load_pretrained(const Config& config, const ImageList& images, Learner& lea
     log::info("{}: takes RGB; the stem's kernels were summed to take grey", path);
   }
   require_same_form(file, config.model);
+  require_sound(file.weights, path);
   MobileOne& network = learner.network();
-  const StateDict weights = fit_classifier(file, config, images, network);
+  const bool with_head = fits_head(file, config, images);
   if (file.folded()) {
     NetworkOptions options = network->options;
     options.folded = true;
+    if (!with_head) options.num_classes = 0;
     MobileOne folded(options);
-    load_state_dict(*folded, weights, path);
+    load_state_dict(*folded, completed(file.weights, with_head, folded), path);
     folded->to(learner.device());
     folded->eval();
-    unfold(folded, images_to_measure(config, images), network);
+    unfold(folded, images_to_measure(config, images, learner), network);
   } else {
-    load_state_dict(*network, weights, path);
+    load_state_dict(*network, completed(file.weights, with_head, network), path);
   }
   if (learner.ema() != nullptr) learner.ema()->load(state_dict(*network), path);
   log::info("starting from the weights in {}{}", path,

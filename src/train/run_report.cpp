@@ -18,6 +18,7 @@ RunReport::RunReport(const Config& config, int64_t batches_per_epoch, bool speak
       images_per_epoch_(batches_per_epoch * config.schedule.batch_size),
       speaks_(speaks),
       validates_(!config.data.val.empty()),
+      metric_(task_of(config)->metric()),
       clock_(config, batches_per_epoch) {}
 
 std::string RunReport::name_of(const TrainingState& state) const {
@@ -40,7 +41,7 @@ void RunReport::epoch(const TrainingState& state, const Verdict& verdict, bool i
   progress_.reset();
   std::string accuracy;
   for (const auto& [name, value] : verdict.metrics) {
-    if (name.find("_top") == std::string::npos) continue;
+    if (name.ends_with("_loss") || name == "ema_better") continue;
     accuracy += fmt::format("  {} {:.2f}", name, value);
   }
   if (validates_ && is_best) {
@@ -61,8 +62,9 @@ void RunReport::end(const TrainingState& state, const std::filesystem::path& bes
   } else if (state.best < 0) {
     log::warning("done in {}, but in no epoch a network computed numbers for all images", took);
   } else {
-    log::info("done in {}: {:.2f} % top-1 at best, by the {} weights after epoch {}: {}", took,
-              state.best, to_string(state.best_weights), state.best_epoch, best.string());
+    log::info("done in {}: {:.2f} % {} at best, by the {} weights after epoch {}: {}", took,
+              state.best, metric_.title, to_string(state.best_weights), state.best_epoch,
+              best.string());
   }
 }
 

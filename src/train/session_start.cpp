@@ -56,7 +56,7 @@ void warn_of_slow_precision(const Config& config) {
 
 void announce_session(const Config& config, const ImageList& train, const ImageList* val,
                       int64_t batches_per_epoch, const Workers& workers) {
-  const NetworkOptions network = network_options(config.model);
+  const NetworkOptions network = network_options(config);
   const int64_t classes = config.model.num_classes, batch = config.schedule.batch_size;
   log::info("training mobileone {} ({:.2f} M parameters) on {}", network.variant,
             1e-6 * static_cast<double>(total_counts(network, config.data.size).parameters),

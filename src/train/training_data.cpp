@@ -2,9 +2,8 @@
 
 #include <algorithm>
 
-#include "mobileone/data/class_match.h"
 #include "mobileone/model/options.h"
-#include "mobileone/optim/schedule.h"
+#include "mobileone/task/task.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -14,7 +13,7 @@ namespace {
 void require_trainable(const Config& config) {
   int64_t size = config.data.size;
   for (const auto& stage : config.curriculum.stages) size = std::min(size, stage.size);
-  for (const auto& unit : unit_table(network_options(config.model))) size = unit.output_size(size);
+  for (const auto& unit : unit_table(network_options(config))) size = unit.output_size(size);
   const int64_t images = config.schedule.batch_size / config.schedule.accumulate;
   if (images * size * size < 2) {
     throw Error(
@@ -22,11 +21,6 @@ void require_trainable(const Config& config) {
         "channel; raise schedule.batch_size or lower schedule.accumulate",
         images);
   }
-}
-
-int64_t count_classes(const ImageList& list) {
-  const int64_t labels = 1 + *std::max_element(list.labels.begin(), list.labels.end());
-  return std::max(labels, std::ssize(list.class_names));
 }
 
 void require_class_weights(const Config& config) {
@@ -39,20 +33,11 @@ void require_class_weights(const Config& config) {
 }  // namespace
 
 TrainingData read_training_data(Config& config) {
-  if (config.data.train.empty()) {
-    throw Error(
-        "data.train: is not set; name a folder of class folders, a CSV list, shards or a pack, for "
-        "instance data.train=data/imagenet/train");
-  }
-  TrainingData data{read_image_list(config.data.train), std::nullopt};
+  const auto task = task_of(config);
+  TrainingData data{task->read_training_images(config), std::nullopt};
   require_trainable(config);
-  if (config.model.num_classes == 0) config.model.num_classes = count_classes(data.train);
-  require_labels_below(data.train, config.model.num_classes);
   require_class_weights(config);
-  if (!config.data.val.empty()) {
-    data.val = match_classes(read_image_list(config.data.val),
-                             {data.train.class_names, config.model.num_classes, data.train.origin});
-  }
+  if (!config.data.val.empty()) data.val = task->read_validation_images(config, data.train);
   return data;
 }
 
@@ -82,11 +67,6 @@ LoaderOptions training_loader_options(const Config& config, const Workers& worke
   // Batch norm needs a variance. Several processes leave a batch out together.
   options.fewest = workers.alone() ? std::min<int64_t>(2, options.batch_size) : 0;
   return options;
-}
-
-Transform training_transform(const Config& config, int64_t epoch) {
-  const CurriculumStage stage = curriculum_stage(config, epoch);
-  return train_transform(config.augment, config.data.interpolation, stage.size, stage.strength);
 }
 
 }  // namespace mobileone

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <iterator>
 #include <sstream>
+#include <type_traits>
 #include <utility>
 
 #include "mobileone/data/class_match.h"
@@ -55,7 +56,7 @@ void TrainingLoop::resume(const Checkpoint& checkpoint, const std::string& origi
     throw Error("{}: is damaged: its batch lies beyond the epoch", origin);
   }
   load_state_dict(*learner_.network(), checkpoint.weights, origin);
-  learner_.optimizer().load_momentum(checkpoint.training->momentum, origin);
+  learner_.optimizer().load(checkpoint.training->optimizer, origin);
   if (learner_.ema() != nullptr) learner_.ema()->load(checkpoint.ema, origin);
   const DataState data = state_.data;
   state_ = *checkpoint.training;
@@ -74,14 +75,16 @@ void TrainingLoop::resume(const Checkpoint& checkpoint, const std::string& origi
 void TrainingLoop::share_state() {
   if (workers_.alone()) return;
   learner_.share_state();
-  const auto& s = state_;
-  const std::string own =
-      fmt::format("{} {} {} {} {} {} {} {} {}", s.step, s.epoch, s.best, s.left_out, s.batches,
-                  s.images, s.loss_sum, s.seconds, fmt::join(s.damaged, " "));
+  std::string own;
+  state_.visit([&]<typename F>(const char*, const F& field) {
+    if constexpr (std::is_arithmetic_v<F>) own += fmt::format("{} ", field);
+  });
   std::istringstream first(workers_.gather(own)[0]);
-  first >> state_.step >> state_.epoch >> state_.best >> state_.left_out >> state_.batches >>
-      state_.images >> state_.loss_sum >> state_.seconds;
-  state_.damaged = {std::istream_iterator<int64_t>(first), {}};
+  state_.visit([&]<typename F>(const char*, F& field) {
+    if constexpr (std::is_arithmetic_v<F>) first >> field;
+  });
+  std::istringstream damaged(workers_.gather(fmt::format("{}", fmt::join(state_.damaged, " ")))[0]);
+  state_.damaged = {std::istream_iterator<int64_t>(damaged), {}};
   train_data_.set_damaged(state_.damaged);
 }
 
@@ -119,7 +122,8 @@ void TrainingLoop::begin() {
 /// Whether the epoch came to its end; if not, a signal has.
 bool TrainingLoop::train_epoch() {
   learner_.network()->train();
-  train_data_.start_epoch(state_.epoch, training_transform(config_, state_.epoch), state_.batches);
+  train_data_.start_epoch(state_.epoch, learner_.task().train_transform(config_, state_.epoch),
+                          state_.batches);
   report_.begin_epoch(state_);
   step_start_ = Clock::now();
   while (const auto batch = train_data_.next()) {
@@ -141,7 +145,7 @@ bool TrainingLoop::train_epoch() {
 /// Without images if a process has too few, since damaged ones were left out. (The loader of a
 /// process alone sees to that itself.)
 BatchSize TrainingLoop::size_of_all(const Batch& batch) const {
-  const int64_t own = batch.labels.size(0);
+  const int64_t own = batch.images.size(0);
   const bool enough = workers_.alone() || own >= 2 * config_.schedule.accumulate;
   const auto sums =
       workers_.sums({static_cast<double>(own), learner_.weight_of(batch), enough ? 0.0 : 1.0});
@@ -152,7 +156,8 @@ BatchSize TrainingLoop::size_of_all(const Batch& batch) const {
 void TrainingLoop::train_step(const Batch& batch, const BatchSize& size) {
   const StepRates rates = rates_at(state_.step);
   const int64_t images = size.images;
-  const StepResult result = learner_.step(batch, rates, learner_.weight_of(batch) / size.weight);
+  const double share = size.weight > 0 ? learner_.weight_of(batch) / size.weight : 0;
+  const StepResult result = learner_.step(batch, rates, share);
   if (result.finite) {
     state_.left_out = 0;
     state_.images += images;
@@ -246,14 +251,14 @@ void TrainingLoop::finish_epoch() {
   row.emplace_back("images_per_second", static_cast<double>(state_.images) / state_.seconds);
   row.emplace_back("seconds", state_.seconds);
   if (log_) log_->add_epoch(state_.step, row);
-  const bool is_best = !validation_ || verdict_.top1 > state_.best;
+  const bool is_best = !validation_ || verdict_.score > state_.best;
   report_.epoch(state_, verdict_, is_best);
 
   ++state_.epoch;
   state_.batches = state_.images = 0;
   state_.loss_sum = state_.seconds = 0;
   if (is_best) {
-    state_.best = verdict_.top1;
+    state_.best = verdict_.score;
     state_.best_epoch = state_.epoch;
     state_.best_weights = verdict_.better;
   }
@@ -292,7 +297,7 @@ void TrainingLoop::save(bool is_best) {
   const bool compared = learner_.ema() != nullptr && !verdict_.metrics.empty();
   if (compared) checkpoint.better = verdict_.better;
   checkpoint.training = state_;
-  checkpoint.training->momentum = flat.named_parameters(learner_.optimizer().momentum());
+  checkpoint.training->optimizer = learner_.optimizer().state();
   checkpoint.training->files = log_->sync();
   checkpoint.training->damaged = damaged;
   folder_->save(checkpoint, is_best, config_.checkpoints.keep);

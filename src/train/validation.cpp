@@ -2,22 +2,28 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "mobileone/train/classification.h"
 #include "mobileone/util/log.h"
 #include "mobileone/util/progress.h"
 
 namespace mobileone {
 namespace {
 
-LoaderOptions validation_options(const Config& config, const Workers& workers) {
-  LoaderOptions options = loader_options(config.data);
-  options.batch_size = config.schedule.batch_size;
+LoaderOptions validation_options(const Task& task, const Config& config, const Workers& workers) {
+  LoaderOptions options = task.eval_options(config.data, config.schedule.batch_size);
   options.share = {.rank = workers.rank(), .size = workers.size(), .whole_batches = true};
   return options;
+}
+
+double value_of(const Metrics& metrics, std::string_view name) {
+  const auto found = std::ranges::find(
+      metrics, name, [](const auto& metric) -> std::string_view { return metric.first; });
+  return found == metrics.end() ? NAN : found->second;
 }
 
 /// A set of weights as it is judged.
@@ -25,22 +31,27 @@ struct Candidate {
   Weights weights;
   std::string prefix;  ///< of its metrics
   MobileOne network;   ///< folded
-  ClassificationMeter meter = {};
+  std::unique_ptr<Meter> meter;
 
-  /// Negative where it computed no numbers for some image.
-  double top1() const { return meter.without_numbers() > 0 ? -1 : meter.top1(); }
+  /// Percent; negative where it computed no numbers for some image, or nothing was judged.
+  double score(const Task& task) const {
+    const double value = value_of(meter->metrics(), task.metric().name);
+    return meter->without_numbers() > 0 || std::isnan(value) ? -1 : value;
+  }
   /// Higher is better.
-  std::pair<double, double> score() const {
-    return {top1(), std::isnan(meter.loss()) ? -INFINITY : -meter.loss()};
+  std::pair<double, double> rank(const Task& task) const {
+    const double loss = value_of(meter->metrics(), "loss");
+    return {score(task), std::isnan(loss) ? -INFINITY : -loss};
   }
 };
 
-std::vector<Candidate> candidates_of(Learner& learner) {
+std::vector<Candidate> candidates_of(Learner& learner, const Task& task) {
   torch::NoGradGuard no_grad;
-  std::vector<Candidate> candidates{{Weights::kRaw, "val", fold(learner.network())}};
+  std::vector<Candidate> candidates;
+  candidates.push_back({Weights::kRaw, "val", fold(learner.network()), task.meter()});
   if (Ema* ema = learner.ema()) {
     const AverageInPlace average(*ema);
-    candidates.push_back({Weights::kAverage, "ema", fold(learner.network())});
+    candidates.push_back({Weights::kAverage, "ema", fold(learner.network()), task.meter()});
   }
   return candidates;
 }
@@ -49,43 +60,44 @@ std::vector<Candidate> candidates_of(Learner& learner) {
 
 Validation::Validation(ImageList list, const Config& config, const Workers& workers)
     : data_(config.data),
+      task_(task_of(config)),
       workers_(workers),
-      loader_(std::move(list), validation_options(config, workers)) {}
+      loader_(std::move(list), validation_options(*task_, config, workers)) {}
 
 Verdict Validation::judge(Learner& learner, const std::function<void()>& before,
                           const std::string& label) {
-  std::vector<Candidate> candidates = candidates_of(learner);
+  std::vector<Candidate> candidates = candidates_of(learner, *task_);
   std::optional<Progress> progress;
   if (workers_.first()) progress.emplace(label, list().size(), "img");
   int64_t done = 0;
-  loader_.start_epoch(0, eval_transform(data_));
+  loader_.start_epoch(0, task_->eval_transform(data_));
   for_each_batch(loader_, workers_, before, [&](const Batch& batch) {
     const auto images = batch.images.to(learner.device());
     for (Candidate& each : candidates) {
-      each.meter.add(learner.forward(each.network, images).to(torch::kCPU), batch.labels);
+      Outputs outputs = learner.forward(each.network, images);
+      for (auto& output : outputs) output = output.to(torch::kCPU);
+      each.meter->add(outputs, batch);
     }
-    done += batch.labels.size(0) * workers_.size();  // the others have done about as many
+    done += images.size(0) * workers_.size();  // the others have done about as many
     if (progress) progress->update(std::min(done, list().size()), "");
   });
   Verdict verdict;
   const Candidate* best = nullptr;
   for (Candidate& each : candidates) {
-    ClassificationMeter& meter = each.meter;
+    Meter& meter = *each.meter;
     meter.sum_over(workers_);
     require_few_damaged(list(), list().size() - meter.images());
     if (meter.without_numbers() > 0) {
       log::warning("validation: the {} weights compute no numbers for {} of {} images",
                    to_string(each.weights), meter.without_numbers(), meter.images());
     }
-    verdict.metrics.emplace_back(each.prefix + "_loss", meter.loss());
-    verdict.metrics.emplace_back(each.prefix + "_top1", meter.top1());
-    if (std::isfinite(meter.top5())) {
-      verdict.metrics.emplace_back(each.prefix + "_top5", meter.top5());
+    for (const auto& [name, value] : meter.metrics()) {
+      verdict.metrics.emplace_back(each.prefix + "_" + name, value);
     }
-    if (best == nullptr || each.score() > best->score()) best = &each;
+    if (best == nullptr || each.rank(*task_) > best->rank(*task_)) best = &each;
   }
   verdict.better = best->weights;
-  verdict.top1 = best->top1();
+  verdict.score = best->score(*task_);
   if (candidates.size() > 1) {
     verdict.metrics.emplace_back("ema_better", best->weights == Weights::kAverage ? 1 : 0);
   }

@@ -5,7 +5,7 @@
 
 #include "mobileone/checkpoint/torch_file.h"
 #include "mobileone/util/error.h"
-#include "test_folder.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "mobileone/checkpoint/pickle.h"
-#include "mobileone/util/error.h"
-#include "test_folder.h"
+#include "support/error_of.h"  // IWYU pragma: export
+#include "support/test_folder.h"
 
 namespace mobileone::testing {
 
@@ -31,17 +31,6 @@ class FilesTest : public ::testing::Test {
  protected:
   const std::filesystem::path folder_ = own_folder_.path();
 };
-
-/// What Error `body` throws; empty if it throws none. Other exceptions go on and fail the test.
-template <typename Body>
-std::string error_of(Body body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
 
 /// A torch zip file of these records.
 inline std::string archive(const std::vector<std::pair<std::string, std::string>>& records) {

@@ -13,7 +13,6 @@
 namespace mobileone {
 namespace {
 namespace fs = std::filesystem;
-using testing::error_of;
 using testing::FilesTest;
 
 /// Random weights; numbers of batches are 1.

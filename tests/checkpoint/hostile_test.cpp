@@ -17,7 +17,6 @@ namespace fs = std::filesystem;
 using namespace std::string_literals;
 using testing::archive;
 using testing::bytes;
-using testing::error_of;
 using testing::make_zip;
 
 constexpr int64_t kLargest = std::numeric_limits<int64_t>::max();

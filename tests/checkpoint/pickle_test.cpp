@@ -13,7 +13,6 @@ namespace mobileone {
 namespace {
 
 using namespace std::string_literals;
-using testing::error_of;
 
 /// Storages of zeros, as many as asked for up to a megabyte.
 at::Storage zeros(const std::string& key, int64_t count, int64_t element) {

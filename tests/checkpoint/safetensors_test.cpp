@@ -14,7 +14,6 @@
 namespace mobileone {
 namespace {
 
-using testing::error_of;
 using testing::golden;
 
 class SafetensorsTest : public testing::FilesTest {

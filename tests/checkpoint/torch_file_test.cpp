@@ -14,7 +14,7 @@
 #include "mobileone/util/endian.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/random.h"
-#include "python.h"
+#include "support/python.h"
 
 namespace mobileone {
 namespace {
@@ -22,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::string_literals;
 using testing::archive;
-using testing::error_of;
 using testing::fingerprint;
 using testing::golden;
 

@@ -7,8 +7,6 @@
 namespace mobileone {
 namespace {
 
-using testing::error_of;
-
 Value run_state() {
   return Value::Dict{{"step", 7},
                      {"rate", 0.5},

@@ -10,7 +10,6 @@ namespace {
 
 using namespace std::string_literals;
 using testing::bytes;
-using testing::error_of;
 using testing::make_zip;
 
 class ZipReaderTest : public testing::FilesTest {

@@ -14,8 +14,8 @@
 #include "mobileone/model/counts.h"
 #include "mobileone/util/csv.h"
 #include "mobileone/util/file.h"
-#include "python.h"
 #include "report/xml.h"
+#include "support/python.h"
 
 namespace mobileone {
 namespace {

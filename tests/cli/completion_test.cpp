@@ -31,7 +31,7 @@ TEST(Completion, KnowsCommandsOptionsKeysAndFiles) {
   EXPECT_EQ(complete_in_bash("mobileone bench la", 2), "latency\n");
   EXPECT_EQ(complete_in_bash("mobileone data in", 2), "inspect\n");
   EXPECT_EQ(complete_in_bash("mobileone train x.yaml --res", 3), "--resume\n--resume-from\n");
-  EXPECT_EQ(complete_in_bash("mobileone train x.yaml optimizer.n", 3), "optimizer.nesterov=\n");
+  EXPECT_EQ(complete_in_bash("mobileone train x.yaml optimizer.ne", 3), "optimizer.nesterov=\n");
   EXPECT_EQ(complete_in_bash("mobileone bench latency --thr", 3), "--threads\n");
   EXPECT_EQ(complete_in_bash("mobileone eval /dev/nul", 2), "/dev/null\n");
   EXPECT_EQ(complete_in_bash("mobileone launch -n 2 train --resume-f", 5), "--resume-from\n");

@@ -6,7 +6,7 @@
 #include "cli/program.h"
 #include "mobileone/data/image.h"
 #include "mobileone/util/file.h"
-#include "python.h"
+#include "support/python.h"
 
 namespace mobileone {
 namespace {

@@ -1,18 +1,13 @@
 #include "mobileone/cli/endings.h"
 
 #include "cli/program.h"
-#include "mobileone/util/error.h"
+#include "support/error_of.h"
 
 namespace mobileone {
 namespace {
 
 std::string objection(const std::string& path, const std::vector<std::string_view>& endings) {
-  try {
-    cli::require_ending("--output", path, endings);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return error_of([&] { cli::require_ending("--output", path, endings); });
 }
 
 TEST(Endings, AreThoseOfWhatIsWrittenOrNone) {

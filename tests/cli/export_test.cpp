@@ -101,7 +101,7 @@ TEST(ExportForms, TheNameOrTheOptionSaysTheFormat) {
   const std::string onnx_name = exported("graph.onnx"),
                     onnx_option = exported("graph", {"--format", "onnx"});
   EXPECT_EQ(read_file(onnx_name), read_file(onnx_option));
-  EXPECT_EQ(load_torchscript(exported("script")).interface.type, ExportType::kFloat32);
+  EXPECT_EQ(load_torchscript(exported("script")).description.interface.type, ExportType::kFloat32);
 }
 
 TEST(ExportForms, WhatMakesNoSenseIsRefused) {

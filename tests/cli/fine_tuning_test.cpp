@@ -71,8 +71,9 @@ TEST(FineTuning, StoppedInAnEpochEqualsNeverStopped) {
                    second = load_checkpoint(shop().path("tuned_stopped/last.pth"));
   expect_equal_weights(first.weights, second.weights);
   expect_equal_weights(first.ema, second.ema);
-  expect_equal_weights(first.training->momentum, second.training->momentum);
-  EXPECT_FALSE(first.training->momentum.contains("stage0.rbr_conv.0.conv.weight"));
+  expect_equal_weights(first.training->optimizer.at("momentum"),
+                       second.training->optimizer.at("momentum"));
+  EXPECT_FALSE(first.training->optimizer.at("momentum").contains("stage0.rbr_conv.0.conv.weight"));
 }
 
 TEST(FineTuning, OtherClassesGetANewClassifier) {

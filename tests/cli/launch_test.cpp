@@ -18,7 +18,7 @@
 #include "mobileone/util/csv.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/random.h"
-#include "python.h"
+#include "support/python.h"
 
 namespace mobileone {
 namespace {
@@ -421,7 +421,7 @@ TEST(Places, EvaluateOneModelOnOneSet) {
 
 TEST(Places, AMachineThatCannotBeReachedEndsTheOthersAndIsNamed) {
   const Outcome cut =
-      started_by(MOBILEONE_SOURCE_DIR "/scripts/two_machines.sh --cut 6",
+      started_by(MOBILEONE_SOURCE_DIR "/tools/two_machines.sh --cut 6",
                  synced_run("cut", {"schedule.epochs=100000", "runtime.timeout=4"}));
   if (cut.status == 77) GTEST_SKIP() << cut.errors;
   EXPECT_EQ(cut.status, 3) << cut.errors;

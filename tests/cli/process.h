@@ -36,7 +36,7 @@ class Process {
 /// Waits, at most a minute, until `path` exists; whether it does.
 bool wait_for(const std::string& path);
 
-/// How many kills a campaign is to make: MOBILEONE_KILLS, which scripts/kill_campaign.sh sets, or
+/// How many kills a campaign is to make: MOBILEONE_KILLS, which tools/kill_campaign.sh sets, or
 /// `usually`.
 int kills_wanted(int usually);
 

@@ -15,7 +15,7 @@
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/random.h"
-#include "python.h"
+#include "support/python.h"
 
 namespace mobileone {
 namespace {
@@ -69,7 +69,8 @@ void expect_equal_checkpoints(const std::string& first_path, const std::string& 
   const Checkpoint first = load_checkpoint(first_path), second = load_checkpoint(second_path);
   expect_equal_tensors(first.weights, second.weights);
   expect_equal_tensors(first.ema, second.ema);
-  expect_equal_tensors(first.training->momentum, second.training->momentum);
+  expect_equal_tensors(first.training->optimizer.at("momentum"),
+                       second.training->optimizer.at("momentum"));
   EXPECT_EQ(first.metrics, second.metrics);
   EXPECT_EQ(first.training->step, second.training->step);
   EXPECT_EQ(first.training->epoch, second.training->epoch);
@@ -256,7 +257,8 @@ TEST(Checkpoints, EveryFlippedBitIsFoundOrMeansNothing) {
       const Checkpoint loaded = load_checkpoint(flipped);
       expect_equal_tensors(good.weights, loaded.weights);
       expect_equal_tensors(good.ema, loaded.ema);
-      expect_equal_tensors(good.training->momentum, loaded.training->momentum);
+      expect_equal_tensors(good.training->optimizer.at("momentum"),
+                           loaded.training->optimizer.at("momentum"));
       EXPECT_EQ(good.config, loaded.config);
       EXPECT_EQ(good.metrics, loaded.metrics);
       EXPECT_EQ(good.training->step, loaded.training->step);

@@ -4,42 +4,27 @@
 #include <sys/stat.h>
 
 #include <filesystem>
-#include <functional>
 
-#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
+#include "support/error_of.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {
 namespace fs = std::filesystem;
 
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-    return "no error";
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
-
 /// Files in a folder of the test's own, the working directory while the test runs.
 class ReaderFiles : public testing::Test {
  protected:
   void SetUp() override {
-    const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
-    folder_ = fs::path(testing::TempDir()) / ("mobileone_reader_" + test);
-    fs::remove_all(folder_);
-    fs::create_directories(folder_ / "sub");
-    fs::current_path(folder_);
+    fs::current_path(folder_.path());
+    fs::create_directory("sub");
   }
-  void TearDown() override {
-    fs::current_path(start_);
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { fs::current_path(start_); }
 
  private:
-  fs::path start_ = fs::current_path();
-  fs::path folder_;
+  const fs::path start_ = fs::current_path();
+  const TestFolder folder_;
 };
 
 TEST_F(ReaderFiles, InheritFromTheirBase) {

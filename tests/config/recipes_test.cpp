@@ -4,7 +4,7 @@
 
 #include "mobileone/config/reader.h"
 #include "mobileone/config/study.h"
-#include "mobileone/util/error.h"
+#include "support/error_of.h"
 
 namespace mobileone {
 namespace {
@@ -38,13 +38,8 @@ TEST(Recipes, StudiesLoad) {
 
 /// Errors of a study's file are those of a configuration.
 TEST(Recipes, StudiesRefuseWhatTheyDoNotKnow) {
-  const auto message = [](const std::string& change) -> std::string {
-    try {
-      load_study<BlocksStudy>(kConfigs / "studies/blocks.yaml", {change});
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+  const auto message = [](const std::string& change) {
+    return error_of([&] { load_study<BlocksStudy>(kConfigs / "studies/blocks.yaml", {change}); });
   };
   EXPECT_NE(message("latency.thread=2").find("did you mean 'threads'"), std::string::npos);
   EXPECT_NE(message("blocks=[plane]").find("did you mean 'plain'"), std::string::npos);

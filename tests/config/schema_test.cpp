@@ -1,12 +1,10 @@
 #include "mobileone/config/schema.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -17,11 +15,11 @@
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/random.h"
-#include "python.h"
+#include "support/python.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 TEST(Schema, DescribesEveryKey) {
@@ -223,19 +221,17 @@ TEST(Schema, JudgesAsTheReaderDoes) {
   if (!python_has("jsonschema")) {
     GTEST_SKIP() << "needs Python with jsonschema in .deps/venv: scripts/setup.sh";
   }
-  const fs::path folder =
-      fs::temp_directory_path() / fmt::format("mobileone_schema_{}", ::getpid());
-  const auto in_folder = [&](const char* name) { return (folder / name).string(); };
-  write_whole(folder / "schema.json", config_schema());
-  write_whole(folder / "base.yaml", "");
+  const TestFolder folder;
+  folder.write("schema.json", config_schema());
+  folder.write("base.yaml", "");
 
   DocumentMaker maker(7);
   std::vector<std::string> documents, verdicts, messages;
   std::string text;
   while (documents.size() < 4000) {
     const std::string document = maker.make().dump();
-    std::ofstream(folder / "document.yaml") << document;
-    const auto [verdict, message] = verdict_of_reader(in_folder("document.yaml"));
+    std::ofstream(folder.path("document.yaml")) << document;
+    const auto [verdict, message] = verdict_of_reader(folder.path("document.yaml"));
     if (!verdict) continue;
     documents.push_back(document);
     verdicts.push_back(*verdict);
@@ -246,20 +242,19 @@ TEST(Schema, JudgesAsTheReaderDoes) {
   EXPECT_GT(valid, 1200);
   EXPECT_LT(valid, 2800);
 
-  write_whole(folder / "documents.jsonl", text);
+  folder.write("documents.jsonl", text);
   const std::string script = MOBILEONE_SOURCE_DIR "/tests/python/schema_verdicts.py";
   ASSERT_EQ(std::system(fmt::format("'{}' '{}' '{}' '{}' > '{}'", kPython, script,
-                                    in_folder("schema.json"), in_folder("documents.jsonl"),
-                                    in_folder("verdicts.txt"))
+                                    folder.path("schema.json"), folder.path("documents.jsonl"),
+                                    folder.path("verdicts.txt"))
                             .c_str()),
             0);
-  std::istringstream answers(read_file(folder / "verdicts.txt"));
+  std::istringstream answers(read_file(folder.path("verdicts.txt")));
   std::string answer;
   for (size_t i = 0; i < documents.size(); ++i) {
     ASSERT_TRUE(std::getline(answers, answer)) << i;
     EXPECT_EQ(answer, verdicts[i]) << documents[i] << "\n" << messages[i];
   }
-  fs::remove_all(folder);
 }
 
 }  // namespace

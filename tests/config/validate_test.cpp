@@ -2,18 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include "mobileone/util/error.h"
+#include "support/error_of.h"
 
 namespace mobileone {
 namespace {
 
 std::string contradictions_of(const Config& config) {
-  try {
-    validate(config);
-    return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
+  return error_of([&] { validate(config); });
 }
 
 TEST(Validate, AcceptsTheDefaults) { EXPECT_TRUE(find_contradictions(Config{}).empty()); }

@@ -40,7 +40,7 @@ INSTANTIATE_TEST_SUITE_P(Webp, PillowsPixels,
                                          "animated_alpha_lossless.webp"));
 INSTANTIATE_TEST_SUITE_P(Others, PillowsPixels, testing::Values("rgb.ppm", "rgb.tif"));
 
-/// What scripts/golden_images.py made: small files of every kind.
+/// What tools/golden_images.py made: small files of every kind.
 std::vector<std::string> files_of_every_kind() {
   std::vector<std::string> files;
   const std::string folder = std::string(MOBILEONE_SOURCE_DIR) + "/tests/golden/images";

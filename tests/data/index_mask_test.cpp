@@ -15,7 +15,7 @@ at::Tensor decoded(const std::string& name, const MaskLabels& labels = {}) {
   return decode_index_mask(read_file(golden_mask(name)), "x.png", labels);
 }
 
-/// As scripts/golden_masks.py has them.
+/// As tools/golden_masks.py has them.
 at::Tensor expected_values(int bits) {
   const at::Tensor y = at::arange(11).view({11, 1}), x = at::arange(13);
   return ((7 * x + 3 * y + x * y) % std::min(1 << bits, 250)).to(at::kByte);

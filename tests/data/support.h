@@ -13,7 +13,7 @@
 
 namespace mobileone {
 
-/// A file that scripts/golden_data.py made.
+/// A file that tools/golden_data.py made.
 inline std::string golden(const std::string& name) {
   return std::string(MOBILEONE_SOURCE_DIR) + "/tests/golden/data/" + name;
 }

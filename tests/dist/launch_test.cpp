@@ -10,7 +10,7 @@
 #include <string>
 
 #include "mobileone/util/file.h"
-#include "test_folder.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "mobileone/util/error.h"
+#include "support/error_of.h"
 
 namespace mobileone {
 namespace {
@@ -21,12 +21,7 @@ Place place_by(const Variables& variables) {
 }
 
 std::string message_of(const Variables& variables) {
-  try {
-    place_by(variables);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return error_of([&] { place_by(variables); });
 }
 
 TEST(Place, IsAloneWithoutALauncher) {

@@ -4,20 +4,19 @@ run_docs.py PROGRAM CLASSIFY   PROGRAM is build/mobileone, CLASSIFY the example'
 
 A command is what stands in a block that begins with ```sh; one with ```sh no-test sets up a machine
 and is left out. Each page runs from its top to its end in a copy of the repository of its own, in
-which training and measuring are short, DIR is a drawn data set, TARS holds files of ImageNet's form with few
-images, CamVid a few images with masks, and photo.jpg is a photograph.
+which training and measuring are short, DIR is a drawn data set, SCENES one with masks, COCO a few images
+with annotations, TARS holds files of ImageNet's form with few images, and photo.jpg is a photograph.
 """
 
+import json
 import re
 import shlex
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
-import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +34,23 @@ TINY_RUN = [
     "data.workers=1", "schedule.epochs=1", "schedule.batch_size=8", "schedule.warmup_epochs=0",
     "curriculum.stages=[]", "runtime.threads=1",
 ]
+# Of pictures with masks, without the weights that a configuration starts from.
+TINY_SEGMENTATION = [*TINY_RUN, "model.pretrained=", "segment.channels=8"]
+DRAW_SCENES = """
+import pathlib, random, sys
+from PIL import Image, ImageDraw
+random.seed(0)
+for split, count in (("train", 16), ("val", 4)):
+    for i in range(count):
+        image, mask = Image.new("RGB", (64, 48), "gray"), Image.new("L", (64, 48), 0)
+        x, y = random.randrange(40), random.randrange(30)
+        for canvas, color in ((image, (200, 30, 30)), (mask, 1)):
+            ImageDraw.Draw(canvas).rectangle((x, y, x + 20, y + 15), fill=color)
+        for kind, canvas in (("", image), ("annot", mask)):
+            folder = pathlib.Path(sys.argv[1]) / (split + kind)
+            folder.mkdir(parents=True, exist_ok=True)
+            canvas.save(folder / f"{i}.png")
+"""
 FEW_PEERS = ["mobilenetv1_100", "mobilenetv3_small_100", "resnet18", "--size", "64"]
 
 
@@ -50,31 +66,20 @@ def write_script(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def png(rows: list[bytes], kind: int) -> bytes:
-    """A PNG file of 8-bit grey (kind 0) or RGB (2) rows of as many pixels as there are rows."""
-    def chunk(name: bytes, data: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(name + data))
-        return struct.pack(">I", len(data)) + name + data + check
-
-    side = len(rows)
-    header = struct.pack(">IIBBBBB", side, side, 8, kind, 0, 0, 0)
-    pixels = zlib.compress(b"".join(b"\0" + row for row in rows))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels)
-            + chunk(b"IEND", b""))
-
-
-def write_camvid(folder: Path) -> None:
-    """Images of stripes, each of one of the 11 classes or (11) ignored."""
-    side = 48
-    for split, images in (("train", TRAIN), ("val", VAL)):
-        for part in (split, f"{split}annot"):
-            (folder / part).mkdir(parents=True)
-        for i in range(images):
-            labels = [(i + y // 4) % 12 for y in range(side)]
-            image = png([bytes([20 * label, 255 - 20 * label, i] * side) for label in labels], 2)
-            (folder / split / f"{i:04}.png").write_bytes(image)
-            mask = png([bytes([label] * side) for label in labels], 0)
-            (folder / f"{split}annot" / f"{i:04}.png").write_bytes(mask)
+def write_coco(folder: Path, images: list[Path]) -> None:
+    """Images of 48 x 48 px with a square of person each."""
+    images_there = folder / "train2017"
+    images_there.mkdir(parents=True)
+    coco = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "person"}]}
+    for number, image in enumerate(images):
+        shutil.copy(image, images_there)
+        coco["images"].append({"id": number, "file_name": image.name, "height": 48, "width": 48})
+        coco["annotations"].append(
+            {"id": number, "image_id": number, "category_id": 1, "bbox": [2, 2, 40, 40], "iscrowd": 0,
+             "area": 1600, "segmentation": [[2, 2, 42, 2, 42, 42, 2, 42]]})
+    annotations = folder / "annotations/instances_train2017.json"
+    annotations.parent.mkdir()
+    annotations.write_text(json.dumps(coco))
 
 
 class Docs(unittest.TestCase):
@@ -84,6 +89,8 @@ class Docs(unittest.TestCase):
         drawn = cls.folder / "drawn"
         subprocess.run([PROGRAM, "data", "shapes", drawn, "--train", str(TRAIN), "--val", str(VAL),
                         "--size", "48"], check=True, stdout=subprocess.DEVNULL)
+        python = ROOT / ".deps/venv/bin/python"
+        subprocess.run([python, "-c", DRAW_SCENES, cls.folder / "scenes"], check=True)
         shapes = sorted(path.name for path in (drawn / "train").iterdir())
         images = lambda split, shape: [
             path.read_bytes() for path in sorted((drawn / split / shape).iterdir())]
@@ -98,12 +105,13 @@ class Docs(unittest.TestCase):
 
     def make_copy(self, name: str) -> Path:
         copy = self.folder / name
-        for part in ("configs", "scripts", "examples", "docs", "share"):
+        for part in ("configs", "scripts", "tools", "examples", "docs", "share"):
             shutil.copytree(ROOT / part, copy / part)
         (copy / ".deps").symlink_to(ROOT / ".deps")
         shutil.copytree(self.folder / "drawn", copy / "DIR")
         (copy / "TARS").symlink_to(self.folder / "tars")
-        write_camvid(copy / "CamVid")
+        shutil.copytree(self.folder / "scenes", copy / "SCENES")
+        write_coco(copy / "COCO", sorted((copy / "DIR/train/star").iterdir()))
         shutil.copy(next((copy / "DIR/val/star").iterdir()), copy / "photo.jpg")
         program = shlex.quote(PROGRAM)
         write_script(copy / "build/mobileone", f"""
@@ -120,14 +128,15 @@ case "$1 $2" in
   "bench data") exec {program} "$@" {shlex.join(TINY_RUN)} --rounds 1 ;;
   "bench latency") exec {program} "$@" --rounds 1 ;;
   "find-lr "*) exec {program} "$@" {shlex.join(TINY_RUN)} --from 0.001 --to 1 --steps 150 ;;
+  "train configs/segment/"*) exec {program} "$@" {shlex.join(TINY_SEGMENTATION)} ;;
   "train "*) exec {program} "$@" {shlex.join(TINY_RUN)} ;;
 esac
 exec {program} "$@"
 """)
-        (copy / "scripts/export_peers.py").write_text(f"""
+        (copy / "tools/export_peers.py").write_text(f"""
 import runpy, sys
 sys.argv += {FEW_PEERS}
-runpy.run_path({str(ROOT / "scripts/export_peers.py")!r}, run_name="__main__")
+runpy.run_path({str(ROOT / "tools/export_peers.py")!r}, run_name="__main__")
 """)
         (copy / "build/examples/deploy").mkdir(parents=True)
         (copy / "build/examples/deploy/classify").symlink_to(CLASSIFY)
@@ -161,9 +170,10 @@ exec {script} "$@" --classes {len(WNIDS)} --train {len(WNIDS) * TRAIN} --val {le
     def test_no_command_hides(self):
         for page in PAGES:
             for kind, text in blocks_of(page):
-                self.assertIn(kind, ("sh", "sh no-test", "yaml", "text", "cmake", ""), page)
+                self.assertIn(kind, ("sh", "sh no-test", "yaml", "text", "cmake", "cpp", ""), page)
                 if kind not in ("sh", "sh no-test"):
-                    self.assertNotRegex(text, r"(?m)^\s*[^\s(]*(mobileone|scripts/\S+\.sh) ", page)
+                    self.assertNotRegex(text, r"(?m)^\s*[^\s(]*(mobileone|(scripts|tools)/\S+\.sh) ",
+                                        page)
 
     def test_every_link_leads_somewhere(self):
         for page in PAGES:

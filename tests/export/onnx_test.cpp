@@ -3,30 +3,19 @@
 #include <gtest/gtest.h>
 #include <torch/nn/init.h>
 #include <torch/utils.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <protozero/pbf_reader.hpp>
 
+#include "by_network.h"
 #include "mobileone/export/compare.h"
 #include "mobileone/util/error.h"
-#include "mobileone/util/file.h"
 #include "mobileone/util/version.h"
+#include "onnx_peer.h"
 
 namespace mobileone {
 namespace {
-namespace fs = std::filesystem;
-
-const std::string kOnnxPython = MOBILEONE_SOURCE_DIR "/.deps/venv/bin/python";
-
-bool has_onnx() {
-  static const bool found =
-      std::system((kOnnxPython + " -c 'import onnx, onnxruntime, openvino' 2>/dev/null").c_str()) ==
-      0;
-  return found;
-}
 
 Checkpoint described(Variant variant) {
   Checkpoint checkpoint;
@@ -69,54 +58,15 @@ MobileOne calibrated(const Checkpoint& checkpoint) {
   return network;
 }
 
-class Onnx : public testing::TestWithParam<int> {
+class Onnx : public testing::TestWithParam<int>, protected OnnxPeer {
  protected:
   void SetUp() override {
-    if (!has_onnx()) {
-      GTEST_SKIP() << "needs Python with onnx, onnxruntime and openvino in .deps/venv: "
-                      "scripts/setup.sh";
-    }
-    dir = fs::temp_directory_path() / fmt::format("mobileone_onnx_{}_{}", ::getpid(), GetParam());
+    if (!has_onnx()) GTEST_SKIP() << kNeedsOnnx;
     network = calibrated(checkpoint);
-  }
-  void TearDown() override { fs::remove_all(dir); }
-
-  std::string model() const { return (dir / "model.onnx").string(); }
-
-  /// Leaves an input and the output expected of it for the peer; returns their name.
-  std::string leave_case(const torch::Tensor& input, const torch::Tensor& expected) const {
-    const auto shape = fmt::format("{}", fmt::join(input.sizes(), "x"));
-    const auto write = [&](const std::string& suffix, const torch::Tensor& t) {
-      const auto values = t.contiguous();
-      write_whole(model() + "." + shape + suffix,
-                  {static_cast<const char*>(values.data_ptr()), values.nbytes()});
-    };
-    write(".in", input);
-    write(".out", expected.to(torch::kFloat32));
-    return shape;
-  }
-
-  nlohmann::json ask_peer(const std::vector<std::string>& shapes) const {
-    const std::string answer = model() + ".json";
-    const std::string command =
-        fmt::format("'{}' '{}/tests/python/onnx_peer.py' '{}' {} > '{}'", kOnnxPython,
-                    MOBILEONE_SOURCE_DIR, model(), fmt::join(shapes, " "), answer);
-    EXPECT_EQ(std::system(command.c_str()), 0) << command;
-    return nlohmann::json::parse(read_file(answer), nullptr, /*allow_exceptions=*/false);
-  }
-
-  void expect_near(const nlohmann::json& answer, double tolerance) const {
-    for (const char* runtime : {"onnxruntime", "openvino"}) {
-      ASSERT_FALSE(answer["differences"][runtime].empty());
-      for (const double difference : answer["differences"][runtime]) {
-        EXPECT_LT(difference, tolerance) << runtime;
-      }
-    }
   }
 
   Checkpoint checkpoint = described(static_cast<Variant>(GetParam()));
   MobileOne network{nullptr};
-  fs::path dir;
 };
 
 TEST_P(Onnx, RuntimesGiveTheNetworksLogitsAtAnyBatchAndSize) {
@@ -230,7 +180,7 @@ TEST(OnnxFiles, AreReadForWhatTheySayOfThemselves) {
       to_onnx(MobileOne(options), checkpoint, "x.pth", Preprocessing::kOutside);
   auto metadata = onnx_metadata(bytes);
   EXPECT_EQ(metadata["crop"], "64");
-  EXPECT_EQ(described_class_names(metadata["mobileone.json"]), checkpoint.class_names);
+  EXPECT_EQ(from_json(metadata["mobileone.json"]).class_names, checkpoint.class_names);
   EXPECT_EQ(onnx_metadata(bytes.substr(0, bytes.size() - 1)).count("mobileone.json"), 0u);
   EXPECT_TRUE(onnx_metadata("").empty());
   EXPECT_TRUE(onnx_metadata("no ONNX").empty());
@@ -247,7 +197,7 @@ TEST(OnnxFiles, SayWhatChannelsTheyTake) {
   EXPECT_EQ(nlohmann::json::parse(outside)["input"], "float32 [N,1,H,W]");
   EXPECT_EQ(nlohmann::json::parse(outside)["preprocessing"]["channels"], "grey");
   EXPECT_EQ(nlohmann::json::parse(inside)["input"], "uint8 [N,H,W,1]");
-  EXPECT_EQ(described_interface(inside).preprocessing, Preprocessing::kInside);
+  EXPECT_EQ(from_json(inside).interface.preprocessing, Preprocessing::kInside);
 }
 
 TEST(OnnxFiles, WeightsThatFloat16CannotHoldAreNamed) {

@@ -5,16 +5,17 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/jit/serialization/import.h>
 #include <torch/utils.h>
-#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "by_network.h"
 #include "mobileone/model/state_dict.h"
-#include "mobileone/util/error.h"
-#include "mobileone/util/file.h"
-#include "python.h"
+#include "support/error_of.h"
+#include "support/python.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -32,20 +33,18 @@ class TorchScript : public testing::TestWithParam<std::tuple<int, bool>> {
     checkpoint.config.data.interpolation = Interpolation::kBicubic;
     for (int i = 0; i < 10; ++i) checkpoint.class_names.push_back("class " + std::to_string(i));
     folded = fold(MobileOne(network_options(checkpoint.config.model)));
-    path = fs::temp_directory_path() /
-           fmt::format("mobileone_export_{}_{}_{}.pt", ::getpid(), variant, frozen);
   }
-  void TearDown() override { fs::remove(path); }
 
   Checkpoint checkpoint;
   MobileOne folded{nullptr};
-  fs::path path;
+  const TestFolder folder;
+  const fs::path path = folder.path("network.pt");
 };
 
 TEST_P(TorchScript, GivesTheNetworksLogitsAtAnyBatchAndSize) {
   export_torchscript(folded, checkpoint, "test.pth", path, {.frozen = std::get<1>(GetParam())});
   auto loaded = load_torchscript(path);
-  EXPECT_EQ(loaded.class_names, checkpoint.class_names);
+  EXPECT_EQ(loaded.description.class_names, checkpoint.class_names);
   EXPECT_EQ(loaded.config.data.eval_crop, 64);
   EXPECT_EQ(loaded.module.attr("interpolation").toStringRef(), "bicubic");
   torch::NoGradGuard no_grad;
@@ -233,25 +232,17 @@ TEST_P(TorchScript, PythonGivesTheSameLogits) {
       "assert torch.allclose(y, d[-20:].view(2, 10), rtol=1e-5, atol=1e-5)",
       raw.string(), path.string());
   EXPECT_EQ(std::system((kPython + " -c \"" + script + "\"").c_str()), 0);
-  fs::remove(raw);
 }
 
 INSTANTIATE_TEST_SUITE_P(Variants, TorchScript,
                          testing::Combine(testing::Values(0, 4), testing::Bool()));
 
 TEST(TorchScriptFiles, OthersAreRefusedByName) {
-  const fs::path path =
-      fs::temp_directory_path() / fmt::format("mobileone_no_script_{}", ::getpid());
-  write_whole(path, "no archive");
-  try {
-    load_torchscript(path);
-    FAIL() << "expected an error";
-  } catch (const Error& error) {
-    const std::string message = error.what();
-    EXPECT_TRUE(message.starts_with(path.string() + ": is cut off or damaged")) << message;
-    EXPECT_EQ(message.find('\n'), std::string::npos);
-  }
-  fs::remove(path);
+  const TestFolder folder;
+  const std::string path = folder.write("network.pt", "no archive");
+  const std::string message = error_of([&] { load_torchscript(path); });
+  EXPECT_TRUE(message.starts_with(path + ": is cut off or damaged")) << message;
+  EXPECT_EQ(message.find('\n'), std::string::npos);
 }
 
 }  // namespace

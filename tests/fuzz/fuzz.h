@@ -22,6 +22,7 @@ void pickle(std::string_view input);
 void jpeg(std::string_view input);
 void image(std::string_view input);
 void mask(std::string_view input);
+void coco(std::string_view input);
 void tar(std::string_view input);
 void pack(std::string_view input);
 

@@ -31,6 +31,7 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
       {"--reader=bmp", fuzz::image},
       {"--reader=pnm", fuzz::image},
       {"--reader=mask", fuzz::mask},
+      {"--reader=coco", fuzz::coco},
       {"--reader=tar", fuzz::tar},
       {"--reader=pack", fuzz::pack}};
   const auto chosen = *argc > 1 ? readers.find((*argv)[1]) : readers.end();

@@ -18,11 +18,11 @@ echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }' >"
 "$cmake" -S "$source" -B "$build" -G Ninja -Wno-dev -DCMAKE_CXX_COMPILER="$clang" \
   -DMOBILEONE_BUILD_FUZZERS=ON -DMOBILEONE_BUILD_PROGRAM=OFF -DMOBILEONE_BUILD_TESTS=OFF >/dev/null
 "$cmake" --build "$build" --target readers_fuzzer
-"$python" "$source/scripts/make_fuzz_corpus.py" "$build/corpus"
+"$python" "$source/tools/make_fuzz_corpus.py" "$build/corpus"
 
 export LSAN_OPTIONS="suppressions=$source/cmake/sanitizers/leaks.txt:print_suppressions=0"
 export OMP_NUM_THREADS=1
-for reader in torch_file safetensors pickle jpeg png webp tiff gif bmp pnm mask tar pack; do
+for reader in torch_file safetensors pickle jpeg png webp tiff gif bmp pnm mask coco tar pack; do
   mkdir -p "$build/found/$reader"  # inputs that reach what no other does: where the next run starts
   "$build/tests/fuzz/readers_fuzzer" --reader=$reader "$build/found/$reader" "$build/corpus/$reader" \
     -max_total_time="$seconds" -max_len=65536 -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=256 \

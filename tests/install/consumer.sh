@@ -39,3 +39,24 @@ fi
 "$cmake" --build "$folder/build"
 "$folder/build/train_by_library" "$folder/shapes/train" "$folder/model.pt"
 "$mobileone" summary "$folder/model.pt" --operators >/dev/null
+
+# README's program, with few short epochs of what it names.
+sed -n '/^```cpp$/,/^```$/{//d;p}' "$source/README.md" >"$folder/readme.cpp"
+grep -q 'int main' "$folder/readme.cpp" || { echo "README.md shows no program"; exit 1; }
+mkdir -p "$folder/readme/configs" "$folder/readme-build"
+sed 's/train_by_library train.cpp/train_by_library readme.cpp/' "$source/examples/train/CMakeLists.txt" \
+  >"$folder/CMakeLists.txt"
+cat >"$folder/readme/configs/flowers.yaml" <<END
+model: {width_multipliers: [0.125], depths: [1], branches: [2]}
+data: {size: 32, eval_resize: 32, eval_crop: 32, workers: 1}
+schedule: {epochs: 1, batch_size: 8}
+output: {dir: runs/flowers}
+END
+ln -s "$folder/shapes" "$folder/readme/DIR"
+cp "$(find "$folder/shapes/val" -type f | head -1)" "$folder/readme/photo.jpg"
+"$cmake" -S "$folder" -B "$folder/readme-build" -G Ninja -DCMAKE_CXX_FLAGS=-O0 \
+  -DCMAKE_PREFIX_PATH="$folder/moved" >/dev/null
+"$cmake" --build "$folder/readme-build"
+(cd "$folder/readme" && ../readme-build/train_by_library)
+"$mobileone" summary "$folder/readme/folded.pth" >/dev/null
+[ -s "$folder/readme/model.onnx" ]

@@ -34,6 +34,14 @@ UnitOptions unit(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_
   return o;
 }
 
+/// One dilated convolution, as those of heads.
+UnitOptions head_unit(int64_t in, int64_t out, int64_t kernel, int64_t dilation,
+                      int64_t groups = 1) {
+  UnitOptions o = unit(in, out, kernel, 1, 1, groups > 1, /*se=*/false, dilation);
+  o.scale = o.skip = false;
+  return o;
+}
+
 void randomise_vectors(torch::nn::Module& module) {
   torch::NoGradGuard no_grad;
   for (auto& parameter : module.parameters()) {
@@ -185,6 +193,18 @@ std::vector<UnitsCase> cases() {
       all.push_back({units, 2, 9, 8});
     }
   }
+  // Units of heads: one convolution, and no branch besides.
+  for (auto o : {unit(40, 24, 3, 1, 1, false), unit(40, 40, 3, 1, 1, false, false, 6),
+                 unit(40, 24, 3, 2, 1, false, false, 2), unit(40, 40, 3, 1, 1, true, false, 3),
+                 unit(40, 40, 3, 1, 1, true, false, 18), unit(40, 40, 3, 2, 1, true),
+                 unit(40, 40, 5, 1, 1, false, true)}) {
+    o.scale = o.skip = false;
+    all.push_back({{o}, 2, 11, 20});
+    if (o.stride == 1 && o.in_channels == o.out_channels) {
+      o.skip = true;
+      all.push_back({{o}, 2, 11, 20});
+    }
+  }
   all.push_back({{unit(3, 8, 3, 2, 1, false), unit(8, 8, 3, 1, 2, true), unit(8, 8, 1, 1, 2, false),
                   unit(8, 8, 3, 2, 1, true), unit(8, 24, 1, 1, 1, false),
                   unit(24, 24, 3, 1, 1, true, true), unit(24, 24, 1, 1, 1, false, true)},
@@ -256,7 +276,8 @@ TEST(FoldedUnit, GradcheckAgainstFiniteDifferences) {
   // Twice differentiable almost everywhere; inputs keep away from the ReLU's corner by chance.
   for (const auto& options :
        {unit(3, 3, 3, 1, 2, true), unit(3, 3, 3, 2, 1, true), unit(2, 3, 3, 2, 1, false),
-        unit(3, 3, 1, 1, 2, false), unit(3, 4, 1, 1, 1, false), unit(3, 3, 1, 1, 1, false, true)}) {
+        unit(3, 3, 1, 1, 2, false), unit(3, 4, 1, 1, 1, false), unit(3, 3, 1, 1, 1, false, true),
+        head_unit(20, 3, 3, 2), head_unit(3, 3, 3, 2, 3)}) {
     auto units = make_units({options}, torch::kFloat64);
     torch::manual_seed(4);
     const auto x = torch::randn({2, options.in_channels, 4, 3}, torch::kFloat64).requires_grad_();
@@ -431,6 +452,9 @@ TEST(Method, IsTheCheaperOne) {
   // Several branches, and whatever is no plain pointwise convolution, have the covariance only.
   EXPECT_EQ(choose_method(unit(256, 256, 1, 1, 4, false), positions), Method::kCovariance);
   EXPECT_EQ(choose_method(unit(512, 512, 3, 1, 1, true), positions), Method::kCovariance);
+  // The covariance of nine times 1024 channels would be ten times the work.
+  EXPECT_EQ(choose_method(head_unit(1024, 512, 3, 6), positions), Method::kDirect);
+  EXPECT_EQ(choose_method(head_unit(1024, 1024, 3, 6, 1024), positions), Method::kDirect);
   // Few channels: the covariance is cheaper than the passes.
   EXPECT_EQ(choose_method(unit(8, 64, 1, 1, 1, false), positions), Method::kCovariance);
   // 3 products of n·Cout·Cin, and half and one of n·Cin², C w and its gradient for k branches.

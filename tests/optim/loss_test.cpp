@@ -3,6 +3,13 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <array>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "mobileone/util/error.h"
+
 namespace mobileone {
 namespace {
 
@@ -75,6 +82,90 @@ TEST(ClassificationLoss, IsOfFloat32ForNarrowLogits) {
   const auto logits = torch::randn({4, 3}).to(torch::kBFloat16);
   EXPECT_EQ(classification_loss(logits, torch::tensor({0, 1, 2, 0}), 0.1).scalar_type(),
             torch::kFloat32);
+}
+
+/// By PyTorch's functions, at the masks' size.
+torch::Tensor segmentation_reference(const torch::Tensor& logits, const torch::Tensor& masks,
+                                     double smoothing, const torch::Tensor& weights) {
+  namespace F = torch::nn::functional;
+  auto options = F::CrossEntropyFuncOptions().ignore_index(255).label_smoothing(smoothing);
+  if (weights.defined()) options.weight(weights);
+  return F::cross_entropy(F::interpolate(logits, F::InterpolateFuncOptions()
+                                                     .size(masks.sizes().slice(1).vec())
+                                                     .mode(torch::kBilinear)
+                                                     .align_corners(false)),
+                          masks.to(torch::kInt64), options);
+}
+
+TEST(SegmentationLoss, IsTheMeanCrossEntropyOfResizedLogitsAndSoAreItsGradients) {
+  torch::manual_seed(6);
+  for (const auto& [rows, columns, height, width] : std::vector<std::array<int64_t, 4>>{
+           {4, 5, 32, 40}, {3, 7, 50, 37}, {9, 9, 9, 9}, {1, 1, 7, 3}, {12, 10, 5, 6}}) {
+    for (const double smoothing : {0.0, 0.1}) {
+      for (const bool weighted : {false, true}) {
+        const auto logits = torch::randn({2, 21, rows, columns}, torch::kFloat64) * 3;
+        auto masks = torch::randint(21, {2, height, width}, torch::kUInt8);
+        masks.slice(1, 0, height / 3).fill_(255);
+        const auto weights = weighted ? torch::rand({21}, torch::kFloat64) + 0.5 : torch::Tensor();
+        const auto evaluate = [&](const auto& loss, torch::Dtype dtype) {
+          const auto x = logits.to(dtype).clone().requires_grad_();
+          const auto value = loss(x);
+          (value * 2).backward();
+          return std::pair(value.detach().to(torch::kFloat64), x.grad().to(torch::kFloat64));
+        };
+        const auto [expected, gradient] = evaluate(
+            [&](const auto& x) { return segmentation_reference(x, masks, smoothing, weights); },
+            torch::kFloat64);
+        for (const auto& [dtype, tolerance] :
+             {std::pair(torch::kFloat64, 1e-12), std::pair(torch::kFloat32, 1e-5)}) {
+          const auto [value, own] = evaluate(
+              [&](const auto& x) { return segmentation_loss(x, masks, smoothing, weights); },
+              dtype);
+          EXPECT_NEAR(value.template item<double>(), expected.template item<double>(),
+                      tolerance * 10);
+          EXPECT_LE((own - gradient).norm().template item<double>(),
+                    tolerance * gradient.norm().template item<double>())
+              << rows << "x" << columns << " to " << height << "x" << width;
+        }
+      }
+    }
+  }
+}
+
+TEST(SegmentationLoss, OfNoPixelIsZeroAndSoAreItsGradients) {
+  const auto logits = torch::randn({2, 3, 4, 4}).requires_grad_();
+  const auto masks = torch::full({2, 16, 16}, 255, torch::kUInt8);
+  const auto loss = segmentation_loss(logits, masks);
+  loss.backward();
+  EXPECT_EQ(loss.item<double>(), 0);
+  EXPECT_EQ(logits.grad().abs().sum().item<double>(), 0);
+  EXPECT_EQ(segmentation_weight(masks), 0);
+}
+
+TEST(SegmentationLoss, DividesByWhatItSaysItDoes) {
+  auto masks = torch::zeros({1, 4, 4}, torch::kUInt8);
+  masks.index_put_({0, 0}, 2);
+  masks.index_put_({0, 1}, 255);
+  EXPECT_EQ(segmentation_weight(masks), 12);
+  EXPECT_DOUBLE_EQ(segmentation_weight(masks, torch::tensor({0.5, 9.0, 2.0})), 8 * 0.5 + 4 * 2.0);
+}
+
+TEST(SegmentationLoss, WhatIsNotFiniteStaysSo) {
+  for (const double bad : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    auto logits = torch::randn({1, 5, 4, 4});
+    logits.index_put_({0, 2, 1, 1}, bad);
+    const auto loss = segmentation_loss(logits, torch::zeros({1, 16, 16}, torch::kUInt8));
+    EXPECT_FALSE(std::isfinite(loss.item<double>())) << bad;
+  }
+}
+
+TEST(SegmentationLoss, RefusesAClassThatTheNetworkHasNot) {
+  try {
+    segmentation_loss(torch::randn({1, 3, 2, 2}), torch::full({1, 8, 8}, 7, torch::kUInt8));
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "a mask has a class 7, the network 3 classes");
+  }
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
+#include <torch/optim/adamw.h>
 #include <torch/optim/sgd.h>
 #include <torch/types.h>
 #include <torch/utils.h>
@@ -189,12 +190,82 @@ TEST(FlatState, NamedStateHasTheModulesNamesAndOrder) {
     EXPECT_TRUE(torch::equal(named[item.key()], item.value())) << item.key();
 }
 
-TEST(Sgd, MomentumOfAnotherNetworkIsRefused) {
+TEST(Optimizer, StateOfAnotherNetworkIsRefused) {
   auto module = small_module();
   FlatState state(*module);
-  Sgd sgd(OptimizerConfig{}, state);
-  EXPECT_THROW(sgd.load_momentum(StateDict(), "last.pth"), Error);
+  for (const auto kind : {OptimizerKind::kSgd, OptimizerKind::kAdamW}) {
+    OptimizerConfig config;
+    config.name = kind;
+    const auto optimizer = make_optimizer(config, state);
+    EXPECT_THROW(optimizer->load({}, "last.pth"), Error);
+  }
 }
+
+TEST(Optimizer, GoesOnFromItsState) {
+  for (const auto kind : {OptimizerKind::kSgd, OptimizerKind::kAdamW}) {
+    OptimizerConfig config;
+    config.name = kind;
+    const auto train = [&](bool stop) {
+      auto module = small_module();
+      FlatState state(*module);
+      auto optimizer = make_optimizer(config, state);
+      for (int step = 0; step < 4; ++step) {
+        if (stop && step == 2) {
+          auto saved = optimizer->state();
+          for (auto& [name, tensors] : saved) {
+            for (auto& item : tensors) item.value() = item.value().clone();
+          }
+          optimizer = make_optimizer(config, state);
+          optimizer->load(saved, "last.pth");
+        }
+        objective(module, step).backward();
+        optimizer->step(0.1, 0.01);
+      }
+      return state.parameters;
+    };
+    EXPECT_TRUE(torch::equal(train(false), train(true))) << to_string(kind);
+  }
+}
+
+class AdamWAgainstTorch : public testing::TestWithParam<bool> {};
+
+TEST_P(AdamWAgainstTorch, TakesTheSameStepsAtTheRatesOfParts) {
+  const bool decay_norm_and_bias = GetParam();
+  auto ours = small_network(), theirs = small_network();
+  FlatState state(*ours);
+  OptimizerConfig config;
+  config.name = OptimizerKind::kAdamW;
+  config.betas = {0.8, 0.95};
+  config.eps = 1e-6;
+  config.decay_norm_and_bias = decay_norm_and_bias;
+  config.lr_factors.classifier = 10;
+  const auto optimizer = make_optimizer(config, state);
+  std::vector<torch::optim::OptimizerParamGroup> groups;
+  for (const auto& item : theirs->named_parameters()) {
+    const bool decays = decay_norm_and_bias || item.value().dim() > 1;
+    groups.emplace_back(
+        std::vector<torch::Tensor>{item.value()},
+        std::make_unique<torch::optim::AdamWOptions>(
+            torch::optim::AdamWOptions(item.key().starts_with("linear") ? 0.1 : 0.01)
+                .betas({0.8, 0.95})
+                .eps(1e-6)
+                .weight_decay(decays ? 0.05 : 0)));
+  }
+  torch::optim::AdamW reference(groups, torch::optim::AdamWOptions(0.01));
+  for (int step = 0; step < 6; ++step) {
+    objective(ours, step).backward();
+    optimizer->step(0.01, 0.05);
+    reference.zero_grad();
+    objective(theirs, step).backward();
+    reference.step();
+  }
+  for (const auto& item : theirs->named_parameters()) {
+    EXPECT_TRUE(torch::allclose(ours->named_parameters()[item.key()], item.value(), 1e-12, 1e-13))
+        << item.key();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Decay, AdamWAgainstTorch, testing::Bool());
 
 }  // namespace
 }  // namespace mobileone

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace mobileone {
 namespace {
 
@@ -25,6 +27,46 @@ TEST(LearningRate, WarmsUpLinearly) {
     const double ramp = std::min(1.0, (step + 1) / 50.0);
     EXPECT_DOUBLE_EQ(learning_rate(config, step, 1000), ramp * cosine(0.1, 0, step, 1000));
   }
+}
+
+TEST(LearningRate, FallsAsAPower) {
+  Config config;
+  config.schedule.curve = LrCurve::kPolynomial;
+  config.schedule.power = 0.9;
+  config.schedule.lr_end = 0.01;
+  for (const int64_t step : {0, 1, 250, 999, 1000}) {
+    EXPECT_DOUBLE_EQ(learning_rate(config, step, 1000),
+                     0.01 + (0.1 - 0.01) * std::pow(1 - step / 1000.0, 0.9));
+  }
+}
+
+TEST(LearningRate, PerEpochChangesAtEpochsStarts) {
+  Config config;
+  config.schedule.per_epoch = true;
+  for (const int64_t total : {700, 691}) {  // steps of an epoch need not be whole
+    config.schedule.epochs = total == 700 ? 100 : 691;
+    const int64_t each = total / config.schedule.epochs;
+    for (int64_t step = 0; step < total; ++step) {
+      EXPECT_DOUBLE_EQ(learning_rate(config, step, total),
+                       cosine(0.1, 0, step / each, config.schedule.epochs))
+          << step;
+    }
+  }
+}
+
+/// CVNets' warm-up of 500 iterations from 9e-5 to 9e-4.
+TEST(LearningRate, WarmsUpFromARateOfItsOwn) {
+  Config config;
+  config.optimizer.lr = 9e-4;
+  config.schedule.epochs = 50;
+  config.schedule.warmup_epochs = 5;
+  config.schedule.warmup_lr = 9e-5;
+  config.schedule.per_epoch = true;
+  EXPECT_DOUBLE_EQ(learning_rate(config, 0, 5000), 9e-5);
+  EXPECT_NEAR(learning_rate(config, 50, 5000), 9e-5 + 0.1 * (9e-4 - 9e-5), 1e-12);
+  EXPECT_DOUBLE_EQ(learning_rate(config, 500, 5000), cosine(9e-4, 0, 5, 50));
+  config.schedule.warmup_epochs = 0;
+  EXPECT_DOUBLE_EQ(learning_rate(config, 0, 5000), 9e-4);
 }
 
 TEST(WeightDecay, AnnealsAsThePaperSays) {

@@ -30,7 +30,7 @@ class Convolutions : public testing::TestWithParam<std::tuple<ConvShape, torch::
 TEST_P(Convolutions, OfTheKernelsEqualThePortableOnes) {
   const auto& [shape, device] = GetParam();
   for (const auto& [height, width] :
-       std::vector<std::pair<int64_t, int64_t>>{{9, 8}, {1, 5}, {2, 2}}) {
+       std::vector<std::pair<int64_t, int64_t>>{{9, 8}, {1, 5}, {2, 2}, {12, 6}}) {
     torch::manual_seed(5);
     const auto x = image({3, shape.in_channels, height, width}, device);
     const Backend &own = backend_of(x), &portable = portable_backend();
@@ -55,6 +55,8 @@ TEST_P(Convolutions, OfTheKernelsEqualThePortableOnes) {
     const PatchMoments d_moments{torch::randn_like(moments.mean), c + c.transpose(1, 2)};
     expect_equal("input gradient", own.input_gradient(x, g, conv.weight, moments, d_moments, shape),
                  portable.input_gradient(x, g, conv.weight, moments, d_moments, shape));
+    expect_equal("input gradient without moments", own.input_gradient(x, g, conv.weight, shape),
+                 portable.input_gradient(x, g, conv.weight, shape));
   }
 }
 
@@ -64,7 +66,9 @@ INSTANTIATE_TEST_SUITE_P(
                                      ConvShape{10, 10, 3, 1, 2, 10}, ConvShape{10, 10, 3, 2, 2, 10},
                                      ConvShape{10, 10, 5, 1, 1, 10}, ConvShape{5, 7, 1, 1, 1, 1},
                                      ConvShape{3, 7, 3, 2, 1, 1}, ConvShape{3, 7, 3, 1, 2, 1},
-                                     ConvShape{4, 4, 1, 2, 1, 1}),
+                                     ConvShape{4, 4, 1, 2, 1, 1}, ConvShape{20, 24, 3, 1, 1, 1},
+                                     ConvShape{20, 24, 3, 2, 1, 1}, ConvShape{20, 24, 3, 1, 6, 1},
+                                     ConvShape{17, 5, 5, 2, 2, 1}, ConvShape{20, 24, 1, 2, 1, 1}),
                      testing::ValuesIn(devices())));
 
 class Backends : public testing::TestWithParam<torch::Device> {};
@@ -102,13 +106,18 @@ TEST_P(Backends, FoldAlike) {
 }
 
 TEST_P(Backends, TrainDirectUnitsAlike) {
-  for (const bool skip : {false, true}) {
-    for (const bool relu : {false, true}) {
+  for (const ConvShape& shape : {ConvShape{18, 18, 1, 1, 1, 1}, ConvShape{18, 18, 3, 1, 2, 1},
+                                 ConvShape{18, 18, 3, 1, 3, 18}, ConvShape{18, 18, 3, 2, 1, 1},
+                                 ConvShape{18, 18, 3, 2, 1, 18}}) {
+    for (const auto& [skip, relu] :
+         std::vector<std::pair<bool, bool>>{{false, false}, {false, true}, {true, true}}) {
+      if (skip && shape.stride > 1) continue;
       torch::manual_seed(7);
       const int64_t norms = skip ? 2 : 1;
-      const DirectUnit unit{randn({6, 6}, GetParam()), randn({norms, 6}, GetParam()),
-                            randn({norms, 6}, GetParam()), 1e-5};
-      const auto x = image({2, 6, 5, 7}, GetParam()), y = image({2, 6, 5, 7}, GetParam());
+      const DirectUnit unit{randn({18, shape.patch_size()}, GetParam()),
+                            randn({norms, 18}, GetParam()), randn({norms, 18}, GetParam()), 1e-5};
+      const auto x = image({2, 18, 5, 7}, GetParam()),
+                 y = image({2, 18, shape.output_size(5), shape.output_size(7)}, GetParam());
       const Backend &own = backend_of(x), &portable = portable_backend();
       const auto statistics = own.direct_statistics(x, y, unit),
                  expected = portable.direct_statistics(x, y, unit);
@@ -118,9 +127,10 @@ TEST_P(Backends, TrainDirectUnitsAlike) {
                    portable.direct_output(x, y, unit, statistics, relu));
       const auto g = image(y.sizes(), GetParam());
       const NormBatch batch(x.size(0), x.device());
-      const auto d = own.direct_gradients(x, y, g.clone(), unit, statistics, batch, relu, true);
+      const auto d =
+          own.direct_gradients(x, y, g.clone(), unit, statistics, batch, relu, true, shape);
       const auto expected_d =
-          portable.direct_gradients(x, y, g.clone(), unit, statistics, batch, relu, true);
+          portable.direct_gradients(x, y, g.clone(), unit, statistics, batch, relu, true, shape);
       expect_equal("weight gradient", d.weight, expected_d.weight);
       expect_equal("gamma gradient", d.gamma, expected_d.gamma);
       expect_equal("beta gradient", d.beta, expected_d.beta);

@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 
-#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "report/xml.h"
-#include "test_folder.h"
+#include "support/error_of.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -25,15 +24,6 @@ std::string metrics_csv(int epochs, double top1 = 50) {
                         2.0 / i, top1 + i % 7, top1 + 2 + i % 5);
   }
   return text;
-}
-
-std::string error_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing was thrown";
 }
 
 TEST(RunMetrics, HaveColumnsByName) {

@@ -99,7 +99,7 @@ TEST_P(GoldenNetwork, TrainingLossGradientsAndStatistics) {
 }
 
 TEST_P(GoldenNetwork, TwentyStepsOfSgdAndTheirAverage) {
-  // The steps of NAME_expected are chaotic; these are stable (scripts/golden_sgd.py).
+  // The steps of NAME_expected are chaotic; these are stable (tools/golden_sgd.py).
   if (GetParam().dtype == torch::kFloat32 && GetParam().name == std::string("tiny_k4")) {
     GTEST_SKIP()
         << "in float32 its rounding errors grow to the size of the logits, PyTorch's as ours";

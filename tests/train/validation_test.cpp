@@ -72,9 +72,9 @@ TEST_F(ValidationTest, WhatComputesNoNumbersIsNeverTheBest) {
   const Verdict average = validation.judge(learner, {}, "validation");
   EXPECT_EQ(average.better, Weights::kAverage);
   EXPECT_EQ(value(average, "val_top1"), 0);
-  EXPECT_GE(average.top1, 0);
+  EXPECT_GE(average.score, 0);
   poison(learner.ema()->parameters());
-  EXPECT_LT(validation.judge(learner, {}, "validation").top1, 0);
+  EXPECT_LT(validation.judge(learner, {}, "validation").score, 0);
 }
 
 TEST_F(ValidationTest, WithoutAnAverageThereIsOneCandidate) {

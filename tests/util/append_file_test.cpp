@@ -4,7 +4,7 @@
 
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
-#include "test_folder.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {

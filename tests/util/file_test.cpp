@@ -1,9 +1,14 @@
 #include "mobileone/util/file.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
 
 #include "mobileone/util/error.h"
+#include "support/error_of.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -11,27 +16,21 @@ namespace fs = std::filesystem;
 
 class WriteWhole : public testing::Test {
  protected:
-  WriteWhole() : dir(fs::temp_directory_path() / fmt::format("mobileone_file_{}", ::getpid())) {
-    fs::remove_all(dir);
-  }
-  ~WriteWhole() override { fs::remove_all(dir); }
-
-  std::vector<std::string> names() const {
+  std::vector<std::string> names(const fs::path& in) const {
     std::vector<std::string> found;
-    for (const auto& entry : fs::directory_iterator(dir)) found.push_back(entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(in)) found.push_back(entry.path().filename());
     return found;
   }
 
-  fs::path dir;
+  const TestFolder folder;
+  const fs::path dir = folder.path();
 };
 
 TEST_F(WriteWhole, MakesFoldersAndLeavesOneFile) {
   write_whole(dir / "a" / "b.txt", "first");
   write_whole(dir / "a" / "b.txt", "second");
   EXPECT_EQ(read_file(dir / "a" / "b.txt"), "second");
-  dir /= "a";
-  EXPECT_EQ(names(), std::vector<std::string>{"b.txt"});
-  dir = dir.parent_path();
+  EXPECT_EQ(names(dir / "a"), std::vector<std::string>{"b.txt"});
 }
 
 TEST_F(WriteWhole, AFailureKeepsTheOldFileAndNoTemporary) {
@@ -43,24 +42,15 @@ TEST_F(WriteWhole, AFailureKeepsTheOldFileAndNoTemporary) {
                            }),
                Error);
   EXPECT_EQ(read_file(dir / "kept"), "old");
-  EXPECT_EQ(names(), std::vector<std::string>{"kept"});
-}
-
-std::string message_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  EXPECT_EQ(names(dir), std::vector<std::string>{"kept"});
 }
 
 TEST_F(WriteWhole, NamesWhatStandsInTheWay) {
   fs::create_directories(dir / "folder");
   write_whole(dir / "file", "");
-  EXPECT_EQ(message_of([&] { write_whole(dir / "folder", ""); }),
+  EXPECT_EQ(error_of([&] { write_whole(dir / "folder", ""); }),
             (dir / "folder").string() + ": is a folder, expected a file");
-  EXPECT_EQ(message_of([&] { write_whole(dir / "file" / "x", ""); }),
+  EXPECT_EQ(error_of([&] { write_whole(dir / "file" / "x", ""); }),
             (dir / "file" / "x").string() + ": cannot be written: Not a directory");
 }
 
@@ -73,12 +63,11 @@ TEST_F(WriteWhole, KnowsTemporaryFilesByTheirNames) {
 }
 
 TEST_F(WriteWhole, RequireFileNamesWhatIsWrong) {
-  fs::create_directories(dir);
-  EXPECT_EQ(message_of([&] { require_file(dir / "x", "checkpoint"); }),
+  EXPECT_EQ(error_of([&] { require_file(dir / "x", "checkpoint"); }),
             (dir / "x").string() + ": no such checkpoint");
-  EXPECT_EQ(message_of([&] { require_file(dir, "checkpoint"); }),
+  EXPECT_EQ(error_of([&] { require_file(dir, "checkpoint"); }),
             dir.string() + ": is a folder, expected a checkpoint");
-  EXPECT_EQ(message_of([&] { require_file("/dev/null", "checkpoint"); }),
+  EXPECT_EQ(error_of([&] { require_file("/dev/null", "checkpoint"); }),
             "/dev/null: is not a regular file, expected a checkpoint");
 }
 
@@ -91,7 +80,7 @@ TEST_F(WriteWhole, LinksAndRenamesOverWhatIsThere) {
   rename_whole(dir / "newer", dir / "new");
   EXPECT_EQ(read_file(dir / "new"), "3");
   EXPECT_EQ(read_file(dir / "kept"), "2");
-  EXPECT_EQ(names().size(), 2u);
+  EXPECT_EQ(names(dir).size(), 2u);
   EXPECT_THROW(link_whole(dir / "missing", dir / "kept"), Error);
   EXPECT_THROW(rename_whole(dir / "missing", dir / "kept"), Error);
   EXPECT_EQ(read_file(dir / "kept"), "2");

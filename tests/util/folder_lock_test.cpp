@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "mobileone/util/error.h"
-#include "test_folder.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {

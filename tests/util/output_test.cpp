@@ -2,11 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
-
-#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
-#include "test_folder.h"
+#include "support/error_of.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -14,21 +12,13 @@ namespace fs = std::filesystem;
 
 class Output : public testing::Test {
  protected:
-  std::string refusal(const std::function<void()>& require) const {
-    try {
-      require();
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
-  }
   std::string refusal_of_file(const fs::path& path,
                               const std::vector<fs::path>& inputs = {}) const {
-    return refusal([&] { require_output(path, inputs); });
+    return error_of([&] { require_output(path, inputs); });
   }
   std::string refusal_of_files(const fs::path& path,
                                const std::vector<fs::path>& inputs = {}) const {
-    return refusal([&] { require_outputs(path, {"page.html", "table.csv"}, inputs); });
+    return error_of([&] { require_outputs(path, {"page.html", "table.csv"}, inputs); });
   }
   int64_t entries() const {
     return std::distance(fs::recursive_directory_iterator(dir), fs::recursive_directory_iterator());

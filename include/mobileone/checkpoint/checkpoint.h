@@ -35,10 +35,12 @@ struct DataState {
 /// functions of runtime.seed, the epoch and an image's index, the curriculum's stage is one of the
 /// epoch: nothing more is kept of them.
 struct TrainingState {
-  StateDict momentum;
+  /// Of the optimizer (Optimizer::state): "momentum" of SGD, "exp_avg", "exp_avg_sq" and "step" of
+  /// AdamW.
+  std::map<std::string, StateDict> optimizer;
   int64_t step = 0;        ///< optimizer steps done
   int64_t epoch = 0;       ///< epochs done
-  double best = -1.0;      ///< best validation top-1 so far, percent; negative: none yet
+  double best = -1.0;      ///< the best validation's score so far, percent; negative: none yet
   int64_t best_epoch = 0;  ///< from 1, whose it is
   Weights best_weights = Weights::kRaw;  ///< whose it is
   std::set<int64_t> damaged;  ///< positions in the list of training images found unreadable
@@ -52,6 +54,27 @@ struct TrainingState {
 
   DataState data;
   std::map<std::string, int64_t> files;  ///< bytes of each log that this state has written
+
+  /// Hands each field but the optimizer's to `v` as (name, field); checkpoints know them so.
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("step", step);
+    v("epoch", epoch);
+    v("best", best);
+    v("best_epoch", best_epoch);
+    v("best_weights", best_weights);
+    v("damaged", damaged);
+    v("left_out", left_out);
+    v("batches", batches);
+    v("images", images);
+    v("loss_sum", loss_sum);
+    v("seconds", seconds);
+    v("data", data.train);
+    v("data_sizes", data.train_sizes);
+    v("val", data.val);
+    v("val_sizes", data.val_sizes);
+    v("files", files);
+  }
 };
 
 /// A network on disk: `last.pth`, `best.pth` and the output of `reparam`. A torch zip file that

@@ -9,6 +9,7 @@
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/config/config.h"
+#include "mobileone/util/number.h"
 
 namespace mobileone::cli {
 
@@ -20,8 +21,8 @@ inline CLI::Validator number_range(double least, double most) {
   const std::string range = fmt::format("a number from {} to {}", least, most);
   return CLI::Validator(
       [=](std::string& text) {
-        double value = 0;
-        const bool fits = CLI::detail::lexical_cast(text, value) && value >= least && value <= most;
+        const auto value = parse_number<double>(text);
+        const bool fits = value && *value >= least && *value <= most;
         return fits ? "" : fmt::format("'{}' is not {}", text, range);
       },
       range);

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "mobileone/config/augment.h"
-#include "mobileone/config/data.h"
-#include "mobileone/config/model.h"
-#include "mobileone/config/optimizer.h"
-#include "mobileone/config/run.h"
-#include "mobileone/config/segment.h"
+#include "mobileone/config/augment.h"    // IWYU pragma: export
+#include "mobileone/config/data.h"       // IWYU pragma: export
+#include "mobileone/config/model.h"      // IWYU pragma: export
+#include "mobileone/config/optimizer.h"  // IWYU pragma: export
+#include "mobileone/config/run.h"        // IWYU pragma: export
+#include "mobileone/config/segment.h"    // IWYU pragma: export
 
 /// Every option of a run, once: its default is the member's initialiser; its range, unit, scope and
 /// meaning stand in the `visit` beside it, which hands each field to a visitor as

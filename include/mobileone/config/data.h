@@ -89,8 +89,8 @@ struct DataConfig {
        "the size that is measured and exported with.",
        "px", 8, 4096});
     v("mean", mean,
-      {"Subtracted from each channel in [0, 1]: three "
-       "numbers for RGB, one for grey, such as 0.449.",
+      {"Subtracted from each channel in [0, 1]: three numbers for RGB, one for grey, such as "
+       "0.449.",
        "",
        -kUnbounded,
        kUnbounded,

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "mobileone/config/field.h"
+#include "mobileone/config/field.h"  // IWYU pragma: keep
 
 namespace mobileone {
 

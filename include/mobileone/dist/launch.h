@@ -7,6 +7,8 @@
 
 namespace mobileone {
 
+/// The exit status of a process that ended with an error that its user can mend.
+inline constexpr int kUserStatus = 2;
 /// The exit status of a process that ended because of another one of its run.
 inline constexpr int kPeerStatus = 3;
 

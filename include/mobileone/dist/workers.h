@@ -9,16 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "mobileone/dist/peer_error.h"  // IWYU pragma: export
 #include "mobileone/dist/place.h"
-#include "mobileone/util/error.h"
 
 namespace mobileone {
-
-/// Thrown where a run ends because of another of its processes, whose error the text is.
-class PeerError : public Error {
- public:
-  using Error::Error;
-};
 
 /// The processes of a run, of which this is one: what they compute together. Every process calls
 /// the same members in the same order. A process alone may call them all, too: they do nothing.
@@ -81,12 +75,9 @@ class Workers {
  private:
   struct Group;
 
-  Workers(const Place& place, const Options& options, std::unique_ptr<Group> group);
+  Workers(const Place& place, std::unique_ptr<Group> group);
   void sum_on_host(const at::Tensor& tensor) const;
-  void report_failure(const std::string& message) const noexcept;
-  void note_leaving() const noexcept;
   void call(const std::function<void()>& collective) const;
-  [[noreturn]] void blame(const std::string& what) const;
 
   Place place_;
   std::unique_ptr<Group> group_;  // null where alone

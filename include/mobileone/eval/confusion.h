@@ -69,5 +69,8 @@ std::string confusion_csv(const Evaluation& evaluation);
 /// The matrix as a picture (SVG): each row's shares as shades of blue, with names, and counts where
 /// there is room for them. The shades grow with the root of the share, so that rare mistakes show.
 std::string confusion_svg(const Evaluation& evaluation);
+/// The same of counts by any other unit.
+std::string confusion_svg(const std::vector<std::string>& names,
+                          const std::vector<ConfusionCount>& counts);
 
 }  // namespace mobileone

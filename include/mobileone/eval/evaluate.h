@@ -6,7 +6,7 @@
 #include "mobileone/data/image_list.h"
 #include "mobileone/dist/workers.h"
 #include "mobileone/eval/model.h"
-#include "mobileone/train/classification.h"
+#include "mobileone/task/classification.h"
 
 namespace mobileone {
 

@@ -13,6 +13,8 @@ struct Difference {
   double largest = 0;   ///< max |a|
 };
 
+/// Of whole numbers (the classes of pixels) `absolute` and `relative` are the share that differs,
+/// and `largest` is 1.
 Difference largest_difference(const torch::Tensor& expected, const torch::Tensor& actual);
 
 /// The one rule by which outputs of two computations of a network in numbers of `type` are the
@@ -34,8 +36,10 @@ std::string to_string(const Difference& difference);
 /// or infinite", or that they are far larger than a trained network's. Empty if nothing is.
 std::string odd_logits(double largest);
 
-/// Standard normal input [batch,Cin,size,size] for `network`, in its dtype and on its device, from
-/// a fixed seed.
+/// Standard normal input, float32 [batch,channels,size,size], from a fixed seed.
+torch::Tensor seeded_input(int64_t channels, int64_t batch, int64_t size);
+
+/// The same for `network`, in its dtype and on its device.
 torch::Tensor seeded_input(const MobileOne& network, int64_t batch, int64_t size);
 
 }  // namespace mobileone

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "mobileone/kernels/types.h"
@@ -33,6 +34,8 @@ struct Depthwise {
   constexpr int64_t tasks() const { return images * groups(); }
   /// Rows of input under a row of output.
   constexpr int64_t window_rows() const { return 2 * padding() + 1; }
+  /// Those of them that are ever on the image.
+  constexpr int64_t image_rows() const { return std::min(window_rows(), height); }
   /// Rows of sums that `moments` adds to: P sums and P (P + 1) / 2 products, upper half by rows;
   /// the fast way's sums fit in too.
   constexpr int64_t moment_rows() const { return taps() + taps() * (taps() + 1) / 2; }
@@ -77,7 +80,7 @@ void backward_weight(const Depthwise& shape, int64_t begin, int64_t end, const S
 template <typename T>
 struct InputGradient {
   const T* weight = nullptr;
-  const T* d = nullptr;
+  const T* d = nullptr;  ///< null with e: no moments' part
   const T* e = nullptr;
   const T* by_offset = nullptr;  ///< null: the general way
 };

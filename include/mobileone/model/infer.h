@@ -17,4 +17,9 @@ bool is_folded(const StateDict& state);
 /// sizes out of the configuration's ranges.
 ModelConfig infer_model(const StateDict& state);
 
+/// Likewise of a head of segmentation, of which there must be one (`infer_model(state).head`). What
+/// no tensor tells is the default: the output stride, the rates, dropout, the auxiliary loss's
+/// weight where there is such a head.
+SegmentConfig infer_segment(const StateDict& state);
+
 }  // namespace mobileone

@@ -10,7 +10,7 @@ namespace mobileone {
 /// How the folded engine trains a unit.
 enum class Method {
   kCovariance,  ///< statistics of all branches from the input's covariance, then one convolution
-  kDirect,      ///< k = 1, pointwise: the branch's output and its own mean and variance
+  kDirect,      ///< k = 1, no scale: the branch's output and its own mean and variance
 };
 
 std::string_view to_string(Method method);

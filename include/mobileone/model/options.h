@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "mobileone/config/config.h"
@@ -46,32 +47,76 @@ struct StageOptions {
   bool operator==(const StageOptions&) const = default;
 };
 
+/// Image classification: the mean of the last stage's map, then a linear layer, "linear".
+struct ClassifierOptions {
+  bool operator==(const ClassifierOptions&) const = default;
+};
+
+/// Semantic segmentation by DeepLabV3 (Chen et al. 2017, section 3) in CVNets' form: atrous spatial
+/// pyramid pooling (ASPP) over the last stage, a projection, dropout, a 1×1 convolution.
+struct DeepLabOptions {
+  int64_t channels = 512;                    ///< of each branch of ASPP and of the projection
+  std::vector<int64_t> rates = {6, 12, 18};  ///< dilation of each 3×3 branch
+  bool pooling = true;                       ///< a branch of the image's mean
+  double dropout = 0.1;
+  bool separable = false;  ///< 3×3 branches are a depthwise and a pointwise unit
+  bool auxiliary = true;   ///< a second head, over the stage before, that only training has
+
+  bool operator==(const DeepLabOptions&) const = default;
+};
+
+using HeadOptions = std::variant<ClassifierOptions, DeepLabOptions>;
+
 /// A whole network. A stage's first block dilates as the stage before it (as torchvision's
 /// replace_stride_with_dilation).
 struct NetworkOptions {
   std::string variant;  ///< "s0", or "custom" where the configuration departs from the table
   int64_t in_channels = 3;
-  int64_t num_classes = 1000;  ///< 0: no classifier, a backbone only
+  int64_t num_classes = 1000;  ///< of the head's outputs; 0: no head, a backbone only
   int64_t stem_channels = 64;
   int64_t stem_stride = 2;
   int64_t stem_branches = 1;
   bool scale_branch = true, skip_branch = true;  ///< of every unit that can have them
+  /// Whether the first unit of a stage that dilates instead of striding has a skip branch, which
+  /// the strided stage's, whose weights it may start from, has not.
+  bool skip_where_dilated = true;
   std::vector<StageOptions> stages;
+  HeadOptions head;
   bool folded = false;
 };
 
 /// The network that a configuration describes: the variant's row of the table, and what the
 /// configuration says otherwise. `num_classes` replaces a configured 0.
+NetworkOptions network_options(const Config& config, int64_t num_classes = 1000);
+
+/// The same with a classifier, whatever `config.head` is.
 NetworkOptions network_options(const ModelConfig& config, int64_t num_classes = 1000);
 
 /// A published variant, unfolded.
 NetworkOptions network_options(Variant variant, int64_t num_classes = 1000);
 
 /// Where a unit or a tensor of the network belongs, by its name: "stage0..." is the stem,
-/// "stage2..." a stage, "linear..." the classifier.
+/// "stage2..." a stage, "linear..." the classifier, "head..." a head that is none.
 Part part_of(std::string_view name);
 
-/// Every unit in order of computation: stem, then depthwise and pointwise units in turn.
+/// Every unit of the backbone in order of computation: stem, then depthwise and pointwise units in
+/// turn.
 std::vector<UnitOptions> unit_table(const NetworkOptions& options);
+
+/// A layer of a head that has weights.
+struct HeadLayer {
+  enum class Kind {
+    kUnit,
+    kConv,    ///< a 1×1 convolution with bias
+    kLinear,  ///< the same on one pixel, as a matrix
+  };
+  UnitOptions unit;  ///< of the others name and channels count
+  Kind kind = Kind::kUnit;
+  int64_t stage = 0;    ///< on a map of this stage's size, from 1
+  bool pooled = false;  ///< or on one pixel, the mean of such a map
+};
+
+/// Every such layer in order of computation, which is that of the state dict.
+std::vector<HeadLayer> head_table(const NetworkOptions& options);
 
 }  // namespace mobileone

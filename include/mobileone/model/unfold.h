@@ -7,7 +7,9 @@
 namespace mobileone {
 
 /// Puts branches back: gives the unfolded `network` the function of `folded`, a folded network that
-/// is otherwise alike, in evaluation mode exactly, and branches that train on from there.
+/// is otherwise alike, in evaluation mode exactly, and branches that train on from there. Where
+/// only the backbones are alike, as of a classifier that segmentation starts from, this is true of
+/// them, and the head stays as it was made.
 ///
 /// In each unit the first branch takes the folded kernel W, and its batch norm undoes itself and
 /// adds the folded bias b:

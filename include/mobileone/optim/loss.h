@@ -18,8 +18,22 @@ torch::Tensor mixed_classification_loss(const torch::Tensor& logits, const torch
                                         double label_smoothing,
                                         const torch::Tensor& class_weights = {});
 
-/// What the means above divide by: the sum of the labels' weights, their number where classes have
-/// none.
+/// The value of a mask's pixel that the loss does not count.
+inline constexpr int64_t kIgnoredClass = 255;
+
+/// Cross entropy of each pixel, the mean over those that are not kIgnoredClass; 0, with gradients
+/// of 0, where there is none. `logits` [N,classes,h,w] of any size, resized bilinearly (corners not
+/// aligned) to the masks', uint8 [N,H,W]; computed in at least float32. Label smoothing and
+/// `class_weights` as above. Keeps nothing of the logits' resized size for the backward pass.
+torch::Tensor segmentation_loss(const torch::Tensor& logits, const torch::Tensor& masks,
+                                double label_smoothing = 0,
+                                const torch::Tensor& class_weights = {});
+
+/// What that mean divides by: the pixels that count, or the sum of their classes' weights.
+double segmentation_weight(const torch::Tensor& masks, const torch::Tensor& class_weights = {});
+
+/// What the first two means divide by: the sum of the labels' weights, their number where classes
+/// have none.
 double total_weight(const torch::Tensor& labels, const torch::Tensor& class_weights);
 
 }  // namespace mobileone

@@ -9,8 +9,12 @@ namespace mobileone {
 /// Half a cosine from `start` (step 0) to `end` (step `total`); both held outside.
 double cosine(double start, double end, int64_t step, int64_t total);
 
-/// The learning rate of optimizer step `step` (from 0) of `total`: a cosine from optimizer.lr to
-/// schedule.lr_end over the whole run, times a linear ramp over the warm-up's steps.
+/// end + (start − end) (1 − step / total)^power; `end` from step `total` on.
+double polynomial(double start, double end, double power, int64_t step, int64_t total);
+
+/// The learning rate of optimizer step `step` (from 0) of `total`: schedule.curve from optimizer.lr
+/// to schedule.lr_end over the whole run, followed by steps or, with schedule.per_epoch, by epochs;
+/// during the warm-up a linear ramp, by steps, from schedule.warmup_lr to it.
 double learning_rate(const Config& config, int64_t step, int64_t total);
 
 /// Weight decay: a cosine from optimizer.weight_decay to optimizer.weight_decay_end (paper,

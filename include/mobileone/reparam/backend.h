@@ -21,16 +21,16 @@ struct ConvShape {
   int64_t patch_size() const { return kernel * kernel * (depthwise() ? 1 : in_channels); }
 };
 
-/// The moments' part of a patch's gradient, e + D p: D [G,P,P] symmetric, e [G,P].
+/// The moments' part of a patch's gradient, e + D p: D [G,P,P] symmetric, e [G,P]; undefined: none.
 struct MomentFactors {
   at::Tensor d, e;
 };
 
-/// A unit of one pointwise branch, trained without a covariance: y = W x, then the sum of y's batch
+/// A unit of one convolution, trained without a covariance: y = x * W, then the sum of y's batch
 /// norm and, with a skip, of x's. Row 0 of gamma, beta and statistics is the branch's, row 1 the
 /// skip's.
 struct DirectUnit {
-  at::Tensor weight;       ///< [Cout,Cin]
+  at::Tensor weight;       ///< [Cout,P]
   at::Tensor gamma, beta;  ///< [1 or 2, Cout]
   double eps = 1e-5;
 
@@ -52,7 +52,7 @@ class Backend {
   /// Mean and covariance of all patches of x.
   PatchMoments moments(const at::Tensor& x, const ConvShape& shape) const;
 
-  /// x * W + b, then ReLU if asked; the bias may be undefined where `shape` is dense.
+  /// x * W + b, then ReLU if asked; the bias may be undefined: none.
   at::Tensor convolve(const at::Tensor& x, const FoldedConv& conv, bool relu,
                       const ConvShape& shape) const;
 
@@ -66,6 +66,10 @@ class Backend {
   ///     dx = convᵀ(g, W) + scatter((2/n) dC (p − m) + dm / n)      over the n patches
   at::Tensor input_gradient(const at::Tensor& x, const at::Tensor& g, const at::Tensor& weight,
                             const PatchMoments& moments, const PatchMoments& gradient,
+                            const ConvShape& shape) const;
+
+  /// The same without moments: dx = convᵀ(g, W).
+  at::Tensor input_gradient(const at::Tensor& x, const at::Tensor& g, const at::Tensor& weight,
                             const ConvShape& shape) const;
 
   /// fold_training and fold_backward (fold.h) on tensors of this device; all are contiguous.
@@ -85,8 +89,8 @@ class Backend {
   virtual DirectGradients direct_gradients(const at::Tensor& x, const at::Tensor& y,
                                            const at::Tensor& g, const DirectUnit& unit,
                                            const BranchStatistics& statistics,
-                                           const NormBatch& batch, bool relu,
-                                           bool wanted) const = 0;
+                                           const NormBatch& batch, bool relu, bool wanted,
+                                           const ConvShape& shape) const = 0;
 
   // Squeeze-and-excitation's factors on an image and the ReLU after them; gates and their gradients
   // are [N,C] in float32 or float64.

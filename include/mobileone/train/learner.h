@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <memory>
+#include <vector>
 
 #include "mobileone/config/config.h"
 #include "mobileone/data/loader.h"
@@ -12,6 +13,7 @@
 #include "mobileone/optim/gradient_sum.h"
 #include "mobileone/optim/optimizer.h"
 #include "mobileone/optim/schedule.h"
+#include "mobileone/task/task.h"
 
 namespace mobileone {
 
@@ -34,7 +36,8 @@ class AverageInPlace {
   Ema& ema_;
 };
 
-/// A network and what an optimizer step touches: gradients, momentum, moving average. With
+/// A network and what an optimizer step touches: gradients, the optimizer's state, moving average.
+/// With
 /// `workers`, which must outlive it, those of all processes change alike.
 class Learner {
  public:
@@ -48,18 +51,19 @@ class Learner {
   const torch::Device& device() const { return device_; }
   MobileOne& network() { return network_; }
   FlatState& state() { return *state_; }
-  Sgd& optimizer() { return *optimizer_; }
+  Optimizer& optimizer() { return *optimizer_; }
   Ema* ema() { return ema_.get(); }  ///< null where ema.decay is 0
 
   /// Forward, backward (in schedule.accumulate parts) and update. `share` is the part of the
   /// step's images, those of all processes, that lies in `batch`, by `weight_of`; the loss is over
   /// all of them.
   StepResult step(const Batch& batch, const StepRates& rates, double share = 1);
-  /// What a batch's images weigh: their number, or the sum of the weights of their classes.
-  double weight_of(const Batch& batch) const;
+  /// What a batch weighs in the mean that the loss is (see Task::weight).
+  double weight_of(const Batch& batch) const { return task_->weight(batch); }
 
-  /// Logits [N,classes] of images [N,3,S,S] by `network`, in runtime.precision.
-  torch::Tensor forward(MobileOne& network, const torch::Tensor& images) const;
+  const Task& task() const { return *task_; }
+  /// What `network` puts out for images [N,Cin,H,W], in runtime.precision.
+  Outputs forward(MobileOne& network, const torch::Tensor& images) const;
 
   /// Makes the state of all processes rank 0's.
   void share_state();
@@ -76,10 +80,10 @@ class Learner {
   Config config_;
   const Workers& workers_;
   torch::Device device_;
-  torch::Tensor class_weights_;  // undefined: all 1
+  const std::unique_ptr<const Task> task_;
   MobileOne network_{nullptr};
   std::unique_ptr<FlatState> state_;
-  std::unique_ptr<Sgd> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Ema> ema_;
   std::unique_ptr<GradientSum> gradient_sum_;  // null alone
 };

@@ -8,6 +8,7 @@
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/config/config.h"
+#include "mobileone/task/task.h"
 #include "mobileone/train/run_clock.h"
 #include "mobileone/train/validation.h"
 #include "mobileone/util/progress.h"
@@ -36,6 +37,7 @@ class RunReport {
 
   const int64_t epochs_, images_per_epoch_;
   const bool speaks_, validates_;
+  const MetricInfo metric_;
   RunClock clock_;
   std::optional<Progress> progress_;
   const Progress::Clock::time_point start_ = Progress::Clock::now();

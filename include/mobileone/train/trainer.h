@@ -19,10 +19,10 @@ struct TrainingStart {
 /// Trains the network that `config` describes and leaves in config.output.dir: config.yaml (as
 /// resolved), classes.txt, environment.json, the files of RunLog, last.pth (after every epoch,
 /// every checkpoints.every_minutes, on SIGUSR1 and on the way out after SIGINT, SIGTERM or SIGHUP)
-/// and best.pth (whenever validation top-1, of the weights or of their moving average, whichever is
-/// better, is the best so far; the newest where there is no validation set). A network that does
-/// not compute finite numbers is never saved. On a CPU a resumed run gives the same bytes as one
-/// that was never stopped.
+/// and best.pth (whenever the task's metric in validation, of the weights or of their moving
+/// average, whichever is better, is the best so far; the newest where there is no validation set).
+/// A network that does not compute finite numbers is never saved. On a CPU a resumed run gives the
+/// same bytes as one that was never stopped.
 ///
 /// Returns 0 at the end of the schedule, or the signal that stopped it before. Throws Error for
 /// what the user can mend: data, configuration, a folder that already holds a run or is in use,
@@ -32,7 +32,7 @@ struct TrainingStart {
 /// all together, rank 0 reads and writes the run's folder, and any number of processes goes on
 /// from a checkpoint. Throws Error, too, where processes differ in configuration, images or
 /// program, and PeerError where another one ends.
-int train(const Config& config, const TrainingStart& start,
+int train(const Config& config, const TrainingStart& start = {},
           const Workers& workers = Workers::none());
 
 }  // namespace mobileone

@@ -29,7 +29,4 @@ std::vector<double> class_weights(const Config& config, const ImageList& images)
 LoaderOptions training_loader_options(const Config& config,
                                       const Workers& workers = Workers::none());
 
-/// What training does to images in `epoch` (from 0): the curriculum's size and strength.
-Transform training_transform(const Config& config, int64_t epoch);
-
 }  // namespace mobileone

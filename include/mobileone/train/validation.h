@@ -1,25 +1,27 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/config/config.h"
 #include "mobileone/data/loader.h"
 #include "mobileone/dist/workers.h"
+#include "mobileone/task/task.h"
 #include "mobileone/train/learner.h"
 
 namespace mobileone {
 
 /// What a validation found.
 struct Verdict {
-  /// val_loss, val_top1, val_top5 of the weights, ema_... of their moving average where there is
-  /// one, and ema_better: 1 where it is the better one, else 0. Accuracies in percent; top-5 only
-  /// where there are more than five classes.
+  /// The task's metrics (Meter::metrics) as val_loss and so on of the weights, ema_... of their
+  /// moving average where there is one, and ema_better: 1 where it is the better one, else 0.
   Metrics metrics;
-  Weights better = Weights::kRaw;  ///< by top-1, then by loss
-  /// Of the better one, percent; negative where a network computed no numbers for some image.
-  double top1 = -1;
+  Weights better = Weights::kRaw;  ///< by the task's metric, then by loss
+  /// The task's metric of the better one, percent; negative where a network computed no numbers for
+  /// some image.
+  double score = -1;
 };
 
 /// A run's validation images, and how it is judged by them.
@@ -36,6 +38,7 @@ class Validation {
 
  private:
   const DataConfig data_;
+  const std::unique_ptr<const Task> task_;
   const Workers& workers_;
   Loader loader_;
 };

@@ -90,7 +90,7 @@ FoldedConv CudaBackend::depthwise_weight(const Tensor& x, const Tensor& y, const
 
 Tensor CudaBackend::depthwise_input(const Tensor& x, const Tensor& gradient, const Tensor& weight,
                                     const MomentFactors& factors, const ConvShape& shape) const {
-  if (!has_kernel(shape)) {
+  if (!has_kernel(shape) || !factors.d.defined()) {
     return AtenBackend::depthwise_input(x, gradient, weight, factors, shape);
   }
   const Depthwise g = depthwise_geometry(x, shape);

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mobileone/cli/inference_options.h"
+#include "mobileone/data/image_list.h"
+#include "mobileone/dist/workers.h"
+#include "mobileone/eval/model.h"
+
+namespace mobileone::cli {
+
+struct EvalOptions {
+  InferenceOptions inference;
+  std::string data, masks, report;
+  int64_t mistakes = 48;
+  bool json = false;
+};
+
+enum class PredictionFormat { kText, kCsv, kJson, kJsonLines };
+inline constexpr auto enum_names(PredictionFormat) {
+  return std::array<EnumName<PredictionFormat>, 4>{{{PredictionFormat::kText, "text"},
+                                                    {PredictionFormat::kCsv, "csv"},
+                                                    {PredictionFormat::kJson, "json"},
+                                                    {PredictionFormat::kJsonLines, "jsonl"}}};
+}
+
+struct PredictOptions {
+  InferenceOptions inference;
+  std::vector<std::string> images, lists;
+  std::string output;  ///< folder
+  int64_t count = 5;
+  PredictionFormat format = PredictionFormat::kText;
+};
+
+/// What `eval` and `predict` do with a loaded network, by its task.
+struct TaskCommands {
+  void (*eval)(const EvalOptions& options, const Model& model, const Workers& workers);
+  void (*predict)(const PredictOptions& options, const Model& model, const ImageList& images);
+};
+
+/// The one list of them.
+const TaskCommands& commands_of(HeadKind head);
+
+void eval_classification(const EvalOptions& options, const Model& model, const Workers& workers);
+void eval_segmentation(const EvalOptions& options, const Model& model, const Workers& workers);
+void predict_classes(const PredictOptions& options, const Model& model, const ImageList& images);
+void predict_masks(const PredictOptions& options, const Model& model, const ImageList& images);
+
+/// Throws Error unless all processes are to do the same.
+void require_same_evaluation(const EvalOptions& options, const ImageList& list,
+                             const Workers& workers);
+
+}  // namespace mobileone::cli

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/export/compare.h"
+#include "mobileone/export/description.h"
+#include "mobileone/graph/graph.h"
+
+namespace mobileone {
+
+/// All that a file of any format is written of.
+struct Package {
+  graph::Graph graph;
+  Description description;
+  Config config;  ///< of the run that the network comes from
+  /// What LibTorch makes of the network: float [N,C,H,W], normalised → its first output. Files are
+  /// compared with it.
+  std::function<at::Tensor(const at::Tensor&)> reference;
+};
+
+/// What may be asked of a format; `Format::options` says what it knows.
+struct FormatOptions {
+  bool frozen = false;  ///< weights become constants of the code
+  /// Only operators that every build of LibTorch has. Without, convolution, bias and ReLU are one
+  /// operator of oneDNN on a CPU in float32, where no gradient is asked for; builds without oneDNN
+  /// cannot load that.
+  bool portable = false;
+  bool unchecked = false;  ///< written even if it does not agree with the network
+};
+
+/// The folded network in evaluation mode with numbers of `type`. Throws Error naming a weight that
+/// float16 cannot hold; `origin` says where the network comes from.
+MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::string& origin);
+
+/// A network that `fold_for_export` made of `checkpoint` (the file `source`), packed up in its
+/// type.
+Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std::string& source,
+                Preprocessing preprocessing);
+
+/// How far the outputs of a written network are from those of the package, on fixed images: logits
+/// or, with preprocessing inside, probabilities, or the share of pixels whose class differs.
+Difference compare(const Package& package,
+                   const std::function<at::Tensor(const at::Tensor&)>& written);
+
+}  // namespace mobileone

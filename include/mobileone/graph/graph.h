@@ -1,0 +1,143 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// A folded network as a list of operations: what a writer of a format, a counter or a quantiser
+/// needs to know of it. Nothing here knows torch.
+namespace mobileone::graph {
+
+using Shape = std::vector<int64_t>;
+
+int64_t element_count(const Shape& shape);
+
+/// Numbers in row-major order. Copies share them; `values` may point into anything that it keeps
+/// alive, such as a tensor. It is null where only the shape is known.
+struct Array {
+  Shape shape;
+  std::shared_ptr<const float> values = nullptr;
+};
+
+/// A parameter, by the key that the network's state dict has for it ("stage2.5.se.reduce.bias").
+struct NamedArray {
+  std::string name;
+  Array array;
+};
+
+/// What an operation takes or gives: an index into `infer_shapes`.
+struct Value {
+  int32_t id = -1;
+  auto operator<=>(const Value&) const = default;
+};
+
+/// A parameter: an index into `Graph::parameters`.
+struct Parameter {
+  int32_t id = -1;
+};
+
+// Operations. Feature maps are [N,C,H,W] of floating point, whose width a writer chooses.
+
+/// A convolution, padded by zeros on all four sides: [N,Cin,H,W] → [N,Cout,H',W'] with
+/// H' = (H + 2·padding − dilation·(K − 1) − 1) / stride + 1.
+struct Conv {
+  Parameter weight = {};  ///< [Cout, Cin/groups, K, K]
+  Parameter bias = {};    ///< [Cout]
+  int64_t stride = 1;
+  int64_t padding = 0;
+  int64_t dilation = 1;
+  int64_t groups = 1;
+};
+
+/// [N,Cin] → [N,Cout].
+struct Linear {
+  Parameter weight = {};  ///< [Cout, Cin]
+  Parameter bias = {};    ///< [Cout]
+};
+
+/// The mean of each channel: [N,C,H,W] → [N,C,1,1] where sizes are kept, else [N,C].
+struct GlobalMean {
+  bool keep_sizes = false;
+};
+
+struct Sigmoid {};
+
+/// The product of two values of one shape, or of [N,C,H,W] and a gate [N,C,1,1].
+struct Multiply {};
+
+/// The sum of two values of one shape.
+struct Add {};
+
+/// Joins the channels of feature maps of one height and width.
+struct Concat {};
+
+/// Bilinear with half-pixel centres (torch's align_corners=False), not antialiased: the first input
+/// at the height and width of the second, a feature map.
+struct Resize {};
+
+/// Over channels: [N,C] or [N,C,H,W].
+struct Softmax {};
+
+/// The channel with the largest value, the first of equals: [N,C,H,W] → int64 [N,H,W], likewise
+/// [N,C] → [N].
+struct ArgMax {};
+
+/// Levels 0 to 255 of images as they are decoded, uint8 [N,H,W,C] → (level − mean) / std in
+/// floating point, [N,C,H,W]; computed in float32.
+struct Normalize {
+  std::vector<float> mean, std;  ///< of each channel, in levels
+};
+
+using Operation = std::variant<Conv, Linear, GlobalMean, Sigmoid, Multiply, Add, Concat, Resize,
+                               Softmax, ArgMax, Normalize>;
+
+struct Node {
+  std::string name;  ///< unique; of a parameter's key the part before ".weight"
+  Operation operation;
+  std::vector<Value> inputs;
+  bool relu = false;      ///< what the operation gives is cut off below zero
+  std::string unit = {};  ///< the unit that this is part of ("stage2.5"); empty: a node by itself
+  Value output = {};      ///< set by `Graph::add`
+};
+
+/// What kind of numbers a value has.
+enum class Element { kFloat, kUint8, kInt64 };
+
+/// The images: float [N,C,H,W] or uint8 [N,H,W,C], for any N, H and W.
+struct Input {
+  std::string name = "images";
+  Element element = Element::kFloat;
+  int64_t channels = 3;
+  Value value = {0};
+};
+
+struct Output {
+  std::string name;
+  Value value;
+};
+
+struct Graph {
+  Input input;
+  std::vector<Node> nodes;  ///< each after those whose outputs it takes
+  std::vector<Output> outputs;
+  std::vector<NamedArray> parameters;  ///< in the order of the state dict
+  int32_t values = 1;                  ///< how many there are: ids are below
+
+  /// Appends a node and returns its output, a new value.
+  Value add(Node node);
+  Parameter add_parameter(std::string name, Array array);
+  Value new_value() { return {values++}; }
+
+  const Array& operator[](Parameter parameter) const { return parameters[parameter.id].array; }
+};
+
+/// "stage2.5.se.reduce" → "stage2.5.se"; empty for a name without a dot.
+std::string parent(const std::string& name);
+
+/// What stands beside `name`: ("stage2.5.reparam_conv", "relu") → "stage2.5.relu".
+std::string sibling(const std::string& name, const std::string& other);
+
+}  // namespace mobileone::graph

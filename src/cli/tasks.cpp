@@ -1,0 +1,19 @@
+#include "mobileone/cli/tasks.h"
+
+#include <torch/utils.h>
+
+namespace mobileone::cli {
+
+const TaskCommands& commands_of(HeadKind head) {
+  static constexpr TaskCommands kClassification{eval_classification, predict_classes},
+      kSegmentation{eval_segmentation, predict_masks};
+  switch (head) {
+    case HeadKind::kClassifier:
+      return kClassification;
+    case HeadKind::kDeepLabV3:
+      return kSegmentation;
+  }
+  TORCH_CHECK(false, "unknown head");
+}
+
+}  // namespace mobileone::cli
