@@ -207,6 +207,28 @@ TEST_F(MaskSet, IsPackedWithWhatItsValuesMean) {
   EXPECT_NE(elsewhere.output.find("of 12 classes"), std::string::npos) << elsewhere.output;
 }
 
+TEST_F(MaskSet, IsShownAndTimedAsTrainingSeesIt) {
+  const std::vector<std::string> of_masks = {
+      "model.head=deeplabv3", "data.train=" + path("train"),         "data.size=32",
+      "curriculum.stages=[]", "augment.segment.short_side=[32, 48]", "schedule.batch_size=2"};
+  const auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), of_masks.begin(), of_masks.end());
+    return run_program(arguments);
+  };
+  const std::string config = shop().path("tiny.yaml"), sheet = path("sheet.html");
+  const auto shown = run({"data", "show", config, "-o", sheet, "--images", "2"});
+  EXPECT_EQ(shown.output, sheet + ": 2 images of epoch 0\n") << shown.errors;
+  const std::string page = read_file(sheet);
+  for (const char* text : {"short side 32 to 48", "</span>Road</li>", "<div>b.png</div>"}) {
+    EXPECT_NE(page.find(text), std::string::npos) << text;
+  }
+  EXPECT_EQ(page.find("</span>Sky</li>"), std::string::npos) << "occurs nowhere";
+  const auto timed = run({"bench", "data", config, "--images", "8", "--rounds", "1",  //
+                          "--consumes", "1", "--json"});
+  ASSERT_EQ(timed.status, 0) << timed.errors;
+  EXPECT_GT(nlohmann::json::parse(timed.output)["microseconds_per_image"]["mask"], 0);
+}
+
 TEST_F(MaskSet, MasksThatCannotBeUsedAreNamedAndTheStatusSaysSo) {
   write_whole(path("trainannot/a.png"),
               encode_png_indices(at::full({40, 60}, 12, at::kByte), voc_palette()));

@@ -17,7 +17,7 @@ namespace mobileone {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr PackSettings kDecoded{.decoded = true, .short_side = 40};
+constexpr PackSettings kReduced{.decoded = true, .short_side = 40};
 
 /// Nine pictures with masks as CamVid has them, its classes and what is ignored.
 class MaskStorage : public testing::Test {
@@ -87,7 +87,7 @@ TEST_F(MaskStorage, BatchesAreTheSameFromFolderShardAndPack) {
 }
 
 TEST_F(MaskStorage, APackOfPixelsReducesMasksAsTheirImages) {
-  for (const PackSettings& settings : {kDecoded, {.decoded = true, .max_side = 50}}) {
+  for (const PackSettings& settings : {kReduced, {.decoded = true, .max_side = 50}}) {
     fs::remove(path("x.pack"));
     pack("x.pack", settings);
     const ImageList packed = read_pack(path("x.pack"));
@@ -109,10 +109,10 @@ TEST_F(MaskStorage, APackOfPixelsReducesMasksAsTheirImages) {
 
 TEST_F(MaskStorage, APackIsTheSameFromAPackAndFromShards) {
   pack("x.pack");
-  pack("pixels.pack", kDecoded);
+  pack("pixels.pack", kReduced);
   write_pack(read_pack(path("x.pack")), path("again.pack"), {}, 1);
   EXPECT_TRUE(read_file(path("again.pack")) == read_file(path("x.pack")));
-  write_pack(read_pack(path("x.pack")), path("again_pixels.pack"), kDecoded, 1);
+  write_pack(read_pack(path("x.pack")), path("again_pixels.pack"), kReduced, 1);
   EXPECT_TRUE(read_file(path("again_pixels.pack")) == read_file(path("pixels.pack")));
   EXPECT_TRUE(pack("x.pack").was_there);
   list_.mask_labels.ignore_label = 10;
@@ -147,7 +147,7 @@ TEST_F(MaskStorage, APackGoesOnWhereItWasInterrupted) {
 TEST_F(MaskStorage, ADamagedMaskEmptiesBothRecords) {
   folder_.write("trainannot/04.png", "no picture");
   testing::internal::CaptureStderr();
-  EXPECT_EQ(pack("x.pack", kDecoded).unreadable, 1);
+  EXPECT_EQ(pack("x.pack", kReduced).unreadable, 1);
   EXPECT_NE(testing::internal::GetCapturedStderr().find("trainannot/04.png: is text"),
             std::string::npos);
   const ImageList packed = read_pack(path("x.pack"));
