@@ -176,13 +176,15 @@ class MaskSet : public testing::Test {
 TEST_F(MaskSet, IsInspectedByClasses) {
   const auto text = run_program({"data", "inspect", path("train")});
   ASSERT_EQ(text.status, 0) << text.errors;
-  for (const std::string line :
-       {path("train") + ": 2 images with masks of 11 classes",
-        "0.0 million, 23.75 % of them ignored", "       2   93.44 %    0.5702  Road",
-        "       1    6.56 %     4.062  Car",
-        "occur nowhere     Sky, Building, Pole, Pavement, Tree, SignSymbol, Fence, Pedestrian, "
-        "Bicyclist",
-        "loss.class_weights=[1,1,1,0.5702,1,1,1,1,4.062,1,1]"}) {
+  const std::vector<std::string> lines = {
+      path("train") + ": 2 images with masks of 11 classes",
+      "0.0 million, 23.75 % of them ignored",
+      "       2   93.44 %    0.5702  Road",
+      "       1    6.56 %     4.062  Car",
+      "occur nowhere     Sky, Building, Pole, Pavement, Tree, SignSymbol, Fence, Pedestrian, "
+      "Bicyclist",
+      "loss.class_weights=[1,1,1,0.5702,1,1,1,1,4.062,1,1]"};
+  for (const std::string& line : lines) {
     EXPECT_NE(text.output.find(line), std::string::npos) << line << "\n" << text.output;
   }
   const auto json =
