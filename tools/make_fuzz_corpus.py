@@ -120,7 +120,8 @@ def write_tars(folder):
         with tarfile.open(folder / f"{form}.tar", "w", format=form) as tar:
             for name, content in (("1.cls", b"7"), ("1.jpg", b"image"), ("d/2.json", b'{"label": 1}'),
                                   ("d/2.webp", b"x" * 600), (long + ".png", b""),
-                                  (long + ".cls", b"0\n")):
+                                  (long + ".cls", b"0\n"), ("3.mask.png", b"mask"), ("3.png", b"x"),
+                                  ("4.a.jpg", b"x"), ("4.a.mask.png", b"mask")):
                 member = tarfile.TarInfo(name)
                 member.size, member.mtime = len(content), 1.5
                 tar.addfile(member, io.BytesIO(content))
@@ -136,24 +137,29 @@ def crc32c(data):
 
 
 def write_packs(folder):
-    """As include/mobileone/data/pack.h says."""
+    """As include/mobileone/data/pack.h says: of files and of pixels, with labels and with masks."""
     mark = b"\x89MPACK\r\n"
-    for kind, images in ((0, [(b"file", 0, 0), (b"", 0, 0), (b"x" * 70, 0, 0)]),
-                         (1, [(bytes(12), 2, 2), (bytes(3), 1, 1), (b"", 0, 0)])):
-        header = (mark + struct.pack("<IIQIII", 1, kind, len(images), 256, 0, 0) + b"f" * 40)
+    mask = (GOLDEN / "masks" / "grey2.png").read_bytes()
+    packs = ((1, 0, [(b"file", 0, 0), (b"", 0, 0), (b"x" * 70, 0, 0)]),
+             (1, 1, [(bytes(12), 2, 2), (bytes(3), 1, 1), (b"", 0, 0)]),
+             (2, 0, [(b"file", 0, 0), (mask, 0, 0), (b"", 0, 0), (b"", 0, 0)]),
+             (2, 1, [(bytes(12), 2, 2), (b"\0\1\1\xff", 2, 2), (b"", 0, 0), (b"", 0, 0)]))
+    for version, kind, records in packs:
+        header = mark + struct.pack("<IIQIII", version, kind, len(records) // version, 256, 0, 0)
+        header += b"f" * 40 + (struct.pack("<III", 255, 0, 2) if version == 2 else b"")
         header = header.ljust(124, b"\0")
         data, entries, names = header + struct.pack("<I", crc32c(header)), b"", b""
-        for record, height, width in images:
+        for record, height, width in records:
             names += b"cat/%d.jpg" % len(names)
             entries += struct.pack("<QIIIIII", len(data), len(record), crc32c(record), height,
-                                   width, 1, len(names))
+                                   width, 2 - version, len(names))
             data = (data + record).ljust(-(-(len(data) + len(record)) // 64) * 64, b"\0")
         index = entries + struct.pack("<I", 2)
         for name in (b"cat", b"dog"):
             index += struct.pack("<I", len(name)) + name
         index += names
         footer = struct.pack("<QQII", len(data), len(index), crc32c(index), 0) + mark
-        (folder / str(kind)).write_bytes(data + index + footer)
+        (folder / f"{version}_{kind}").write_bytes(data + index + footer)
 
 
 def main():

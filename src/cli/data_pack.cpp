@@ -3,6 +3,8 @@
 
 #include "mobileone/cli/commands.h"
 #include "mobileone/cli/endings.h"
+#include "mobileone/cli/options.h"
+#include "mobileone/data/mask_sets.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/optim/runtime.h"
 
@@ -11,6 +13,7 @@ namespace {
 
 struct PackOptions {
   std::string source, output;
+  DataConfig data;  ///< what masks are
   PackSettings settings;
   int64_t workers = 2;
 };
@@ -18,14 +21,15 @@ struct PackOptions {
 void pack(const PackOptions& options) {
   require_ending("output", options.output, {".pack"});
   set_threads(1);  // each worker decodes by itself
-  const PackSummary summary = write_pack(read_image_list(options.source), options.output,
-                                         options.settings, options.workers);
+  const ImageList list = read_any_list(options.source, options.data.train_masks, options.data);
+  const PackSummary summary = write_pack(list, options.output, options.settings, options.workers);
   if (summary.was_there) {
     fmt::print("{}: is there already\n", options.output);
     return;
   }
-  fmt::print("{}: {} images as {}, {:.1f} MB", options.output, summary.images,
-             options.settings.decoded ? "pixels" : "files", summary.bytes / 1e6);
+  fmt::print("{}: {} images{} as {}, {:.1f} MB", options.output, summary.images,
+             list.masks ? " with masks" : "", options.settings.decoded ? "pixels" : "files",
+             summary.bytes / 1e6);
   if (summary.unreadable > 0) fmt::print("; {} of them could not be read", summary.unreadable);
   fmt::print("\n");
 }
@@ -37,9 +41,12 @@ void add_data_pack(CLI::App& data) {
   auto* command = data.add_subcommand(
       "pack",
       "Write a data set into one checked file that is mapped; goes on where it was stopped");
-  command->add_option("source", options->source, "Folder, CSV list, tar shards or pack")
+  command
+      ->add_option("source", options->source,
+                   "Folder, CSV list, tar shards or pack; of images with masks a list, too")
       ->required();
   command->add_option("output", options->output, "File to write")->required();
+  add_mask_options(*command, options->data);
   auto* decoded = command->add_flag("--decoded", options->settings.decoded,
                                     "Store pixels, reduced, instead of image files");
   auto* short_side =

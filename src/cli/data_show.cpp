@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -7,6 +9,7 @@
 #include "mobileone/cli/endings.h"
 #include "mobileone/cli/sheet_file.h"
 #include "mobileone/config/reader.h"
+#include "mobileone/data/index_mask.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/task/task.h"
 #include "mobileone/train/training_data.h"
@@ -46,8 +49,23 @@ std::vector<std::string> caption(const Batch& batch, int64_t i, const ImageList&
           fmt::format("+ {:.2f} {}", 1 - batch.share, name(batch.labels.size(0) - 1 - i))};
 }
 
+/// An image as the network sees it: its labels under it, or its mask laid over.
+Tile tile(const Batch& batch, int64_t i, const at::Tensor& levels, const ImageList& list) {
+  if (!batch.masks.defined()) return {levels, caption(batch, i, list)};
+  return masked_tile(levels, batch.masks[i], list.storage->relative_name(batch.indices[i]));
+}
+
+std::string segment_heading(const SegmentAugmentConfig& augment, const CurriculumStage& stage,
+                            int64_t epoch) {
+  return fmt::format("epoch {}: {} px, short side {} to {}, blur {}, photometric {}, rotate {}",
+                     epoch, stage.size, augment.short_side[0], augment.short_side[1], augment.blur,
+                     augment.photometric, augment.rotate);
+}
+
 std::string heading(const Config& config, const CurriculumStage& stage, int64_t epoch) {
   const AugmentConfig& augment = config.augment;
+  if (config.model.head == HeadKind::kDeepLabV3)
+    return segment_heading(augment.segment, stage, epoch);
   std::string text =
       fmt::format("epoch {}: {} px, policy {}", epoch, stage.size, to_string(augment.policy));
   if (augment.policy != Policy::kNone) text += fmt::format(", strength {}", stage.strength);
@@ -73,6 +91,7 @@ void data_show(const DataShowOptions& options) {
   const int64_t batches = mixes ? std::min(kMixtures, loader.batches_per_epoch()) : 1;
   const int64_t of_a_batch = (options.images + batches - 1) / batches;
   std::vector<Tile> tiles;
+  std::array<int64_t, 256> labels{};  // of masks' pixels
   while (std::ssize(tiles) < options.images) {
     const auto batch = loader.next();
     if (!batch) break;
@@ -80,12 +99,16 @@ void data_show(const DataShowOptions& options) {
     const int64_t missing = options.images - std::ssize(tiles);
     const int64_t shown = std::min({levels.size(0), missing, of_a_batch});
     for (int64_t i = 0; i < shown; ++i) {
-      tiles.push_back({levels[i], caption(*batch, i, data.train)});
+      tiles.push_back(tile(*batch, i, levels[i], data.train));
+      if (!batch->masks.defined()) continue;
+      const auto counts = label_counts(batch->masks[i]);
+      std::transform(counts.begin(), counts.end(), labels.begin(), labels.begin(), std::plus());
     }
   }
   if (tiles.empty()) throw Error("{}: no readable image in it", config.data.train);
   const CurriculumStage stage = curriculum_stage(config, options.epoch);
-  write_sheet(options.output, {heading(config, stage, options.epoch), tiles});
+  write_sheet(options.output,
+              {heading(config, stage, options.epoch), tiles, mask_legend(data.train, labels)});
   fmt::print("{}: {} images of epoch {}\n", options.output, tiles.size(), options.epoch);
 }
 

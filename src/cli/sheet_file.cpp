@@ -1,5 +1,7 @@
 #include "mobileone/cli/sheet_file.h"
 
+#include <fmt/format.h>
+
 #include <vector>
 
 #include "mobileone/cli/endings.h"
@@ -14,11 +16,16 @@ namespace {
 std::string sheet_page(const Sheet& sheet) {
   constexpr int kQuality = 95;
   std::vector<Card> cards;
+  std::vector<Key> keys;
+  for (const auto& [color, text] : sheet.legend) {
+    keys.push_back({fmt::format("#{:02x}{:02x}{:02x}", color[0], color[1], color[2]), text});
+  }
   for (const auto& [image, lines] : sheet.tiles) {
     if (!image.defined() && lines.empty()) continue;  // fills a row of a picture
     cards.push_back({image.defined() ? encode_jpeg(image, kQuality) : "", lines});
   }
-  return html::page(sheet.heading, html::contact_sheet(cards));
+  const std::string legend = keys.empty() ? "" : html::legend(keys);
+  return html::page(sheet.heading, legend + html::contact_sheet(cards));
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 #include <array>
 #include <cstring>
 #include <memory>
-#include <vector>
 
 #include "mobileone/data/image.h"
 #include "mobileone/util/error.h"

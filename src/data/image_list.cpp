@@ -23,7 +23,11 @@ ImageList read_image_list(const std::string& path) {
   if (std::filesystem::is_directory(path, error)) return read_class_folders(path);
   require_file(path, "data set (folder, CSV list, tar shards or pack)");
   if (is_csv_list(path)) return read_csv_list(path);
-  if (is_pack(path)) return read_pack(path);
+  if (is_pack(path)) {
+    ImageList list = read_pack(path);
+    if (!list.masks) return list;
+    throw Error("{}: its images have masks, not labels; masks are for model.head=deeplabv3", path);
+  }
   throw Error(
       "{}: expected a folder of class folders, a CSV list (.csv), tar shards (.tar) or a pack",
       path);
@@ -49,13 +53,18 @@ StoredImage read_patiently(const ImageStorage& storage, int64_t index) {
 
 StoredImage ImageList::read(int64_t index) const { return read_patiently(*storage, index); }
 
+StoredImage ImageList::read_mask(int64_t index) const { return read_patiently(*masks, index); }
+
 Annotation ImageList::annotation(int64_t index) const {
   Annotation annotation{.label = labels[index]};
   if (!masks) return annotation;
-  const StoredImage stored = read_patiently(*masks, index);
-  annotation.mask = stored.is_decoded()
-                        ? stored.pixels()
-                        : decode_index_mask(stored.bytes(), masks->name(index), mask_labels);
+  const StoredImage stored = read_mask(index);
+  if (stored.is_decoded()) {
+    annotation.mask = stored.pixels();
+    require_mask_labels(annotation.mask, mask_labels.num_classes, masks->name(index));
+  } else {
+    annotation.mask = decode_index_mask(stored.bytes(), masks->name(index), mask_labels);
+  }
   return annotation;
 }
 

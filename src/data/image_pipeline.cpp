@@ -7,10 +7,10 @@
 
 #include "mobileone/data/exif.h"
 #include "mobileone/data/image.h"
+#include "mobileone/data/index_mask.h"
 #include "mobileone/data/jpeg.h"
 #include "mobileone/data/mask_cut.h"
 #include "mobileone/kernels/levels.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/profile.h"
 
 namespace mobileone {
@@ -60,11 +60,7 @@ void ImagePipeline::decode_file(std::string_view bytes, const std::string& name,
 
 void ImagePipeline::choose_cut(int64_t height, int64_t width, const std::string& name,
                                const Transform& transform, Random& random) {
-  const at::Tensor& mask = annotation_.mask;
-  if (mask.defined() && (mask.size(0) != height || mask.size(1) != width)) {
-    throw Error("{}: has {} x {} pixels, its mask {} x {}; they must be of one size", name, width,
-                height, mask.size(1), mask.size(0));
-  }
+  require_mask_size(annotation_.mask, height, width, name);
   cut_ = transform.cut(height, width, annotation_, random);
 }
 

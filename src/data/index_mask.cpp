@@ -67,6 +67,35 @@ at::Tensor decode_index_mask(std::string_view bytes, const std::string& name,
   return mask;
 }
 
+void require_mask_labels(const at::Tensor& mask, int64_t classes, const std::string& name) {
+  const auto counts = label_counts(mask);
+  for (int64_t label = classes; label < kIgnored; ++label) {
+    if (counts[label] == 0) continue;
+    throw Error("{}: has label {}, which is none of the {} classes (0 to {})", name, label, classes,
+                classes - 1);
+  }
+}
+
+void require_mask_size(const at::Tensor& mask, int64_t height, int64_t width,
+                       const std::string& name) {
+  if (!mask.defined() || (mask.size(0) == height && mask.size(1) == width)) return;
+  throw Error("{}: has {} x {} pixels, its mask {} x {}; they must be of one size", name, width,
+              height, mask.size(1), mask.size(0));
+}
+
+std::array<int64_t, 256> label_counts(const at::Tensor& mask) {
+  // Neighbours count in tables of their own: equal labels in a row would wait for each other.
+  std::array<std::array<uint32_t, 256>, 4> counts{};
+  const uint8_t* labels = mask.const_data_ptr<uint8_t>();
+  const int64_t pixels = mask.numel();
+  for (int64_t i = 0; i < pixels; ++i) ++counts[i % 4][labels[i]];
+  std::array<int64_t, 256> result{};
+  for (const auto& table : counts) {
+    for (size_t label = 0; label < result.size(); ++label) result[label] += table[label];
+  }
+  return result;
+}
+
 const Palette& voc_palette() {
   static const Palette palette = [] {
     Palette colours{};

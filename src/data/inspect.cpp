@@ -3,12 +3,16 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <optional>
+#include <array>
+#include <functional>
 #include <tuple>
 #include <utility>
 
+#include "mobileone/data/annotation.h"
 #include "mobileone/data/image.h"
+#include "mobileone/data/index_mask.h"
 #include "mobileone/data/jpeg.h"
+#include "mobileone/data/mask_cut.h"
 #include "mobileone/data/png.h"
 #include "mobileone/data/transforms.h"
 #include "mobileone/util/crc32.h"
@@ -41,7 +45,20 @@ struct Finding {
   int64_t width = 0, height = 0;
   uint64_t size = 0;
   uint32_t crc = 0;
+  std::string mask_error;
+  std::array<int64_t, 256> labels{};  ///< of the mask's pixels
 };
+
+void look_at_mask(const ImageList& list, int64_t index, Finding& finding) {
+  try {
+    const at::Tensor mask = list.annotation(index).mask;
+    require_mask_size(mask, finding.height, finding.width, list.name(index));
+    finding.labels = label_counts(mask);
+  } catch (const Error& error) {
+    if (may_pass(error)) throw;
+    finding.mask_error = error.what();
+  }
+}
 
 Finding look_at(const ImageList& list, int64_t index) {
   Finding finding;
@@ -54,6 +71,7 @@ Finding look_at(const ImageList& list, int64_t index) {
         stored.is_decoded() ? stored.pixels() : decode_image(stored.bytes(), list.name(index));
     finding.height = image.size(0);
     finding.width = image.size(1);
+    if (list.masks) look_at_mask(list, index, finding);
   } catch (const Error& error) {
     if (may_pass(error)) throw;
     finding.error = error.what();
@@ -90,6 +108,29 @@ std::vector<Duplicate> find_duplicates(const ImageList& list, std::vector<Conten
   return duplicates;
 }
 
+/// Counts the pixels of a mask.
+void add_mask(const Finding& finding, Inspection& result) {
+  MaskPixels& masks = *result.masks;
+  if (!finding.mask_error.empty()) {
+    masks.bad.push_back(finding.mask_error);
+    return;
+  }
+  const int64_t pixels = finding.height * finding.width;
+  masks.pixels += pixels;
+  masks.ignored += finding.labels[kIgnored];
+  for (size_t label = 0; label < kIgnored; ++label) {
+    if (finding.labels[label] == 0) continue;
+    if (label >= masks.per_class.size()) {  // where classes have no names
+      for (auto* counts : {&masks.per_class, &masks.around, &result.images_per_class}) {
+        counts->resize(label + 1);
+      }
+    }
+    masks.per_class[label] += finding.labels[label];
+    masks.around[label] += pixels;
+    ++result.images_per_class[label];
+  }
+}
+
 }  // namespace
 
 Spread spread(std::vector<int64_t> values) {
@@ -103,19 +144,25 @@ Inspection inspect(const ImageList& list, int64_t threads) {
   result.images = list.size();
   const int64_t labels = 1 + *std::max_element(list.labels.begin(), list.labels.end());
   result.images_per_class.resize(std::max(labels, std::ssize(list.class_names)));
+  if (list.masks) {
+    result.masks.emplace();
+    result.masks->per_class.resize(list.class_names.size());
+    result.masks->around.resize(list.class_names.size());
+  }
   std::vector<int64_t> widths, heights;
   std::vector<Content> contents;
   Progress progress("inspecting", list.size(), "img");
   in_order(
       0, list.size(), threads, [&](int64_t i) { return look_at(list, i); },
       [&](int64_t i, const Finding& finding) {
-        ++result.images_per_class[list.labels[i]];
+        if (!list.masks) ++result.images_per_class[list.labels[i]];
         result.bytes += finding.size;
         if (!finding.format.empty()) ++result.formats[finding.format];
         if (finding.error.empty()) {
           widths.push_back(finding.width);
           heights.push_back(finding.height);
           contents.emplace_back(finding.size, finding.crc, i);
+          if (list.masks) add_mask(finding, result);
         } else {
           result.bad.push_back(finding.error);
         }
@@ -127,7 +174,52 @@ Inspection inspect(const ImageList& list, int64_t threads) {
   return result;
 }
 
+std::vector<double> median_frequency_weights(const MaskPixels& masks) {
+  std::vector<double> frequencies, present;
+  for (size_t label = 0; label < masks.per_class.size(); ++label) {
+    const auto around = static_cast<double>(std::max<int64_t>(1, masks.around[label]));
+    frequencies.push_back(static_cast<double>(masks.per_class[label]) / around);
+    if (frequencies.back() > 0) present.push_back(frequencies.back());
+  }
+  std::sort(present.begin(), present.end());
+  const size_t count = present.size();
+  const double median = count == 0 ? 0 : (present[(count - 1) / 2] + present[count / 2]) / 2;
+  std::vector<double> weights;
+  for (const double frequency : frequencies) {
+    weights.push_back(frequency > 0 ? median / frequency : 1);
+  }
+  return weights;
+}
+
+namespace {
+
+Sheet masked_sheet(const ImageList& list) {
+  constexpr int64_t kMost = 40, kSide = 240;
+  std::vector<Tile> tiles;
+  std::array<int64_t, 256> labels{};
+  for (int64_t i = 0; i < list.size() && std::ssize(tiles) < kMost; ++i) {
+    try {
+      const at::Tensor image = read_pixels(list, i), mask = list.annotation(i).mask;
+      require_mask_size(mask, image.size(0), image.size(1), list.name(i));
+      const Cut middle =
+          central_cut(image.size(0), image.size(1), kSide, kSide, Interpolation::kBilinear);
+      const at::Tensor shown = cut_mask(middle, mask);
+      const auto counts = label_counts(shown);
+      std::transform(counts.begin(), counts.end(), labels.begin(), labels.begin(), std::plus());
+      tiles.push_back(masked_tile(apply_cut(middle, image), shown, list.storage->relative_name(i)));
+    } catch (const Error&) {
+      // `inspect` names it.
+    }
+  }
+  if (tiles.empty()) tiles.emplace_back();
+  return {fmt::format("{} images with masks", list.size()), std::move(tiles),
+          mask_legend(list, labels)};
+}
+
+}  // namespace
+
 Sheet contact_sheet(const ImageList& list) {
+  if (list.masks) return masked_sheet(list);
   constexpr int64_t kMostRows = 100, kSide = 160;
   const int64_t classes = 1 + *std::max_element(list.labels.begin(), list.labels.end());
   const int64_t rows = std::min(kMostRows, classes);

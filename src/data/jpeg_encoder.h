@@ -2,7 +2,6 @@
 
 #include <csetjmp>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <string_view>
 

@@ -3,11 +3,11 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 #include <vector>
 
 #include "mobileone/data/annotation.h"
+#include "mobileone/data/index_mask.h"
 
 namespace mobileone {
 namespace {
@@ -53,17 +53,10 @@ at::Tensor cut_mask(const Cut& cut, const at::Tensor& mask) {
 }
 
 double largest_share(const at::Tensor& mask) {
-  // Neighbours count in tables of their own: equal labels in a row would wait for each other.
-  std::array<std::array<uint32_t, 256>, 4> counts{};
-  const uint8_t* labels = mask.const_data_ptr<uint8_t>();
-  const int64_t pixels = mask.numel();
-  for (int64_t i = 0; i < pixels; ++i) ++counts[i % 4][labels[i]];
-  std::array<int64_t, kIgnored> classes{};
-  for (const auto& table : counts) {
-    for (size_t label = 0; label < classes.size(); ++label) classes[label] += table[label];
-  }
-  const int64_t valid = std::accumulate(classes.begin(), classes.end(), int64_t{0});
-  const int64_t most = *std::max_element(classes.begin(), classes.end());
+  const auto counts = label_counts(mask);
+  const auto* const end = counts.begin() + kIgnored;
+  const int64_t valid = std::accumulate(counts.begin(), end, int64_t{0});
+  const int64_t most = *std::max_element(counts.begin(), end);
   return valid == 0 ? 1 : static_cast<double>(most) / static_cast<double>(valid);
 }
 

@@ -307,10 +307,14 @@ void set_meaning(ImageList& list, DataFormat format, const DataConfig& data) {
 
 ImageList read_mask_list(const std::string& path, const std::string& masks,
                          const DataConfig& data) {
-  if (names_shards(path) || is_pack(path)) {
-    ImageList list = read_image_list(path);
+  if (names_shards(path)) {
+    ImageList list = read_shards(path, Samples::kMasked);
+    set_meaning(list, data.format, data);
+    return list;
+  }
+  if (is_pack(path)) {
+    ImageList list = read_pack(path);
     if (!list.masks) throw Error("{}: holds no masks, which segmentation needs", path);
-    if (!is_pack(path)) set_meaning(list, data.format, data);
     return list;
   }
   Found found = find_pairs(path, masks);
@@ -327,6 +331,16 @@ ImageList read_mask_list(const std::string& path, const std::string& masks,
   list.labels.assign(found.pairs.size(), -1);
   list.masks = mask_files;
   set_meaning(list, data.format == DataFormat::kAuto ? found.format : data.format, data);
+  return list;
+}
+
+ImageList read_any_list(const std::string& path, const std::string& masks, const DataConfig& data) {
+  const bool said = !masks.empty() || data.format != DataFormat::kAuto;
+  if (said || names_mask_set(path)) return read_mask_list(path, masks, data);
+  if (is_pack(path)) return read_pack(path);
+  if (!names_shards(path)) return read_image_list(path);
+  ImageList list = read_shards(path, Samples::kEither);
+  if (list.masks) set_meaning(list, data.format, data);
   return list;
 }
 
@@ -347,12 +361,9 @@ int64_t count_mask_classes(const ImageList& list, int64_t threads) {
       0, list.size(), threads,
       [&](int64_t i) -> int64_t {
         try {
-          const at::Tensor mask = list.annotation(i).mask;
-          std::array<bool, 256> has{};
-          const auto* labels = mask.const_data_ptr<uint8_t>();
-          for (int64_t k = 0; k < mask.numel(); ++k) has[labels[k]] = true;
+          const auto counts = label_counts(list.annotation(i).mask);
           for (int64_t label = kIgnored; label-- > 0;) {
-            if (has[label]) return label + 1;
+            if (counts[label] > 0) return label + 1;
           }
         } catch (const Error& error) {
           if (may_pass(error)) throw;  // the loader names what is damaged

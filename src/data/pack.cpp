@@ -2,6 +2,7 @@
 
 #include <ATen/ops/from_blob.h>
 
+#include <array>
 #include <fstream>
 #include <memory>
 #include <utility>
@@ -18,15 +19,22 @@
 namespace mobileone {
 namespace pack_format {
 
-std::string header(const PackSettings& settings, int64_t images, const std::string& fingerprint) {
+std::string header(const PackSettings& settings, const ImageList& list) {
   std::string bytes(kMark);
-  append_little_endian(bytes, kVersion, 4);
+  append_little_endian(bytes, list.masks ? kVersionOfMasks : kVersion, 4);
   append_little_endian(bytes, settings.decoded, 4);
-  append_little_endian(bytes, images, 8);
+  append_little_endian(bytes, list.size(), 8);
   append_little_endian(bytes, settings.decoded ? settings.short_side : 0, 4);
   append_little_endian(bytes, settings.decoded ? settings.max_side : 0, 4);
   append_little_endian(bytes, settings.decoded && settings.upright, 4);
-  bytes += fingerprint;
+  bytes += fingerprint(list);
+  if (list.masks) {
+    const MaskLabels& labels = list.mask_labels;
+    for (const int64_t value :
+         {labels.ignore_label, int64_t{labels.reduce_zero_label}, labels.num_classes}) {
+      append_little_endian(bytes, value, 4);
+    }
+  }
   bytes.resize(kHeaderSize - 4);
   append_little_endian(bytes, crc32c(bytes), 4);
   return bytes;
@@ -63,6 +71,7 @@ using namespace pack_format;
 /// The parts of a pack's bytes, as they lie in it.
 struct Sections {
   bool decoded;
+  int64_t records_each;  ///< of an image: 2 where it has a mask
   int64_t images;
   std::string_view entries;
   std::string_view classes;  ///< and the names behind them
@@ -75,9 +84,10 @@ Error damaged_pack(const std::string& name, std::string_view what) {
 Sections sections_of(std::string_view bytes, const std::string& name) {
   if (bytes.substr(0, kMark.size()) != kMark) throw Error("{}: is not a pack", name);
   if (bytes.size() < kHeaderSize + kFooterSize) throw damaged_pack(name, "it is cut off");
-  if (const uint64_t version = little_endian(bytes, 8, 4); version != kVersion) {
-    throw Error("{}: is a pack of version {}; this program reads version {}", name, version,
-                kVersion);
+  const uint64_t version = little_endian(bytes, 8, 4);
+  if (version != kVersion && version != kVersionOfMasks) {
+    throw Error("{}: is a pack of version {}; this program reads versions {} and {}", name, version,
+                kVersion, kVersionOfMasks);
   }
   if (crc32c(bytes.substr(0, kHeaderSize - 4)) != little_endian(bytes, kHeaderSize - 4, 4)) {
     throw damaged_pack(name, "its header fails the check sum");
@@ -94,9 +104,24 @@ Sections sections_of(std::string_view bytes, const std::string& name) {
     throw damaged_pack(name, "its index fails the check sum");
   }
   const uint64_t images = little_endian(bytes, 16, 8);
-  if (images == 0 || images > size / kEntrySize) throw damaged_pack(name, "it counts wrongly");
-  return {little_endian(bytes, 12, 4) != 0, static_cast<int64_t>(images),
-          index.substr(0, images * kEntrySize), index.substr(images * kEntrySize)};
+  const uint64_t entries = (version == kVersionOfMasks ? 2 : 1) * kEntrySize;  // of an image
+  if (images == 0 || images > size / entries) throw damaged_pack(name, "it counts wrongly");
+  return {little_endian(bytes, 12, 4) != 0, static_cast<int64_t>(entries / kEntrySize),
+          static_cast<int64_t>(images), index.substr(0, images * entries),
+          index.substr(images * entries)};
+}
+
+/// What a header says of masks' values.
+MaskLabels mask_labels_of(std::string_view bytes, const std::string& name) {
+  const auto number = [&](size_t i) {
+    return static_cast<int32_t>(little_endian(bytes, kMaskLabelsAt + 4 * i, 4));
+  };
+  const MaskLabels labels{
+      .ignore_label = number(0), .reduce_zero_label = number(1) != 0, .num_classes = number(2)};
+  if (labels.num_classes < 1 || labels.num_classes > kMostMaskClasses) {
+    throw damaged_pack(name, "its masks have an impossible number of classes");
+  }
+  return labels;
 }
 
 /// Takes the classes' names from `bytes`, which then hold the images' names.
@@ -116,29 +141,33 @@ std::vector<std::string> take_classes(std::string_view& bytes, const std::string
   return classes;
 }
 
+/// The images of a pack, or their masks.
 class PackStorage : public ImageStorage {
  public:
-  PackStorage(std::string_view bytes, std::string path, const Sections& sections,
-              std::string_view names)
-      : bytes_(bytes),
-        path_(std::move(path)),
-        decoded_(sections.decoded),
-        entries_(sections.entries),
-        names_(names) {}
+  enum Part { kImages, kMasks };
 
-  void keep(std::shared_ptr<const MappedFile> file) { file_ = std::move(file); }
+  /// `file` stays mapped as long as this; null where the bytes lie in memory.
+  PackStorage(std::string_view bytes, std::shared_ptr<const MappedFile> file, std::string path,
+              const Sections& sections, std::string_view names, Part part)
+      : bytes_(bytes),
+        file_(std::move(file)),
+        path_(std::move(path)),
+        sections_(sections),
+        names_(names),
+        part_(part) {}
 
   std::string name(int64_t index) const override {
     return path_ + " > " + one_line(relative_name(index));
   }
 
   std::string relative_name(int64_t index) const override {
-    const uint32_t begin = index == 0 ? 0 : entry_at(entries_, index - 1).name_end;
-    return std::string(names_.substr(begin, entry_at(entries_, index).name_end - begin));
+    const int64_t i = place(index);
+    const uint32_t begin = i == 0 ? 0 : entry_at(sections_.entries, i - 1).name_end;
+    return std::string(names_.substr(begin, entry_at(sections_.entries, i).name_end - begin));
   }
 
   StoredImage read(int64_t index) const override {
-    const Entry entry = entry_at(entries_, index);
+    const Entry entry = entry_at(sections_.entries, place(index));
     const std::string_view record = bytes_.substr(entry.offset, entry.size);
     if (record.empty()) {
       throw Error("{}: could not be read when the pack was made", name(index));
@@ -146,61 +175,94 @@ class PackStorage : public ImageStorage {
     if (crc32c(record) != entry.crc) {
       throw Error("{}: fails its check sum: the pack is damaged, make it again", name(index));
     }
-    if (!decoded_) return StoredImage(record);
-    return StoredImage(
-        at::from_blob(const_cast<char*>(record.data()), {entry.height, entry.width, 3}, at::kByte));
+    if (!sections_.decoded) return StoredImage(record);
+    std::vector<int64_t> shape = {entry.height, entry.width};
+    if (part_ == kImages) shape.push_back(3);
+    return StoredImage(at::from_blob(const_cast<char*>(record.data()), shape, at::kByte));
   }
 
   std::optional<uint64_t> file_size(int64_t index) const override {
-    return decoded_ ? std::nullopt : std::optional<uint64_t>(entry_at(entries_, index).size);
+    if (sections_.decoded) return std::nullopt;
+    return entry_at(sections_.entries, place(index)).size;
   }
 
  private:
-  std::shared_ptr<const MappedFile> file_;
+  /// Among the entries.
+  int64_t place(int64_t index) const { return sections_.records_each * index + part_; }
+
   std::string_view bytes_;
+  std::shared_ptr<const MappedFile> file_;
   std::string path_;
-  bool decoded_;
-  std::string_view entries_, names_;
+  Sections sections_;
+  std::string_view names_;
+  Part part_;
 };
 
-bool fits_pixels(const Entry& entry) {
+bool fits_pixels(const Entry& entry, uint64_t channels) {
   const uint64_t pixels = uint64_t{entry.height} * entry.width;
-  return pixels <= kMostPackedPixels && entry.size == 3 * pixels;
+  return pixels <= kMostPackedPixels && entry.size == channels * pixels;
 }
 
-/// Whether an entry is one that the writer could have written behind a record that ends at `end`.
-bool is_sound(const Entry& entry, bool decoded, uint64_t end, uint64_t index_offset) {
+/// Whether a record is one that the writer could have written behind one that ends at `end`.
+bool is_sound(const Entry& entry, uint64_t end, uint64_t index_offset) {
   return entry.offset == aligned(end) && entry.offset <= index_offset &&
-         entry.size <= index_offset - entry.offset && entry.label < kMostClasses &&
-         (decoded ? fits_pixels(entry) : entry.height == 0 && entry.width == 0);
+         entry.size <= index_offset - entry.offset;
 }
 
-std::shared_ptr<PackStorage> parse(std::string_view bytes, const std::string& name,
-                                   ImageList& list) {
+/// Whether the writer could have written the entries of an image, and perhaps of its mask.
+bool are_sound(const Entry& image, const Entry* mask, bool decoded, int64_t classes) {
+  const int64_t label = image.label;
+  if (label >= kMostClasses || (mask == nullptr && classes > 0 && label >= classes)) return false;
+  const auto is_file = [](const Entry& entry) { return entry.height == 0 && entry.width == 0; };
+  if (!(decoded ? fits_pixels(image, 3) : is_file(image))) return false;
+  if (mask == nullptr) return true;
+  return (decoded ? fits_pixels(*mask, 1) : is_file(*mask)) && mask->height == image.height &&
+         mask->width == image.width && (mask->size == 0) == (image.size == 0);
+}
+
+/// `file` is what `bytes` are mapped from, if they are.
+ImageList parse(std::string_view bytes, const std::string& name,
+                const std::shared_ptr<const MappedFile>& file) {
   const Sections sections = sections_of(bytes, name);
+  const bool has_masks = sections.records_each == 2;
   std::string_view names = sections.classes;
-  list.origin = name;
-  list.class_names = take_classes(names, name);
+  ImageList list{name, take_classes(names, name), {}, nullptr};
+  const auto classes = std::ssize(list.class_names);
+  if (has_masks) {
+    list.mask_labels = mask_labels_of(bytes, name);
+    if (classes > 0 && classes != list.mask_labels.num_classes) {
+      throw damaged_pack(name, "it counts its masks' classes wrongly");
+    }
+  }
   list.labels.reserve(sections.images);
   const uint64_t index_offset = sections.entries.data() - bytes.data();
   uint64_t end = kHeaderSize, name_end = 0;
   for (int64_t i = 0; i < sections.images; ++i) {
-    const Entry entry = entry_at(sections.entries, i);
-    const bool has_class = list.class_names.empty() || entry.label < list.class_names.size();
-    if (!is_sound(entry, sections.decoded, end, index_offset) || !has_class ||
-        entry.name_end < name_end || entry.name_end > names.size()) {
+    std::array<Entry, 2> parts;
+    bool sound = true;
+    for (int64_t part = 0; part < sections.records_each; ++part) {
+      Entry& entry = parts[part];
+      entry = entry_at(sections.entries, sections.records_each * i + part);
+      sound = sound && is_sound(entry, end, index_offset) && entry.name_end >= name_end &&
+              entry.name_end <= names.size();
+      end = entry.offset + entry.size;
+      name_end = entry.name_end;
+    }
+    const Entry* mask = has_masks ? &parts[1] : nullptr;
+    if (!sound || !are_sound(parts[0], mask, sections.decoded, classes)) {
       throw damaged_pack(name, fmt::format("entry {} of its index is wrong", i));
     }
-    end = entry.offset + entry.size;
-    name_end = entry.name_end;
-    list.labels.push_back(static_cast<int32_t>(entry.label));
+    list.labels.push_back(has_masks ? -1 : static_cast<int32_t>(parts[0].label));
   }
   if (name_end != names.size() || aligned(end) != index_offset) {
     throw damaged_pack(name, "its index does not fit its records");
   }
-  auto storage = std::make_shared<PackStorage>(bytes, name, sections, names);
-  list.storage = storage;
-  return storage;
+  const auto storage = [&](PackStorage::Part part) {
+    return std::make_shared<PackStorage>(bytes, file, name, sections, names, part);
+  };
+  list.storage = storage(PackStorage::kImages);
+  if (has_masks) list.masks = storage(PackStorage::kMasks);
+  return list;
 }
 
 }  // namespace
@@ -216,15 +278,11 @@ bool is_pack(const std::filesystem::path& path) {
 
 ImageList read_pack(const std::string& path) {
   const auto file = std::make_shared<const MappedFile>(path);
-  ImageList list;
-  parse(file->bytes(), path, list)->keep(file);
-  return list;
+  return parse(file->bytes(), path, file);
 }
 
 ImageList parse_pack(std::string_view bytes, const std::string& name) {
-  ImageList list;
-  parse(bytes, name, list);
-  return list;
+  return parse(bytes, name, nullptr);
 }
 
 }  // namespace mobileone

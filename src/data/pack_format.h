@@ -10,10 +10,12 @@
 namespace mobileone::pack_format {
 
 inline constexpr std::string_view kMark = "\x89MPACK\r\n";
-inline constexpr uint64_t kVersion = 1;
+inline constexpr uint64_t kVersion = 1, kVersionOfMasks = 2;
 /// As many as are decoded (image.h).
 inline constexpr uint64_t kMostPackedPixels = 178'956'970;
 inline constexpr size_t kHeaderSize = 128, kEntrySize = 32, kFooterSize = 32, kAlignment = 64;
+/// In the header, behind the fingerprint.
+inline constexpr size_t kMaskLabelsAt = 76;
 
 constexpr uint64_t aligned(uint64_t offset) {
   return (offset + kAlignment - 1) / kAlignment * kAlignment;
@@ -29,7 +31,10 @@ struct Entry {
   uint32_t name_end = 0;
 };
 
-std::string header(const PackSettings& settings, int64_t images, const std::string& fingerprint);
+/// How many records, entries and names each image of a list has in a pack of it.
+inline int64_t records_each(const ImageList& list) { return list.masks ? 2 : 1; }
+
+std::string header(const PackSettings& settings, const ImageList& list);
 
 void append_entry(std::string& bytes, const Entry& entry);
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "mobileone/data/image.h"
+#include "mobileone/data/mask_cut.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/data/resize.h"
 #include "mobileone/data/transforms.h"
@@ -27,76 +28,116 @@ namespace {
 
 using namespace pack_format;
 
-at::Tensor bounded(const at::Tensor& image, const PackSettings& settings) {
-  const int64_t height = image.size(0), width = image.size(1);
+/// What an image of this size is reduced to; nothing if it is small enough.
+std::optional<Cut> reduction(int64_t height, int64_t width, const PackSettings& settings) {
+  constexpr Interpolation kInterpolation = Interpolation::kBilinear;
   if (settings.max_side > 0) {
     const double scale = static_cast<double>(settings.max_side) / std::max(height, width);
-    if (scale >= 1) return image.contiguous();
+    if (scale >= 1) return std::nullopt;
     const auto scaled = [&](int64_t side) {
       return std::max<int64_t>(1, std::lround(scale * static_cast<double>(side)));
     };
-    return resize(image, scaled(height), scaled(width), Interpolation::kBilinear);
+    return Cut{.box = {0, 0, height, width},
+               .height = scaled(height),
+               .width = scaled(width),
+               .window = {0, 0, scaled(height), scaled(width)},
+               .interpolation = kInterpolation};
   }
   if (settings.short_side == 0 || std::min(height, width) <= settings.short_side) {
-    return image.contiguous();
+    return std::nullopt;
   }
-  return apply_cut(short_side_cut(height, width, settings.short_side, Interpolation::kBilinear),
-                   image);
+  return short_side_cut(height, width, settings.short_side, kInterpolation);
 }
 
-/// What becomes of an image: an entry without its place, and what its bytes lie in.
+/// Where the images of a list lie (part 0), or their masks.
+const ImageStorage& storage_of(const ImageList& list, int64_t part) {
+  return part == 0 ? *list.storage : *list.masks;
+}
+
+/// An entry without its place, and what its bytes lie in.
 struct Record {
   Entry entry{};
-  std::optional<StoredImage> image;
-  std::string error;  ///< where it cannot be read
+  std::optional<StoredImage> stored;
 
   std::string_view bytes() const {
-    if (!image) return {};
-    if (!image->is_decoded()) return image->bytes();
-    return {static_cast<const char*>(image->pixels().const_data_ptr()),
-            static_cast<size_t>(image->pixels().numel())};
+    if (!stored) return {};
+    if (!stored->is_decoded()) return stored->bytes();
+    return {static_cast<const char*>(stored->pixels().const_data_ptr()),
+            static_cast<size_t>(stored->pixels().numel())};
   }
 };
 
-Record make_record(const ImageList& list, int64_t index, const PackSettings& settings) {
-  Record record;
-  record.entry.label = static_cast<uint32_t>(list.labels[index]);
-  try {
-    if (settings.decoded) {
-      record.image.emplace(bounded(read_pixels(list, index, settings.upright), settings));
-      record.entry.height = static_cast<uint32_t>(record.image->pixels().size(0));
-      record.entry.width = static_cast<uint32_t>(record.image->pixels().size(1));
-    } else {
-      record.image.emplace(list.read(index));
-    }
-  } catch (const SystemError&) {
-    throw;  // an image that is whole, or may be, must not be missing for ever
-  } catch (const Error& error) {
-    record.error = error.what();
+/// What becomes of an image, and of its mask.
+struct Packed {
+  std::vector<Record> records;
+  std::string error;  ///< where one cannot be read
+};
+
+/// The image as it is packed, and its mask.
+std::vector<StoredImage> read_parts(const ImageList& list, int64_t index,
+                                    const PackSettings& settings) {
+  std::vector<StoredImage> parts;
+  if (!settings.decoded) {
+    parts.push_back(list.read(index));
+    if (list.masks) parts.push_back(list.read_mask(index));
+    return parts;
   }
-  if (!settings.decoded && record.image && record.image->is_decoded()) {
-    throw Error("{}: holds pixels, not image files; pack it with --decoded", list.origin);
-  }
-  if (record.error.empty() && record.bytes().empty()) {
-    record.error = list.name(index) + ": is empty";
-  }
-  record.entry.size = static_cast<uint32_t>(record.bytes().size());
-  record.entry.crc = crc32c(record.bytes());
-  return record;
+  const at::Tensor image = read_pixels(list, index, settings.upright);
+  const at::Tensor mask = list.annotation(index).mask;
+  require_mask_size(mask, image.size(0), image.size(1), list.name(index));
+  const auto cut = reduction(image.size(0), image.size(1), settings);
+  parts.emplace_back(cut ? apply_cut(*cut, image) : image.contiguous());
+  if (mask.defined()) parts.emplace_back(cut ? cut_mask(*cut, mask) : mask.contiguous());
+  return parts;
 }
 
-/// How many entries of an interrupted writer's index are sound, as far as the records go.
+Packed pack_image(const ImageList& list, int64_t index, const PackSettings& settings) {
+  std::vector<StoredImage> parts;
+  std::string error;
+  try {
+    parts = read_parts(list, index, settings);
+  } catch (const SystemError&) {
+    throw;  // an image that is whole, or may be, must not be missing for ever
+  } catch (const Error& damage) {
+    error = damage.what();
+  }
+  if (!settings.decoded && !parts.empty() && parts[0].is_decoded()) {
+    throw Error("{}: holds pixels, not image files; pack it with --decoded", list.origin);
+  }
+  Packed packed{std::vector<Record>(records_each(list)), error};
+  for (int64_t part = 0; part < std::ssize(parts); ++part) {
+    Record& record = packed.records[part];
+    record.stored.emplace(std::move(parts[part]));
+    if (record.bytes().empty()) packed.error = storage_of(list, part).name(index) + ": is empty";
+  }
+  for (Record& record : packed.records) {
+    if (!packed.error.empty()) record.stored.reset();
+    record.entry.label = static_cast<uint32_t>(std::max(0, list.labels[index]));
+    record.entry.size = static_cast<uint32_t>(record.bytes().size());
+    record.entry.crc = crc32c(record.bytes());
+    if (!settings.decoded || !record.stored) continue;
+    record.entry.height = static_cast<uint32_t>(record.stored->pixels().size(0));
+    record.entry.width = static_cast<uint32_t>(record.stored->pixels().size(1));
+  }
+  return packed;
+}
+
+/// Of how many images an interrupted writer's entries are sound, as far as the records go.
 int64_t count_sound(std::string_view entries, const ImageList& list, uint64_t records) {
+  const int64_t each = records_each(list);
   uint64_t end = kHeaderSize, name_end = 0;
-  const auto complete = static_cast<int64_t>(entries.size() / kEntrySize);
+  const auto complete = static_cast<int64_t>(entries.size() / (each * kEntrySize));
   for (int64_t i = 0; i < std::min(complete, list.size()); ++i) {
-    const Entry entry = entry_at(entries, i);
-    name_end += list.storage->relative_name(i).size();
-    if (entry.offset != aligned(end) || entry.offset + entry.size > records ||
-        entry.name_end != name_end || entry.label != static_cast<uint32_t>(list.labels[i])) {
-      return i;
+    for (int64_t part = 0; part < each; ++part) {
+      const Entry entry = entry_at(entries, each * i + part);
+      name_end += storage_of(list, part).relative_name(i).size();
+      if (entry.offset != aligned(end) || entry.offset + entry.size > records ||
+          entry.name_end != name_end ||
+          entry.label != static_cast<uint32_t>(std::max(0, list.labels[i]))) {
+        return i;
+      }
+      end = entry.offset + entry.size;
     }
-    end = entry.offset + entry.size;
   }
   return std::min(complete, list.size());
 }
@@ -108,10 +149,10 @@ class PartialPack {
   PartialPack(const fs::path& folder, const ImageList& list, const std::string& header)
       : folder_(folder), list_(list) {
     find_earlier(header);
-    const Entry last = done_ == 0 ? Entry() : entry(done_ - 1);
+    const Entry last = done_ == 0 ? Entry() : entry_at(entries_, done_ * records_each(list_) - 1);
     name_end_ = last.name_end;
     records_.emplace(records_path(), last.offset + last.size);
-    index_.emplace(folder_ / "index", done_ * kEntrySize);
+    index_.emplace(folder_ / "index", entries_.size());
     if (done_ == 0) records_->append(header);
   }
 
@@ -119,18 +160,21 @@ class PartialPack {
   int64_t done() const { return done_; }
   int64_t unreadable() const { return unreadable_; }
 
-  void add(Record record) {
-    Entry& entry = record.entry;
-    pad();
-    entry.offset = records_->length() + pending_.size();
-    name_end_ += list_.storage->relative_name(done_++).size();
-    if (name_end_ > std::numeric_limits<uint32_t>::max()) {
-      throw Error("{}: its images' names have more than 4 GiB", list_.origin);
+  void add(const Packed& packed) {
+    for (int64_t part = 0; part < std::ssize(packed.records); ++part) {
+      Entry entry = packed.records[part].entry;
+      pad();
+      entry.offset = records_->length() + pending_.size();
+      name_end_ += storage_of(list_, part).relative_name(done_).size();
+      if (name_end_ > std::numeric_limits<uint32_t>::max()) {
+        throw Error("{}: its images' names have more than 4 GiB", list_.origin);
+      }
+      entry.name_end = static_cast<uint32_t>(name_end_);
+      append_entry(entries_, entry);
+      pending_ += packed.records[part].bytes();
     }
-    entry.name_end = static_cast<uint32_t>(name_end_);
-    append_entry(entries_, entry);
-    pending_ += record.bytes();
-    if (!record.error.empty()) note_unreadable(record.error);
+    ++done_;
+    if (!packed.error.empty()) note_unreadable(packed.error);
     constexpr size_t kMostPending = 32 << 20;  // bytes that a killed process has to do again
     if (pending_.size() > kMostPending) flush();
   }
@@ -145,7 +189,11 @@ class PartialPack {
       append_little_endian(index, name.size(), 4);
       index += name;
     }
-    for (int64_t i = 0; i < list_.size(); ++i) index += list_.storage->relative_name(i);
+    for (int64_t i = 0; i < list_.size(); ++i) {
+      for (int64_t part = 0; part < records_each(list_); ++part) {
+        index += storage_of(list_, part).relative_name(i);
+      }
+    }
     std::string footer;
     append_little_endian(footer, records_->length(), 8);
     append_little_endian(footer, index.size(), 8);
@@ -173,11 +221,10 @@ class PartialPack {
     }
     entries_ = read_file(folder_ / "index", std::numeric_limits<uintmax_t>::max());
     done_ = count_sound(entries_, list_, fs::file_size(records_path()));
-    entries_.resize(done_ * kEntrySize);
-    for (int64_t i = 0; i < done_; ++i) unreadable_ += entry(i).size == 0;
+    const int64_t each = records_each(list_);
+    entries_.resize(done_ * each * kEntrySize);
+    for (int64_t i = 0; i < done_; ++i) unreadable_ += entry_at(entries_, i * each).size == 0;
   }
-
-  Entry entry(int64_t i) const { return entry_at(entries_, i); }
 
   void pad() {
     const uint64_t end = records_->length() + pending_.size();
@@ -249,7 +296,7 @@ bool is_there(const fs::path& path, const std::string& header) {
 PackSummary write_pack(const ImageList& list, const fs::path& path, const PackSettings& settings,
                        int64_t threads) {
   if (path.filename().empty()) throw Error("{}: is no name of a file to write", path.string());
-  const std::string begin = header(settings, list.size(), fingerprint(list));
+  const std::string begin = header(settings, list);
   const fs::path folder = fs::path(path) += ".partial";
   std::error_code error;
   if (is_there(path, begin)) {
@@ -267,9 +314,9 @@ PackSummary write_pack(const ImageList& list, const fs::path& path, const PackSe
     Progress progress("packing", list.size(), "img", partial.done());
     in_order(
         partial.done(), list.size(), threads,
-        [&](int64_t i) { return make_record(list, i, settings); },
-        [&](int64_t i, Record record) {
-          partial.add(std::move(record));
+        [&](int64_t i) { return pack_image(list, i, settings); },
+        [&](int64_t i, const Packed& packed) {
+          partial.add(packed);
           progress.update(i + 1, "");
         });
     summary.bytes = partial.finish();

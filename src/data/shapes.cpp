@@ -11,7 +11,6 @@
 #include <fstream>
 #include <numbers>
 
-#include "mobileone/data/image.h"
 #include "mobileone/data/jpeg.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"

@@ -26,6 +26,7 @@ constexpr std::array kLabelKeys = {
     "label",    "class",    "target",      "cls",        "class_index", "class_id", "label_index",
     "label_id", "category", "category_id", "class_name", "label_name",  "wnid",     "synset"};
 constexpr std::array kImageFields = {"", "input", "image", "img"};
+constexpr std::string_view kMaskField = "mask";
 
 bool is_label_ending(std::string_view ending) {
   return std::find(kLabelEndings.begin(), kLabelEndings.end(), ending) != kLabelEndings.end();
@@ -53,6 +54,14 @@ class Indexer {
     std::vector<std::pair<std::string, TarMember>> labels;  ///< by ending
 
     bool is_sample() const { return image && (json || !labels.empty()); }
+    /// "0001" of "0001.mask"; nothing if the name is no mask's.
+    std::optional<std::string_view> masked() const {
+      const std::string_view all = name;
+      if (all == kMaskField) return "";
+      const size_t before = all.size() - std::min(all.size(), kMaskField.size() + 1);
+      if (!all.ends_with(kMaskField) || all[before] != '.') return std::nullopt;
+      return all.substr(0, before);
+    }
   };
 
   void add(TarMember member) {
@@ -90,12 +99,13 @@ class Indexer {
   }
 
   void finish_sample() {
+    take_masks();
     const bool are_samples = std::any_of(fields_.begin(), fields_.end(),
                                          [](const Field& field) { return field.is_sample(); });
     if (are_samples) {
       for (const Field& field : fields_) {
         if (field.is_sample()) {
-          add_sample(*field.image, label_of(field));
+          add_sample(field, label_of(field));
         } else if (field.image) {
           leave_out("images beside a sample's own", field.image->name);
         } else if (!field.labels.empty()) {
@@ -107,7 +117,28 @@ class Indexer {
     }
     fields_.clear();
     field_places_.clear();
+    masks_.clear();
     other_image_.clear();
+  }
+
+  /// Sets those images aside that are masks of others.
+  void take_masks() {
+    std::vector<const Field*> images;
+    for (const Field& field : fields_) {
+      if (field.image && !field.masked()) images.push_back(&field);
+    }
+    for (Field& field : fields_) {
+      const auto masked = field.masked();
+      if (!masked || !field.image || field.is_sample()) continue;
+      if (!lower_case(field.image->name).ends_with(".png")) continue;
+      const auto named = std::find_if(images.begin(), images.end(),
+                                      [&](const Field* image) { return image->name == *masked; });
+      const Field* own = named != images.end() ? *named : nullptr;
+      if (own == nullptr && masked->empty()) own = sample_image(images);
+      if (own == nullptr) continue;
+      masks_.emplace(own->name, std::move(*field.image));
+      field.image.reset();
+    }
   }
 
   /// Of files in which no image has a label of its own.
@@ -121,11 +152,11 @@ class Indexer {
       may_have_label = may_have_label || field.json || !field.labels.empty();
     }
     if (const Field* chosen = sample_image(images)) {
-      add_sample(*chosen->image, label);
+      add_sample(*chosen, label);
     } else if (!images.empty() && may_have_label) {
       fail("has several images, and none is called `input` or `image`");
     } else if (!images.empty()) {
-      for (const Field* field : images) add_sample(*field->image, std::nullopt);
+      for (const Field* field : images) add_sample(*field, std::nullopt);
     } else if (!fields_.empty() || !other_image_.empty()) {
       leave_out(other_image_.empty() ? "labels without an image" : other_image_, sample_);
     }
@@ -142,7 +173,8 @@ class Indexer {
     return nullptr;
   }
 
-  void add_sample(const TarMember& image, const std::optional<std::string>& label) {
+  void add_sample(const Field& field, const std::optional<std::string>& label) {
+    const TarMember& image = *field.image;
     if (image.size > kLargestImageFile) fail("has an image of more than 1 GiB");
     int32_t number = -1;
     if (label) {
@@ -151,8 +183,14 @@ class Indexer {
     } else if (result_.first_unlabelled.empty()) {
       result_.first_unlabelled = place();
     }
-    result_.images.push_back({image.offset, static_cast<uint32_t>(image.size), number});
+    const auto found = masks_.find(field.name);
+    const TarMember mask = found == masks_.end() ? TarMember{} : found->second;
+    if (mask.size > kLargestImageFile) fail("has a mask of more than 1 GiB");
+    if (mask.size == 0 && result_.first_unmasked.empty()) result_.first_unmasked = place();
+    result_.images.push_back({image.offset, static_cast<uint32_t>(image.size), number,
+                              static_cast<uint32_t>(mask.size), mask.offset});
     result_.names.add(image.name);
+    result_.mask_names.add(mask.name);
   }
 
   void leave_out(const std::string& kind, std::string_view what) {
@@ -192,6 +230,7 @@ class Indexer {
   std::string sample_;
   std::vector<Field> fields_;                   ///< of the sample
   std::map<std::string, size_t> field_places_;  ///< by name
+  std::map<std::string, TarMember> masks_;      ///< by the name of the field that they are of
   std::string other_image_;                     ///< what an image that is not read ends in
 };
 

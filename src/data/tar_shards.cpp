@@ -10,7 +10,6 @@
 #include <mutex>
 #include <utility>
 
-#include "mobileone/config/config.h"
 #include "mobileone/data/labels.h"
 #include "mobileone/data/left_out.h"
 #include "mobileone/data/shard_index.h"
@@ -25,90 +24,64 @@ namespace mobileone {
 namespace fs = std::filesystem;
 namespace {
 
-class ShardStorage : public ImageStorage {
+/// The files of shards. May be read by several threads at once.
+class ShardFiles {
  public:
-  explicit ShardStorage(std::vector<std::string> files) : files_(std::move(files)) {}
+  explicit ShardFiles(std::vector<std::string> paths) : paths_(std::move(paths)) {}
 
   UnpackedShards& unpacked() { return unpacked_; }
-  const NameTable& names() const { return names_; }
+  const std::string& path(uint32_t shard) const { return paths_[shard]; }
 
+  /// The next shard, as it is now.
   void add(const ShardIndex& index) {
-    starts_.push_back(std::ssize(places_));
     states_.push_back({index.size, index.modified});
-    for (int64_t i = 0; i < std::ssize(index.images); ++i) {
-      places_.push_back({index.images[i].offset, index.images[i].size,
-                         static_cast<uint32_t>(starts_.size() - 1)});
-      names_.add(index.names[i]);
-    }
-    open_.resize(starts_.size());
+    open_.resize(states_.size());
   }
 
-  std::string name(int64_t index) const override {
-    return files_[places_[index].shard] + " > " + one_line(names_[index]);
-  }
-
-  std::string relative_name(int64_t index) const override {
-    const fs::path file = files_[places_[index].shard];
-    return file.filename().string() + " > " + std::string(names_[index]);
-  }
-
-  std::vector<int64_t> stretches() const override { return starts_; }
-
-  std::optional<uint64_t> file_size(int64_t index) const override { return places_[index].size; }
-
-  StoredImage read(int64_t index) const override {
-    const Place& place = places_[index];
+  /// The bytes of a member, which `name` stands for in messages.
+  std::string read(uint32_t shard, uint64_t offset, uint32_t size, const std::string& name) const {
     const auto changed = [&] {
-      return SystemError(ENOENT, "{}: the shard was changed or removed while it was in use",
-                         name(index));
+      return SystemError(ENOENT, "{}: the shard was changed or removed while it was in use", name);
     };
-    const auto file = open(index);
+    const auto file = open(shard, name);
     if (!file) throw changed();
-    if (!is_compressed(files_[place.shard]) && state_of(*file, index) != states_[place.shard]) {
-      throw changed();
-    }
-    std::string bytes = read_at(*file, place.offset, place.size, files_[place.shard]);
-    if (bytes.size() < place.size) throw changed();
-    return StoredImage(std::move(bytes));
+    if (!is_compressed(paths_[shard]) && state_of(*file, name) != states_[shard]) throw changed();
+    std::string bytes = read_at(*file, offset, size, paths_[shard]);
+    if (bytes.size() < size) throw changed();
+    return bytes;
   }
 
  private:
-  struct Place {
-    uint64_t offset;
-    uint32_t size;
-    uint32_t shard;
-  };
   struct State {
     uint64_t size;
     int64_t modified;
     bool operator==(const State&) const = default;
   };
 
-  State state_of(const Descriptor& file, int64_t index) const {
+  static State state_of(const Descriptor& file, const std::string& name) {
     struct stat status;
-    if (::fstat(file.get(), &status) != 0) throw unreadable(index);
+    if (::fstat(file.get(), &status) != 0) throw unreadable(name);
     return {static_cast<uint64_t>(status.st_size),
             status.st_mtim.tv_sec * int64_t{1'000'000'000} + status.st_mtim.tv_nsec};
   }
 
-  SystemError unreadable(int64_t index) const {
-    return SystemError(errno, "{}: cannot be read: {}", name(index), std::strerror(errno));
+  static SystemError unreadable(const std::string& name) {
+    return SystemError(errno, "{}: cannot be read: {}", name, std::strerror(errno));
   }
 
   /// The shard's file, which is kept open until many others have been opened; null if it is gone.
-  std::shared_ptr<const Descriptor> open(int64_t index) const {
-    const uint32_t shard = places_[index].shard;
-    if (is_compressed(files_[shard])) return unpacked_.file();
+  std::shared_ptr<const Descriptor> open(uint32_t shard, const std::string& name) const {
+    if (is_compressed(paths_[shard])) return unpacked_.file();
     constexpr size_t kMostOpen = 64;
     const std::lock_guard lock(mutex_);
     if (open_[shard]) return open_[shard];
-    auto file = open_file(files_[shard]);
+    auto file = open_file(paths_[shard]);
     while (!*file && (errno == EMFILE || errno == ENFILE) && !in_order_of_opening_.empty()) {
       close_earliest();
-      file = open_file(files_[shard]);
+      file = open_file(paths_[shard]);
     }
     if (!*file && errno == ENOENT) return nullptr;
-    if (!*file) throw unreadable(index);
+    if (!*file) throw unreadable(name);
     open_[shard] = file;
     in_order_of_opening_.push_back(shard);
     if (in_order_of_opening_.size() > kMostOpen) close_earliest();
@@ -124,15 +97,57 @@ class ShardStorage : public ImageStorage {
     in_order_of_opening_.pop_front();
   }
 
-  std::vector<std::string> files_;
+  std::vector<std::string> paths_;
   std::vector<State> states_;
-  std::vector<int64_t> starts_;
-  std::vector<Place> places_;
-  NameTable names_;
   UnpackedShards unpacked_;
   mutable std::mutex mutex_;  // guards what follows
   mutable std::vector<std::shared_ptr<const Descriptor>> open_;
   mutable std::deque<uint32_t> in_order_of_opening_;
+};
+
+/// The images of shards, or their masks.
+class ShardStorage : public ImageStorage {
+ public:
+  explicit ShardStorage(std::shared_ptr<const ShardFiles> files) : files_(std::move(files)) {}
+
+  const NameTable& names() const { return names_; }
+
+  void begin_shard() { starts_.push_back(std::ssize(places_)); }
+
+  void add(uint64_t offset, uint32_t size, std::string_view name) {
+    places_.push_back({offset, size, static_cast<uint32_t>(starts_.size() - 1)});
+    names_.add(name);
+  }
+
+  std::string name(int64_t index) const override {
+    return files_->path(places_[index].shard) + " > " + one_line(names_[index]);
+  }
+
+  std::string relative_name(int64_t index) const override {
+    const fs::path file = files_->path(places_[index].shard);
+    return file.filename().string() + " > " + std::string(names_[index]);
+  }
+
+  std::vector<int64_t> stretches() const override { return starts_; }
+
+  std::optional<uint64_t> file_size(int64_t index) const override { return places_[index].size; }
+
+  StoredImage read(int64_t index) const override {
+    const auto& [offset, size, shard] = places_[index];
+    return StoredImage(files_->read(shard, offset, size, name(index)));
+  }
+
+ private:
+  struct Place {
+    uint64_t offset;
+    uint32_t size;
+    uint32_t shard;
+  };
+
+  std::shared_ptr<const ShardFiles> files_;
+  std::vector<int64_t> starts_;
+  std::vector<Place> places_;
+  NameTable names_;
 };
 
 /// Throws Error unless each label has a name, if there are any.
@@ -180,50 +195,77 @@ void label_by_folders(const NameTable& names, LabelTable& table, std::vector<int
   }
 }
 
-}  // namespace
-
-ImageList read_shards(const std::string& path) {
-  const std::vector<std::string> files = shard_files(path);
-  auto storage = std::make_shared<ShardStorage>(files);
-  ImageList list{path, class_names_beside(files.front()), {}, storage};
-  LabelTable table, of_folders(LabelKind::kNames);
-  LeftOut left_out;
-  std::string first_unlabelled;
-  const auto index = [&](int64_t i) {
-    if (!is_compressed(files[i])) return index_shard(TarReader(files[i]), files[i]);
-    const auto [begin, end] = storage->unpacked().add(files[i]);
-    return index_shard(TarReader(files[i], storage->unpacked().file(), begin, end), files[i]);
-  };
-  const int64_t threads = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 16);
-  in_order(0, std::ssize(files), threads, index, [&](int64_t, const ShardIndex& shard) {
-    std::vector<int32_t> numbers;
-    for (const auto& [text, place] : shard.labels.labels()) {
-      numbers.push_back(table.add(text, [&] { return place; }));
-    }
-    for (const ImageInShard& image : shard.images) {
-      list.labels.push_back(image.label < 0 ? -1 : numbers[image.label]);
-    }
-    storage->add(shard);
-    left_out.add(shard.left_out);
-    if (first_unlabelled.empty()) first_unlabelled = shard.first_unlabelled;
-  });
-  left_out.warn(path);
-  if (list.labels.empty()) {
-    throw Error("{}: holds no images (expected samples such as 0001.jpg and 0001.cls)", path);
-  }
+/// Replaces labels' numbers in `table`, -1 where there is none, by classes, and names these.
+void set_labels(ImageList& list, const LabelTable& table, const NameTable& names,
+                const std::string& first_unlabelled, bool have_masks) {
+  LabelTable of_folders(LabelKind::kNames);
   const bool has_labels = !table.labels().empty();
-  if (!has_labels) label_by_folders(storage->names(), of_folders, list.labels);
+  if (!has_labels) label_by_folders(names, of_folders, list.labels);
   if (std::count(list.labels.begin(), list.labels.end(), -1) > 0) {
     throw Error(
         "{} has no label (expected a .cls file, a .json with a \"label\", or all images in folders "
-        "of their classes)",
-        first_unlabelled);
+        "of their classes{})",
+        first_unlabelled, have_masks ? "; it has masks, which model.head=deeplabv3 needs" : "");
   }
   const LabelTable& labels = has_labels ? table : of_folders;
   if (list.class_names.empty()) list.class_names = labels.names();
   const std::vector<int32_t> classes = labels.classes(list.class_names);
   for (int32_t& number : list.labels) number = classes[number];
   require_names(list);
+}
+
+}  // namespace
+
+ImageList read_shards(const std::string& path, Samples samples) {
+  const std::vector<std::string> paths = shard_files(path);
+  const auto files = std::make_shared<ShardFiles>(paths);
+  const auto images = std::make_shared<ShardStorage>(files);
+  const auto masks = std::make_shared<ShardStorage>(files);
+  ImageList list{path, class_names_beside(paths.front()), {}, images};
+  LabelTable table;
+  LeftOut left_out;
+  std::string first_unlabelled, first_unmasked;
+  int64_t masked = 0;
+  const auto index = [&](int64_t i) {
+    if (!is_compressed(paths[i])) return index_shard(TarReader(paths[i]), paths[i]);
+    const auto [begin, end] = files->unpacked().add(paths[i]);
+    return index_shard(TarReader(paths[i], files->unpacked().file(), begin, end), paths[i]);
+  };
+  const int64_t threads = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 16);
+  in_order(0, std::ssize(paths), threads, index, [&](int64_t, const ShardIndex& shard) {
+    std::vector<int32_t> numbers;
+    for (const auto& [text, place] : shard.labels.labels()) {
+      numbers.push_back(table.add(text, [&] { return place; }));
+    }
+    files->add(shard);
+    images->begin_shard();
+    masks->begin_shard();
+    for (int64_t i = 0; i < std::ssize(shard.images); ++i) {
+      const ImageInShard& image = shard.images[i];
+      list.labels.push_back(image.label < 0 ? -1 : numbers[image.label]);
+      images->add(image.offset, image.size, shard.names[i]);
+      masks->add(image.mask_offset, image.mask_size, shard.mask_names[i]);
+      if (image.mask_size > 0) ++masked;
+    }
+    left_out.add(shard.left_out);
+    if (first_unlabelled.empty()) first_unlabelled = shard.first_unlabelled;
+    if (first_unmasked.empty()) first_unmasked = shard.first_unmasked;
+  });
+  left_out.warn(path);
+  if (list.labels.empty()) {
+    throw Error("{}: holds no images (expected samples such as 0001.jpg and 0001.cls)", path);
+  }
+  const bool only_masked = masked > 0 && table.labels().empty();
+  if (samples == Samples::kLabelled || (samples == Samples::kEither && !only_masked)) {
+    set_labels(list, table, images->names(), first_unlabelled, masked > 0);
+    return list;
+  }
+  if (masked < list.size()) {
+    throw Error("{} has no mask (expected a .mask.png beside its image); {} of {} images have none",
+                first_unmasked, list.size() - masked, list.size());
+  }
+  list.labels.assign(list.labels.size(), -1);
+  list.masks = masks;
   return list;
 }
 

@@ -1,12 +1,18 @@
 // Training and evaluation from everything that a data set can be; packing and inspecting.
+#include <ATen/ATen.h>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/process.h"
 #include "cli/program.h"
 #include "data/tar_bytes.h"
 #include "mobileone/checkpoint/checkpoint.h"
+#include "mobileone/data/image.h"
 #include "mobileone/data/image_list.h"
+#include "mobileone/data/index_mask.h"
+#include "mobileone/data/png.h"
 #include "mobileone/util/file.h"
+#include "test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -148,6 +154,93 @@ TEST_F(Storages, APackCutShortWhileItIsReadEndsTheRunInOneLine) {
                               ": was cut short or could not be read while it was in use"),
             std::string::npos)
       << run.errors();
+}
+
+/// Two images of CamVid's layout, one of whose classes is rare.
+class MaskSet : public testing::Test {
+ protected:
+  MaskSet() {
+    for (const std::string name : {"a", "b"}) {
+      write_png(path("train/" + name + ".png"), at::full({40, 60, 3}, 100, at::kByte));
+      at::Tensor mask = at::full({40, 60}, 3, at::kByte);
+      mask.narrow(0, 0, 10).fill_(11);
+      if (name == "b") mask.narrow(1, 0, 6).fill_(8);
+      write_whole(path("trainannot/" + name + ".png"), encode_png_indices(mask, voc_palette()));
+    }
+  }
+  std::string path(const std::string& name) const { return folder_.path(name); }
+
+  TestFolder folder_;
+};
+
+TEST_F(MaskSet, IsInspectedByClasses) {
+  const auto text = run_program({"data", "inspect", path("train")});
+  ASSERT_EQ(text.status, 0) << text.errors;
+  const std::vector<std::string> lines = {
+      path("train") + ": 2 images with masks of 11 classes",
+      "0.0 million, 23.75 % of them ignored",
+      "       2   93.44 %    0.5702  Road",
+      "       1    6.56 %     4.062  Car",
+      "occur nowhere     Sky, Building, Pole, Pavement, Tree, SignSymbol, Fence, Pedestrian, "
+      "Bicyclist",
+      "loss.class_weights=[1,1,1,0.5702,1,1,1,1,4.062,1,1]"};
+  for (const std::string& line : lines) {
+    EXPECT_NE(text.output.find(line), std::string::npos) << line << "\n" << text.output;
+  }
+  const auto json =
+      nlohmann::json::parse(run_program({"data", "inspect", path("train"), "--json"}).output);
+  EXPECT_EQ(json["masks"]["pixels"], 4800);
+  EXPECT_EQ(json["masks"]["ignored_pixels"], 1140);
+  EXPECT_EQ(json["classes"][8]["class"], "Car");
+  EXPECT_EQ(json["classes"][8]["pixels"], 240);
+  EXPECT_EQ(json["masks"]["median_frequency_weights"].size(), 11u);
+}
+
+TEST_F(MaskSet, IsPackedWithWhatItsValuesMean) {
+  const std::string pack = path("x.pack"), sheet = path("sheet.html");
+  const auto packed = run_program({"data", "pack", path("train"), pack, "--decoded"});
+  EXPECT_EQ(packed.output, pack + ": 2 images with masks as pixels, 0.0 MB\n") << packed.errors;
+  const auto found = run_program({"data", "inspect", pack, "--sheet", sheet});
+  EXPECT_NE(found.output.find("       1    6.56 %     4.062  Car"), std::string::npos)
+      << found.output << found.errors;
+  EXPECT_NE(read_file(sheet).find("Road"), std::string::npos);
+  const auto elsewhere = run_program(
+      {"data", "inspect", path("train"), "--masks", path("trainannot"), "--format", "folders"});
+  EXPECT_NE(elsewhere.output.find("of 12 classes"), std::string::npos) << elsewhere.output;
+}
+
+TEST_F(MaskSet, IsShownAndTimedAsTrainingSeesIt) {
+  const std::vector<std::string> of_masks = {
+      "model.head=deeplabv3", "data.train=" + path("train"),         "data.size=32",
+      "curriculum.stages=[]", "augment.segment.short_side=[32, 48]", "schedule.batch_size=2"};
+  const auto run = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), of_masks.begin(), of_masks.end());
+    return run_program(arguments);
+  };
+  const std::string config = shop().path("tiny.yaml"), sheet = path("sheet.html");
+  const auto shown = run({"data", "show", config, "-o", sheet, "--images", "2"});
+  EXPECT_EQ(shown.output, sheet + ": 2 images of epoch 0\n") << shown.errors;
+  const std::string page = read_file(sheet);
+  for (const char* text : {"short side 32 to 48", "</span>Road</li>", "<div>b.png</div>"}) {
+    EXPECT_NE(page.find(text), std::string::npos) << text;
+  }
+  EXPECT_EQ(page.find("</span>Sky</li>"), std::string::npos) << "occurs nowhere";
+  const auto timed = run({"bench", "data", config, "--images", "8", "--rounds", "1",  //
+                          "--consumes", "1", "--json"});
+  ASSERT_EQ(timed.status, 0) << timed.errors;
+  EXPECT_GT(nlohmann::json::parse(timed.output)["microseconds_per_image"]["mask"], 0);
+}
+
+TEST_F(MaskSet, MasksThatCannotBeUsedAreNamedAndTheStatusSaysSo) {
+  write_whole(path("trainannot/a.png"),
+              encode_png_indices(at::full({40, 60}, 12, at::kByte), voc_palette()));
+  const auto found = run_program({"data", "inspect", path("train")});
+  EXPECT_EQ(found.status, 2);
+  EXPECT_EQ(found.errors, "mobileone: " + path("train") + ": 1 of 2 masks cannot be used\n");
+  EXPECT_NE(found.output.find("bad masks         1\n  " + path("trainannot/a.png") +
+                              ": value 12 at x 0, y 0 is none of the 11 classes"),
+            std::string::npos)
+      << found.output;
 }
 
 }  // namespace

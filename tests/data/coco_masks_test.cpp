@@ -1,7 +1,6 @@
 #include "mobileone/data/coco_masks.h"
 
 #include "data/support.h"
-#include "mobileone/data/annotation.h"
 #include "mobileone/data/mask_sets.h"
 #include "mobileone/util/folder_lock.h"
 

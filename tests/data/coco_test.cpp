@@ -1,6 +1,5 @@
 #include "mobileone/data/coco.h"
 
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "data/support.h"

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "data/support.h"
-
 namespace mobileone {
 namespace {
 

@@ -1,8 +1,6 @@
 #include "mobileone/data/index_mask.h"
 
 #include "data/support.h"
-#include "mobileone/data/annotation.h"
-#include "mobileone/util/crc32.h"
 
 namespace mobileone {
 namespace {

@@ -1,7 +1,9 @@
 #include "mobileone/data/inspect.h"
 
-#include "data/support.h"
-#include "mobileone/data/pack.h"
+#include "mobileone/data/index_mask.h"
+#include "mobileone/data/mask_sets.h"
+#include "mobileone/data/png.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {
@@ -43,6 +45,55 @@ TEST(Inspect, CountsWhatIsThere) {
   }
 }
 
+/// Two classes with names for labels, of which one occurs nowhere.
+TEST(Inspect, CountsPixelsOfMasks) {
+  const TestFolder folder;
+  const auto write = [&](const std::string& name, int64_t width, int64_t mask_width,
+                         const at::Tensor& labels) {
+    write_png(folder.path("images/" + name + ".png"), at::zeros({4, width, 3}, at::kByte));
+    const at::Tensor mask = labels.repeat({4 * mask_width / labels.numel()}).view({4, mask_width});
+    folder.write("masks/" + name + ".png", encode_png_indices(mask, voc_palette()));
+  };
+  const auto labels = [](std::initializer_list<int> values) {
+    return at::tensor(at::ArrayRef<int>(values), at::kByte);
+  };
+  write("a", 10, 10, labels({0, 0, 0, 2, 255}));  // 24, 8, 8
+  write("b", 20, 20, labels({0}));
+  write("c", 10, 10, labels({2, 2, 0, 255}));  // 10, 20, 10
+  write("d", 10, 20, labels({0}));
+  write("e", 10, 10, labels({3}));
+  folder.write("images/f.png", "no picture");
+  folder.write("masks/f.png", "no picture");
+  folder.write("classes.txt", "sky\nsea\nland\n");
+  const ImageList list = read_mask_list(folder.path("images"), "", {});
+  for (const int64_t threads : {1, 3}) {
+    const Inspection found = inspect(list, threads);
+    ASSERT_TRUE(found.masks);
+    EXPECT_EQ(found.images_per_class, (std::vector<int64_t>{3, 0, 2}));
+    EXPECT_EQ(found.masks->pixels, 160);
+    EXPECT_EQ(found.masks->ignored, 18);
+    EXPECT_EQ(found.masks->per_class, (std::vector<int64_t>{114, 0, 28}));
+    EXPECT_EQ(found.masks->around, (std::vector<int64_t>{160, 0, 80}));
+    const auto weights = median_frequency_weights(*found.masks);
+    const double median = (114.0 / 160 + 28.0 / 80) / 2;
+    EXPECT_DOUBLE_EQ(weights[0], median / (114.0 / 160));
+    EXPECT_EQ(weights[1], 1);
+    EXPECT_DOUBLE_EQ(weights[2], median / (28.0 / 80));
+    EXPECT_EQ(found.bad.size(), 1u);
+    EXPECT_EQ(found.masks->bad,
+              (std::vector<std::string>{
+                  folder.path("images/d.png") +
+                      ": has 10 x 4 pixels, its mask 20 x 4; they must be of one size",
+                  folder.path("masks/e.png") +
+                      ": value 3 at x 0, y 0 is none of the 3 classes (expected 0 to 2; 255 is "
+                      "ignored); if it means no class, set data.ignore_label=3"}));
+  }
+  ImageList unnamed = list;
+  unnamed.class_names.clear();
+  unnamed.mask_labels.num_classes = kMostMaskClasses;
+  EXPECT_EQ(inspect(unnamed, 2).images_per_class, (std::vector<int64_t>{3, 0, 2, 1}));
+}
+
 TEST(Inspect, SpreadsHaveAMedian) {
   EXPECT_EQ(spread({5, 1, 9, 7}).median, 5);
   EXPECT_EQ(spread({}).most, 0);
@@ -66,6 +117,27 @@ TEST(ContactSheet, ShowsTheFirstOfEachClassInARow) {
   EXPECT_EQ(level(0, 7), 80);
   EXPECT_EQ(level(1, 1), 110);
   EXPECT_EQ(level(1, 2), 255);
+}
+
+TEST(ContactSheet, LaysMasksOverImages) {
+  const TestFolder folder;
+  for (const std::string name : {"a", "b"}) {
+    write_png(folder.path("images/" + name + ".png"), at::full({300, 300, 3}, 100, at::kByte));
+    const at::Tensor mask = at::full({300, 300}, name == "a" ? 1 : 255, at::kByte);
+    folder.write("masks/" + name + ".png", encode_png_indices(mask, voc_palette()));
+  }
+  const Sheet sheet = contact_sheet(read_mask_list(folder.path("images"), "", {}));
+  ASSERT_EQ(sheet.tiles.size(), 2u);
+  EXPECT_EQ(sheet.tiles[1].lines, std::vector<std::string>{"b.png"});
+  ASSERT_EQ(sheet.legend.size(), 1u);
+  EXPECT_EQ(sheet.legend[0].text, "1");
+  const auto color = [](const at::Tensor& image) {
+    return std::vector<int>{image[9][9][0].item<int>(), image[9][9][1].item<int>()};
+  };
+  EXPECT_EQ(color(sheet.tiles[0].image), (std::vector<int>{114, 50})) << "half of 128, 0, 0";
+  EXPECT_EQ(color(sheet.tiles[1].image), (std::vector<int>{100, 100})) << "is ignored";
+  const at::Tensor drawn = draw_sheet(sheet);
+  EXPECT_TRUE(drawn[40][16].equal(at::tensor({128, 0, 0}, at::kByte))) << "the legend";
 }
 
 }  // namespace

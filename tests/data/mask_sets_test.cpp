@@ -1,7 +1,6 @@
 #include "mobileone/data/mask_sets.h"
 
 #include "data/support.h"
-#include "mobileone/data/annotation.h"
 
 namespace mobileone {
 namespace {

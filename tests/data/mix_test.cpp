@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "data/support.h"
-
 namespace mobileone {
 namespace {
 

@@ -1,6 +1,8 @@
 // Packs that were damaged, and packs that lie with check sums that are right.
 #include "data/support.h"
+#include "mobileone/data/mask_sets.h"
 #include "mobileone/data/pack.h"
+#include "mobileone/data/png.h"
 #include "mobileone/util/crc32.h"
 #include "mobileone/util/endian.h"
 
@@ -58,8 +60,9 @@ std::function<void(std::string&)> in_entry(size_t entry, size_t place, uint64_t 
 
 const std::vector<Lie>& lies() {
   static const std::vector<Lie> all = {
-      {"another version", [](auto& b) { set(b, 8, 2, 4); },
-       "is a pack of version 2; this program reads version 1"},
+      {"another version", [](auto& b) { set(b, 8, 3, 4); },
+       "is a pack of version 3; this program reads versions 1 and 2"},
+      {"masks that are not there", [](auto& b) { set(b, 8, 2, 4); }, nullptr},
       {"no images", [](auto& b) { set(b, 16, 0, 8); }, DAMAGED("it counts wrongly")},
       {"most images", [](auto& b) { set(b, 16, ~uint64_t{0}, 8); }, DAMAGED("it counts wrongly")},
       {"2^59 images", [](auto& b) { set(b, 16, uint64_t{1} << 59, 8); },
@@ -112,6 +115,73 @@ TEST(HostilePack, LiesAreRefused) {
   }
 }
 
+/// Three images of 2 x 4 pixels in two classes, whose masks have the labels 0, 1 and 255.
+std::string small_masked_pack(bool decoded) {
+  const TestFolder folder;
+  for (int i = 0; i < 3; ++i) {
+    write_png(folder.path(fmt::format("images/{}.png", i)), at::full({2, 4, 3}, i, at::kByte));
+    const at::Tensor mask = at::full({2, 4}, i == 2 ? 255 : i, at::kByte);
+    folder.write(fmt::format("masks/{}.png", i), encode_png_indices(mask, voc_palette()));
+  }
+  folder.write("classes.txt", "cat\ndog\n");
+  const ImageList list = read_mask_list(folder.path("images"), "", {});
+  write_pack(list, folder.path("x.pack"), {.decoded = decoded}, 1);
+  return read_file(folder.path("x.pack"));
+}
+
+const std::vector<Lie>& lies_of_masks() {
+  const auto in_header = [](size_t place, uint64_t value) {
+    return [=](std::string& bytes) { set(bytes, place, value, 4); };
+  };
+  constexpr auto kClasses = DAMAGED("its masks have an impossible number of classes");
+  static const std::vector<Lie> all = {
+      {"labels instead", in_header(8, 1), nullptr},
+      {"no classes", in_header(84, 0), kClasses},
+      {"classes without a label", in_header(84, 256), kClasses},
+      {"a negative number of classes", in_header(84, ~uint32_t{0}), kClasses},
+      {"a class without a name", in_header(84, 3), DAMAGED("it counts its masks' classes wrongly")},
+      {"2^58 images", [](auto& b) { set(b, 16, uint64_t{1} << 58, 8); },
+       DAMAGED("it counts wrongly")},
+      {"as many images as entries", [](auto& b) { set(b, 16, 6, 8); }, nullptr},
+      {"a mask over its image", in_entry(1, 0, 128), DAMAGED("entry 0 of its index is wrong")},
+      {"a mask that is too high", in_entry(3, 16, 3), DAMAGED("entry 1 of its index is wrong")},
+      {"a mask turned round", [](auto& b) { in_entry(3, 16, 4)(b), in_entry(3, 20, 2)(b); },
+       DAMAGED("entry 1 of its index is wrong")},
+      {"a mask's name that ends early", in_entry(5, 28, 0),
+       DAMAGED("entry 2 of its index is wrong")},
+  };
+  return all;
+}
+
+TEST(HostilePack, LiesOfMasksAreRefused) {
+  for (const bool decoded : {false, true}) {
+    ASSERT_NO_THROW(parse_pack(small_masked_pack(decoded), "x.pack"));
+    for (const Lie& lie : lies_of_masks()) {
+      std::string bytes = small_masked_pack(decoded);
+      lie.tell(bytes);
+      seal(bytes);
+      const std::string error = error_of([&] { parse_pack(bytes, "x.pack"); });
+      const std::string_view expected =
+          lie.message == nullptr ? "is a damaged pack (" : lie.message;
+      EXPECT_TRUE(error.starts_with(fmt::format("x.pack: {}", expected)))
+          << lie.what << ": " << error;
+    }
+  }
+}
+
+/// The pixels of a decoded pack are nobody's to check but the reader's.
+TEST(HostilePack, ALabelThatIsNoClassIsNamed) {
+  std::string bytes = small_masked_pack(true);
+  const size_t record = number_at(bytes, index_of(bytes) + kEntry, 8);
+  bytes[record + 5] = 2;
+  set(bytes, index_of(bytes) + kEntry + 12, crc32c(bytes.substr(record, 8)), 4);
+  seal(bytes);
+  const ImageList list = parse_pack(bytes, "x.pack");
+  EXPECT_EQ(error_of([&] { list.annotation(0); }),
+            "x.pack > 0.png: has label 2, which is none of the 2 classes (0 to 1)");
+  EXPECT_EQ(list.annotation(1).mask.max().item<int>(), 1);
+}
+
 TEST(HostilePack, CutOffAnywhereIsSaid) {
   const TestFolder folder;
   const std::string whole = small_pack(false);
@@ -125,8 +195,9 @@ TEST(HostilePack, CutOffAnywhereIsSaid) {
 
 /// A flipped bit is found out, or lies where nothing is.
 TEST(HostilePack, NoFlippedBitChangesAnImage) {
-  for (const bool decoded : {false, true}) {
-    std::string bytes = small_pack(decoded);
+  for (const int kind : {0, 1, 2, 3}) {
+    const bool decoded = kind % 2 == 1;
+    std::string bytes = kind < 2 ? small_pack(decoded) : small_masked_pack(decoded);
     const std::string original = bytes;
     const ImageList expected = parse_pack(original, "x.pack");
     for (size_t place = 0; place < bytes.size(); ++place) {
@@ -139,6 +210,8 @@ TEST(HostilePack, NoFlippedBitChangesAnImage) {
           EXPECT_EQ(list.name(i), expected.name(i));
           try {
             EXPECT_TRUE(read_pixels(list, i).equal(read_pixels(expected, i)));
+            if (!list.masks) continue;
+            EXPECT_TRUE(list.annotation(i).mask.equal(expected.annotation(i).mask));
           } catch (const Error& error) {
             ++found;
             EXPECT_TRUE(std::string(error.what()).starts_with(list.name(i) + ": fails its check"));

@@ -2,9 +2,9 @@
 #include <chrono>
 #include <fstream>
 
-#include "data/support.h"
 #include "mobileone/data/epoch_order.h"
 #include "mobileone/data/pack.h"
+#include "support/test_folder.h"
 
 namespace mobileone {
 namespace {

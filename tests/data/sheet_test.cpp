@@ -1,7 +1,5 @@
 #include "mobileone/data/sheet.h"
 
-#include "data/support.h"
-
 namespace mobileone {
 namespace {
 

@@ -8,8 +8,9 @@
 
 #include "mobileone/data/image.h"
 #include "mobileone/data/image_files.h"
+#include "mobileone/data/image_list.h"
 #include "mobileone/util/error.h"
-#include "test_folder.h"
+#include "support/test_folder.h"  // IWYU pragma: export
 
 namespace mobileone {
 

@@ -12,10 +12,12 @@ void tar(std::string_view input) {
     const ShardIndex index = index_shard(TarReader(path), path.string());
     for (const auto& image : index.images) {
       if (image.label >= std::ssize(index.labels.labels()) || image.offset > input.size() ||
-          image.size > input.size() - image.offset)
+          image.size > input.size() - image.offset || image.mask_offset > input.size() ||
+          image.mask_size > input.size() - image.mask_offset)
         std::abort();
     }
-    if (index.names.size() != std::ssize(index.images)) std::abort();
+    const int64_t images = std::ssize(index.images);
+    if (index.names.size() != images || index.mask_names.size() != images) std::abort();
   });
 }
 

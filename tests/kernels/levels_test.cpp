@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 #include <vector>
 
@@ -95,6 +96,62 @@ TEST(Sharpen, EqualsItsFormula) {
         }
         const int expected = border ? in[i] : blend((2 * sum + 13) / 26, in[i], factor);
         ASSERT_EQ(out[i], expected) << i << " of width " << width << " by " << factor;
+      }
+    }
+  }
+}
+
+/// Whatever the number of lanes; that pixels are Pillow's, tests of data/ say.
+TEST_P(Levels, TurningHueIsTheSameAloneAndAmongOthers) {
+  const int64_t pixels = GetParam();
+  const std::vector<uint8_t> in = noise(3 * pixels, 5);
+  std::vector<uint8_t> out(in.size()), alone(3);
+  for (const int turn : {-127, -13, 0, 12, 127}) {
+    turn_hue(in.data(), pixels, turn, out.data());
+    for (int64_t i = 0; i < pixels; ++i) {
+      turn_hue(in.data() + 3 * i, 1, turn, alone.data());
+      ASSERT_TRUE(std::equal(alone.begin(), alone.end(), out.begin() + 3 * i)) << i;
+    }
+  }
+}
+
+TEST(TurnHue, OfKnownColours) {
+  const std::vector<uint8_t> in = {255, 0, 0, 0, 255, 0, 0, 0, 255, 7, 7, 7, 200, 100, 50};
+  std::vector<uint8_t> out(in.size());
+  turn_hue(in.data(), 5, 85, out.data());
+  EXPECT_EQ(out, (std::vector<uint8_t>{0, 255, 0, 0, 0, 255, 255, 0, 0, 7, 7, 7, 50, 200, 100}));
+}
+
+TEST(SampleBilinear, EqualsItsFormulaToTheLastPixel) {
+  constexpr int64_t kHeight = 9, kWidth = 21;
+  const std::vector<uint8_t> in = noise(3 * kHeight * kWidth, 6);
+  const auto level = [&](int64_t y, int64_t x, int64_t channel) {
+    const int64_t row = std::clamp<int64_t>(y, 0, kHeight - 1);
+    return static_cast<double>(
+        in[3 * (row * kWidth + std::clamp<int64_t>(x, 0, kWidth - 1)) + channel]);
+  };
+  for (int64_t row = 0; row < kHeight; ++row) {
+    const Line line{0.9,  0.03 * static_cast<double>(row), 0.2,  //
+                    0.02, static_cast<double>(row) + 0.5,  0.04};
+    for (int64_t begin = 0; begin <= kWidth; ++begin) {
+      std::vector<uint8_t> out(3 * (kWidth - begin), 0);
+      sample_bilinear(in.data(), kHeight, kWidth, line, begin, kWidth, out.data());
+      for (int64_t i = 0; i < std::ssize(out); ++i) {
+        const double middle = static_cast<double>(begin + i / 3) + 0.5;
+        const volatile double x = line.step_x * middle, y = line.step_y * middle;  // not fused
+        const double at_x = x + line.row_x + line.x0 - 0.5, at_y = y + line.row_y + line.y0 - 0.5;
+        const auto left = static_cast<int64_t>(std::floor(at_x));
+        const auto top = static_cast<int64_t>(std::floor(at_y));
+        const auto between = [](double a, double b, double share) {
+          const volatile double part = (b - a) * share;
+          return a + part;
+        };
+        const double share = at_x - static_cast<double>(left);
+        const double upper = between(level(top, left, i % 3), level(top, left + 1, i % 3), share);
+        const double lower =
+            between(level(top + 1, left, i % 3), level(top + 1, left + 1, i % 3), share);
+        const double expected = between(upper, lower, at_y - static_cast<double>(top));
+        ASSERT_EQ(out[i], static_cast<uint8_t>(expected)) << row << ", " << begin << ", " << i;
       }
     }
   }

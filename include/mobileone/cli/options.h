@@ -68,6 +68,21 @@ inline CLI::Option* add_network_option(CLI::App& command, const std::string& nam
       ->transform([](const std::string& path) { return network_file(path).string(); });
 }
 
+/// --masks, --format, --ignore-label and --reduce-zero-label: where the masks of a set lie and what
+/// their values mean, as the keys of `data` that are called so.
+inline void add_mask_options(CLI::App& command, DataConfig& data) {
+  command.add_option("--masks", data.train_masks,
+                     "Folder of the images' masks [found beside the images]");
+  add_enum_option(command, "--format", data.format, "How images and masks lie");
+  command
+      .add_option("--ignore-label", data.ignore_label,
+                  "Value of pixels in masks that belong to no class, besides 255")
+      ->check(CLI::Range(0, 65535));
+  command.add_flag(
+      "--reduce-zero-label", data.reduce_zero_label,
+      "Value 0 of masks belongs to no class, and each other one means the class before");
+}
+
 /// --raw and --ema: which of a checkpoint's two sets of weights, instead of the better one.
 inline void add_weights_options(CLI::App& command, std::optional<Weights>& wanted) {
   const auto add = [&](const char* flag, Weights weights, const char* description) {

@@ -2,9 +2,8 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "mobileone/data/image_list.h"
+#include "mobileone/data/image_storage.h"
 #include "mobileone/util/name_table.h"
 
 namespace mobileone {

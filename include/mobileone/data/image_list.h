@@ -31,8 +31,10 @@ struct ImageList {
   /// Tries a few times where the system fails; throws SystemError then, Error for what is wrong
   /// with the image.
   StoredImage read(int64_t index) const;
+  /// Likewise the mask, of a set that has masks.
+  StoredImage read_mask(int64_t index) const;
   /// What is known of the image: its label, or its mask, read and decoded. Throws like `read`,
-  /// naming the mask.
+  /// naming the mask, and Error where a label is none of the classes.
   Annotation annotation(int64_t index) const;
   /// "cat", or "3" where classes have no names.
   std::string class_name(int64_t label) const {
@@ -45,7 +47,8 @@ struct ImageList {
 /// - a CSV list (csv_list.h);
 /// - tar shards: one, a folder of them, or a range of them, "DIR/{000..146}.tar" (tar_shards.h);
 /// - a pack (pack.h).
-/// Images are not opened. Throws Error naming the folder, or file and line.
+/// Images are not opened, masks passed over. Throws Error naming the folder, or file and line, and
+/// where images have masks only.
 ImageList read_image_list(const std::string& path);
 
 /// An image of the list as pixels, uint8 [H,W,3]; `upright` as in `decode_image`. What is returned

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -26,6 +27,17 @@ struct MaskLabels {
 /// stands for no class, with its place.
 at::Tensor decode_index_mask(std::string_view bytes, const std::string& name,
                              const MaskLabels& labels);
+
+/// Throws Error naming the mask where one of its labels, uint8 [H,W], is neither below `classes`
+/// nor kIgnored.
+void require_mask_labels(const at::Tensor& mask, int64_t classes, const std::string& name);
+
+/// Throws Error naming the image unless its mask, if there is one, has its size.
+void require_mask_size(const at::Tensor& mask, int64_t height, int64_t width,
+                       const std::string& name);
+
+/// How many pixels of a mask, uint8 [H,W], have each label.
+std::array<int64_t, 256> label_counts(const at::Tensor& mask);
 
 /// The palette of Pascal VOC's masks, in which neighbours differ well.
 const Palette& voc_palette();

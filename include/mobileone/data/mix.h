@@ -3,7 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "mobileone/config/config.h"
-#include "mobileone/data/transforms.h"
+#include "mobileone/data/cut.h"
 #include "mobileone/util/random.h"
 
 namespace mobileone {

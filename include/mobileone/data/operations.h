@@ -3,7 +3,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <array>
-#include <string_view>
 #include <vector>
 
 #include "mobileone/config/config.h"

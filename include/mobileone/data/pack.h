@@ -12,14 +12,18 @@ namespace mobileone {
 // A pack is one file that holds a data set: it is mapped into memory and read without a system
 // call. Numbers are little-endian.
 //
-//   header   128 bytes: mark (8), version (4), kind (4), images (8), settings, fingerprint (40),
-//            CRC-32C of the 124 bytes before (4)
+//   header   128 bytes: mark (8), version (4), kind (4), images (8), settings (12), fingerprint
+//            (40), what masks' values stand for (12), zeros, CRC-32C of the 124 bytes before (4)
 //   records  of the images in their order, each from a multiple of 64 on: an image file's bytes, or
 //            uint8 [H,W,3]; empty if the image could not be read when the pack was made
 //   index    an entry of 32 bytes for each image: offset (8), size, CRC-32C of the record, height,
 //            width (0 if it is a file's bytes), label, end of its name (4 each); the number of
 //            classes (4) and of each the length (4) and the name; the names of the images
 //   footer   32 bytes: offset and size of the index (8 each), its CRC-32C (4), 4 zeros, mark (8)
+//
+// Version 1 is of images with labels. In version 2 each image is followed by its mask, with a
+// record (a mask file's bytes, or uint8 [H,W], the labels of as many pixels as the image has), an
+// entry and a name of its own; labels are 0. Of the two records both are empty or neither.
 
 struct PackSettings {
   bool decoded = false;      ///< pixels, not files
@@ -45,12 +49,14 @@ ImageList read_pack(const std::string& path);
 /// the list. Throws Error.
 ImageList parse_pack(std::string_view bytes, const std::string& name);
 
-/// Packs the images of a list, decoding in `threads` threads. The file appears when it is whole;
-/// until then the folder `path`.partial holds what is done, from which the next call goes on: the
-/// result is the same, byte for byte. A pack of the same images and settings that is there already
-/// is left as it is. Damaged images become empty records, and are named in a warning. Throws Error
-/// if more than 1 % (and more than one) are so, if one cannot be read for another reason, if `path`
-/// or the partial holds something else, if another process is at it, or if it cannot be written.
+/// Packs the images of a list, and their masks, decoding in `threads` threads; masks are reduced
+/// as their images are, by nearest neighbour. The file appears when it is whole; until then the
+/// folder `path`.partial holds what is done, from which the next call goes on: the result is the
+/// same, byte for byte. A pack of the same images and settings that is there already is left as it
+/// is. Damaged images, and those with a damaged mask, become empty records, and are named in a
+/// warning. Throws Error if more than 1 % (and more than one) are so, if one cannot be read for
+/// another reason, if `path` or the partial holds something else, if another process is at it, or
+/// if it cannot be written.
 PackSummary write_pack(const ImageList& list, const std::filesystem::path& path,
                        const PackSettings& settings, int64_t threads);
 

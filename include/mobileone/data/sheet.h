@@ -2,8 +2,12 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
+
+#include "mobileone/data/image_list.h"
 
 namespace mobileone {
 
@@ -13,11 +17,26 @@ struct Tile {
   std::vector<std::string> lines;
 };
 
-/// Tiles, one at least, in rows under a heading. Their images have one size.
+/// A colour, RGB, and what it stands for.
+struct LegendKey {
+  std::array<uint8_t, 3> color;
+  std::string text;
+};
+
+/// Tiles, one at least, in rows under a heading and what their colours stand for. Their images have
+/// one size.
 struct Sheet {
   std::string heading;
   std::vector<Tile> tiles;
+  std::vector<LegendKey> legend = {};
 };
+
+/// A tile of an image, uint8 [H,W,3], with the classes of its mask, uint8 [H,W], laid over it.
+Tile masked_tile(const at::Tensor& image, const at::Tensor& mask, const std::string& line);
+
+/// The colours of the classes of `list` that have pixels, by their labels' numbers of them.
+std::vector<LegendKey> mask_legend(const ImageList& list,
+                                   const std::array<int64_t, 256>& label_counts);
 
 /// Tiles of 160 px in a row of a sheet.
 constexpr int64_t kSheetColumns = 8;

@@ -36,6 +36,10 @@ void sharpen(const uint8_t* in, int64_t height, int64_t width, float factor, uin
 void weigh_neighbours(const uint8_t* before, const uint8_t* at, const uint8_t* after, int64_t count,
                       uint32_t centre, uint32_t beside, uint8_t* out);
 
+/// The hue turned by `turn` 256ths of its circle, by way of hue, saturation and value of 8 bits
+/// each.
+void turn_hue(const uint8_t* in, int64_t pixels, int turn, uint8_t* out);
+
 /// Positions on a line through an image whose pixels' middles are at halves: pixel x of the line
 /// lies at (step_x · (x + 0.5) + row_x + x0, step_y · (x + 0.5) + row_y + y0).
 struct Line {
@@ -44,7 +48,8 @@ struct Line {
 };
 
 /// Writes pixels `begin` to `end` - 1 of a line, interpolated between the four pixels about each of
-/// their positions, which lie inside the image `in`; its border goes on outside.
+/// their positions, which lie inside the image `in`, of less than 2^31 levels; its border goes on
+/// outside.
 void sample_bilinear(const uint8_t* in, int64_t height, int64_t width, const Line& line,
                      int64_t begin, int64_t end, uint8_t* out);
 
