@@ -24,7 +24,7 @@ struct ExportOptions {
   ExportType type = ExportType::kFloat32;
   std::optional<Weights> weights;
   FormatOptions of_format;
-  bool with_preprocessing = false;
+  bool with_preprocessing = false, argmax = false;
 };
 
 /// The format whose files' names end like this one's; null where there is none.
@@ -73,14 +73,19 @@ void export_network(const ExportOptions& options) {
   check.logits(folded, checkpoint.config.data.eval_crop, options.input);
   const Package written =
       package(folded, checkpoint, options.input,
-              options.with_preprocessing ? Preprocessing::kInside : Preprocessing::kOutside);
+              options.with_preprocessing ? Preprocessing::kInside : Preprocessing::kOutside,
+              options.argmax);
   const auto difference = format.write(written, options.output, options.of_format);
   if (!difference) {
     fmt::print("{}: written\n", options.output);
     return;
   }
+  const std::string& output = written.description.output;
   fmt::print("{}: written, loaded back and compared; largest {} difference {}\n", options.output,
-             options.with_preprocessing ? "probability" : "logit", to_string(*difference));
+             output == "classes"         ? "share of classes"
+             : output == "probabilities" ? "probability"
+                                         : "logit",
+             to_string(*difference));
 }
 
 }  // namespace
@@ -101,8 +106,12 @@ void add_export(CLI::App& app) {
                                fmt::join(endings, " or "), names.front(), fmt::join(names, ", ")))
       ->check(CLI::IsMember(names));
   add_enum_option(*command, "--dtype", options->type, "Type of weights and activations");
-  command->add_flag("--with-preprocessing", options->with_preprocessing,
-                    "Take uint8 images [N,H,W,3], cropped already, and give probabilities");
+  command->add_flag(
+      "--with-preprocessing", options->with_preprocessing,
+      "Take uint8 images [N,H,W,3], resized and cropped already; of a classifier give "
+      "probabilities");
+  command->add_flag("--argmax", options->argmax,
+                    "Segmentation: give the class of each pixel, uint8 [N,H,W], instead of logits");
   command->add_flag("--freeze", options->of_format.frozen,
                     "Turn TorchScript's weights into constants of its code");
   command->add_flag("--portable", options->of_format.portable,

@@ -29,6 +29,12 @@ namespace mobileone {
 namespace {
 
 void require_logits(const Description& description, const std::filesystem::path& path) {
+  if (description.output == "classes") {
+    throw Error(
+        "{}: gives the classes of pixels, expected logits; use the file that `mobileone export` "
+        "writes without --argmax",
+        path.string());
+  }
   if (description.interface.preprocessing == Preprocessing::kOutside) return;
   throw Error(
       "{}: takes uint8 images and gives probabilities, expected normalised images and logits; "

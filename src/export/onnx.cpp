@@ -77,7 +77,9 @@ class OnnxNodes {
     return last("Softmax", {x}, {{"axis", 1}});
   }
   std::string operator()(graph::ArgMax) {
-    return last("ArgMax", {in(0)}, {{"axis", 1}, {"keepdims", 0}});
+    const std::string index = onnx_.add_node("ArgMax", graph::sibling(node_->name, "index"),
+                                             {in(0)}, {{"axis", 1}, {"keepdims", 0}});
+    return last("Cast", {index}, {{"to", int64_t{onnx_type(torch::kByte)}}});
   }
   std::string operator()(const graph::Normalize& o) {
     const std::string& name = node_->name;
@@ -121,9 +123,7 @@ class OnnxNodes {
 };
 
 torch::ScalarType scalar_type(graph::Element element, torch::ScalarType floating) {
-  return element == graph::Element::kFloat   ? floating
-         : element == graph::Element::kUint8 ? torch::kByte
-                                             : torch::kLong;
+  return element == graph::Element::kFloat ? floating : torch::kByte;
 }
 
 void add_input(const graph::Input& input, torch::ScalarType type, OnnxGraph& onnx) {

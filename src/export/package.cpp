@@ -4,7 +4,6 @@
 
 #include "mobileone/graph/counts.h"
 #include "mobileone/graph/passes.h"
-#include "mobileone/graph/shapes.h"
 #include "mobileone/model/lower.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/version.h"
@@ -20,15 +19,6 @@ graph::Normalize normalize_levels(const Preparation& p) {
     return scaled;
   };
   return {levels(p.mean), levels(p.std)};
-}
-
-/// A graph of images as they are decoded, which gives probabilities, or the class of each pixel.
-graph::Graph with_preprocessing(graph::Graph graph, const Preparation& p) {
-  const auto types = graph::infer_shapes(graph, 1, p.crop, p.crop);
-  const bool pixels = types[graph.outputs.front().value.id].shape.size() == 4;
-  graph = graph::with_levels(std::move(graph), normalize_levels(p));
-  return pixels ? graph::with_last(std::move(graph), "argmax", graph::ArgMax{}, "classes")
-                : graph::with_last(std::move(graph), "softmax", graph::Softmax{}, "probabilities");
 }
 
 torch::Tensor normalized(const torch::Tensor& images, const Preparation& p) {
@@ -61,7 +51,7 @@ MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::
 }
 
 Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std::string& source,
-                Preprocessing preprocessing) {
+                Preprocessing preprocessing, bool argmax) {
   const DataConfig& data = checkpoint.config.data;
   const bool half = folded->parameters().front().scalar_type() == torch::kHalf;
   Package package;
@@ -72,6 +62,7 @@ Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std
   };
   const auto counts = graph::count_total(package.graph, data.eval_crop, data.eval_crop);
   const bool segments = std::holds_alternative<DeepLabOptions>(folded->options.head);
+  if (argmax && !segments) throw Error("--argmax: is for segmentation; {} classifies", source);
   package.description = {
       .task = segments ? "segmentation" : "classification",
       .variant = folded->options.variant,
@@ -86,31 +77,52 @@ Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std
       .metrics = checkpoint.metrics,
       .source = source,
       .program = fmt::format("mobileone {}", version())};
+  graph::Graph& graph = package.graph;
   if (preprocessing == Preprocessing::kInside) {
-    package.graph = with_preprocessing(std::move(package.graph), package.description.preparation);
+    graph = graph::with_levels(std::move(graph), normalize_levels(package.description.preparation));
+    if (!segments) {
+      graph = graph::with_last(std::move(graph), "softmax", graph::Softmax{}, "probabilities");
+    }
   }
+  if (argmax) graph = graph::with_last(std::move(graph), "argmax", graph::ArgMax{}, "classes");
   package.description.output = package.graph.outputs.front().name;
   return package;
 }
 
+namespace {
+
+/// What a file's output is to be, of the network's logits.
+torch::Tensor output_of(const torch::Tensor& logits, const std::string& output) {
+  if (output == "classes") return logits.argmax(1).to(torch::kByte);
+  return output == "probabilities" ? logits.to(torch::kFloat32).softmax(1) : logits;
+}
+
+/// Of classes the share of pixels that have another one: near-equal logits may change places.
+Difference difference_of(const torch::Tensor& expected, const torch::Tensor& actual) {
+  if (expected.scalar_type() != torch::kByte) return largest_difference(expected, actual);
+  const auto share = expected.ne(actual).to(torch::kFloat64).mean().item<double>();
+  return {.absolute = share, .relative = share, .largest = 1};
+}
+
+}  // namespace
+
 Difference compare(const Package& package,
                    const std::function<at::Tensor(const at::Tensor&)>& written) {
+  const std::string& output = package.description.output;
   const auto& [type, preprocessing] = package.description.interface;
   const Preparation& p = package.description.preparation;
   const auto dtype = type == ExportType::kFloat16 ? torch::kHalf : torch::kFloat32;
   const int64_t size = p.crop, channels = package.graph.input.channels;
   if (preprocessing == Preprocessing::kOutside) {
     const auto x = seeded_input(channels, 2, size).to(dtype);
-    return largest_difference(package.reference(x), written(x));
+    return difference_of(output_of(package.reference(x), output), written(x));
   }
   const auto images = torch::arange(2 * size * size * channels)
                           .remainder(256)
                           .to(torch::kByte)
                           .view({2, size, size, channels});
   const auto logits = package.reference(normalized(images, p).to(dtype));
-  return largest_difference(
-      logits.dim() == 4 ? logits.argmax(1) : logits.to(torch::kFloat32).softmax(1),
-      written(images));
+  return difference_of(output_of(logits, output), written(images));
 }
 
 }  // namespace mobileone

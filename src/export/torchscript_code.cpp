@@ -175,7 +175,9 @@ class CodeWriter {
   std::string operator()(graph::Softmax) {
     return fmt::format("torch.softmax(torch.to({}, {}), 1)", in(0), kFloat32);
   }
-  std::string operator()(graph::ArgMax) { return fmt::format("torch.argmax({}, 1)", in(0)); }
+  std::string operator()(graph::ArgMax) {
+    return fmt::format("torch.to(torch.argmax({}, 1), {})", in(0), kUint8);
+  }
   std::string operator()(const graph::Normalize& o) {
     jit::Module& module = modules_.at("");
     module.register_buffer("mean_levels", per_channel(o.mean));

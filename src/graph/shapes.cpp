@@ -86,9 +86,9 @@ class NodeShapes {
 
   Type operator()(ArgMax) const {
     Shape x = shape(0);
-    require(inputs_.size() == 1 && x.size() >= 2);
+    require(inputs_.size() == 1 && x.size() >= 2 && x[1] <= 256);
     x.erase(x.begin() + 1);
-    return {Element::kInt64, x};
+    return {Element::kUint8, x};
   }
 
   Type operator()(const Normalize& normalize) const {

@@ -45,7 +45,8 @@ class DeepLab : public testing::Test {
   const MobileOne network = random_network(checkpoint);
   const graph::Graph graph = lower(network);
   const Package outside = package(network, checkpoint, "deeplab.pth", Preprocessing::kOutside),
-                inside = package(network, checkpoint, "deeplab.pth", Preprocessing::kInside);
+                inside = package(network, checkpoint, "deeplab.pth", Preprocessing::kInside,
+                                 /*argmax=*/true);
 };
 
 TEST_F(DeepLab, IsTheSameInTorchScriptOfEachForm) {
@@ -77,6 +78,8 @@ TEST_F(DeepLab, IsDescribed) {
   EXPECT_EQ(outside.description.task, "segmentation");
   EXPECT_EQ(outside.description.output, "logits");
   EXPECT_EQ(inside.description.output, "classes");
+  EXPECT_EQ(package(network, checkpoint, "deeplab.pth", Preprocessing::kInside).description.output,
+            "logits");
 }
 
 TEST_F(DeepLab, IsExportedAndReadBack) {
@@ -106,7 +109,7 @@ TEST_F(DeepLab, IsTheSameInOnnx) {
   answer = peer.ask_peer({peer.leave_case(images, GraphInterpreter(inside.graph)(images).front())});
   peer.expect_near(answer, 1e-3, "unequal");
   EXPECT_EQ(answer["output"], "classes");
-  EXPECT_EQ(answer["output_types"], nlohmann::json({"int64"}));
+  EXPECT_EQ(answer["output_types"], nlohmann::json({"uint8"}));
   EXPECT_EQ(answer["output_shape"], nlohmann::json({"batch", "height", "width"}));
 }
 

@@ -84,7 +84,7 @@ TEST(GraphPasses, TakeLevelsAndGiveClasses) {
   EXPECT_EQ(types[graph.input.value.id].shape, (Shape{2, 40, 24, 3}));
   EXPECT_EQ(types[graph.input.value.id].element, Element::kUint8);
   EXPECT_EQ(output(graph, types).shape, (Shape{2, 40, 24}));
-  EXPECT_EQ(output(graph, types).element, Element::kInt64);
+  EXPECT_EQ(output(graph, types).element, Element::kUint8);
   EXPECT_EQ(graph.outputs.front().name, "classes");
   EXPECT_EQ(graph.parameters.size(), plain.parameters.size());
 }

@@ -52,7 +52,7 @@ class GraphInterpreter {
     return at::upsample_bilinear2d(in(0), in(1).sizes().slice(2), /*align_corners=*/false);
   }
   at::Tensor operator()(graph::Softmax) const { return in(0).softmax(1); }
-  at::Tensor operator()(graph::ArgMax) const { return in(0).argmax(1); }
+  at::Tensor operator()(graph::ArgMax) const { return in(0).argmax(1).to(at::kByte); }
   at::Tensor operator()(const graph::Normalize& o) const {
     const auto levels = [](const std::vector<float>& v) { return at::tensor(v).view({-1, 1, 1}); };
     return (in(0).permute({0, 3, 1, 2}).to(at::kFloat) - levels(o.mean)) / levels(o.std);

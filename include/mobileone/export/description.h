@@ -18,7 +18,7 @@ inline constexpr auto enum_names(ExportType) {
 /// Where an exported network's images become tensors. Outside: it takes normalised images
 /// [N,C,H,W] of its own type and gives logits of that type. Inside: it takes resized and cropped
 /// images, uint8 [N,H,W,C] of RGB or grey, normalises them in float32, and gives probabilities,
-/// float32, or where it classifies pixels their classes, int64.
+/// float32, or where it classifies pixels logits of its own type.
 enum class Preprocessing { kOutside, kInside };
 
 /// What a network takes: images where preprocessing is inside, else tensors of `type`.

@@ -35,12 +35,12 @@ struct FormatOptions {
 MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::string& origin);
 
 /// A network that `fold_for_export` made of `checkpoint` (the file `source`), packed up in its
-/// type.
+/// type. With `argmax` it gives the class of each pixel, uint8 [N,H,W], instead of logits. Throws
+/// Error if it classifies whole images then.
 Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std::string& source,
-                Preprocessing preprocessing);
+                Preprocessing preprocessing, bool argmax = false);
 
-/// How far the outputs of a written network are from those of the package, on fixed images: logits
-/// or, with preprocessing inside, probabilities, or the share of pixels whose class differs.
+/// How far the outputs of a written network are from those of the package, on fixed images.
 Difference compare(const Package& package,
                    const std::function<at::Tensor(const at::Tensor&)>& written);
 

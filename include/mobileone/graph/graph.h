@@ -81,8 +81,8 @@ struct Resize {};
 /// Over channels: [N,C] or [N,C,H,W].
 struct Softmax {};
 
-/// The channel with the largest value, the first of equals: [N,C,H,W] → int64 [N,H,W], likewise
-/// [N,C] → [N].
+/// The channel with the largest value, the first of equals: [N,C,H,W] → uint8 [N,H,W], likewise
+/// [N,C] → [N]; of 256 channels at most.
 struct ArgMax {};
 
 /// Levels 0 to 255 of images as they are decoded, uint8 [N,H,W,C] → (level − mean) / std in
@@ -104,7 +104,7 @@ struct Node {
 };
 
 /// What kind of numbers a value has.
-enum class Element { kFloat, kUint8, kInt64 };
+enum class Element { kFloat, kUint8 };
 
 /// The images: float [N,C,H,W] or uint8 [N,H,W,C], for any N, H and W.
 struct Input {
