@@ -73,7 +73,7 @@ void time_mixup(benchmark::State& state) {
   constexpr int64_t kImages = 16;
   at::Tensor images =
       at::rand({kImages, 3, kSize, kSize}).contiguous(at::MemoryFormat::ChannelsLast);
-  for (auto _ : state) mix_images({.share = 0.7}, images);
+  for (auto _ : state) mix_images({.weight = 0.7}, images);
   report_pixels(state, kImages);
 }
 

@@ -21,7 +21,7 @@
 
 #include "dist/network.h"
 #include "mobileone/bench/statistics.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/model/mobileone.h"
 #include "mobileone/optim/flat_state.h"
 #include "mobileone/optim/gradient_sum.h"
@@ -60,17 +60,17 @@ Step without_sum(Task& task) {
   return [&task] { task.loss().backward(); };
 }
 
-Step sum_after_backward(Task& task, const Workers& workers) {
+Step sum_after_backward(Task& task, const Processes& processes) {
   return [&] {
     task.loss().backward();
-    workers.sum(task.state.gradients);
+    processes.sum(task.state.gradients);
   };
 }
 
-Step with_buckets(Task& task, const Workers& workers, int64_t bucket_bytes) {
+Step with_buckets(Task& task, const Processes& processes, int64_t bucket_bytes) {
   const auto sum = std::make_shared<GradientSum>(
       *task.network, task.state,
-      [&workers](const torch::Tensor& part) { return workers.start_sum(part); }, bucket_bytes);
+      [&processes](const torch::Tensor& part) { return processes.start_sum(part); }, bucket_bytes);
   return [&task, sum] {
     const auto loss = task.loss();
     sum->begin();
@@ -125,9 +125,9 @@ struct Options {
   int64_t size = 224, rounds = 10;
 };
 
-void measure(const Options& options, const Workers& workers) {
-  const auto group = process_group(workers.place());
-  const int64_t own = options.config.schedule.batch_size / workers.size();
+void measure(const Options& options, const Processes& processes) {
+  const auto group = process_group(processes.place());
+  const int64_t own = options.config.schedule.batch_size / processes.size();
   struct Way {
     const char* name;
     std::unique_ptr<Task> task;  // of its own, since hooks of one way would run in another's steps
@@ -143,27 +143,27 @@ void measure(const Options& options, const Workers& workers) {
   };
   add(kNoSum, without_sum);
   add("buckets of 2 MiB on the flat gradients",
-      [&](Task& t) { return with_buckets(t, workers, GradientSum::kBucketBytes); });
+      [&](Task& t) { return with_buckets(t, processes, GradientSum::kBucketBytes); });
   add("Reducer, buckets of 25 MiB",
       [&](Task& t) { return with_reducer(t, group, c10d::kDefaultBucketBytesCap); });
   add("Reducer, buckets of 2 MiB",
       [&](Task& t) { return with_reducer(t, group, GradientSum::kBucketBytes); });
-  add(kAfter, [&](Task& t) { return sum_after_backward(t, workers); });
+  add(kAfter, [&](Task& t) { return sum_after_backward(t, processes); });
   constexpr int64_t kWarmUp = 2;
   std::mt19937 order(0);
   for (int64_t round = 0; round < kWarmUp + options.rounds; ++round) {
     std::shuffle(ways.begin(), ways.end(), order);  // alike in every process
     for (auto& way : ways) {
-      workers.meet();
+      processes.meet();
       const auto start = std::chrono::steady_clock::now();
       way.step();
-      workers.meet();
+      processes.meet();
       if (round >= kWarmUp) way.seconds.push_back(seconds_since(start));
     }
   }
-  if (!workers.first()) return;
+  if (!processes.first()) return;
   fmt::print("{} over {} processes, batch {}, median of {} steps\n",
-             to_string(options.config.model.variant), workers.size(),
+             to_string(options.config.model.variant), processes.size(),
              options.config.schedule.batch_size, options.rounds);
   std::map<std::string, double> medians;
   for (const auto& way : ways) medians.emplace(way.name, quantile(way.seconds, 0.5));
@@ -198,8 +198,8 @@ int main(int argc, char** argv) {
     const Place place = place_in_environment();
     if (place.size == 1) throw Error("expected several processes; see the top of this file");
     prepare_training(config.runtime, place);
-    const Workers workers(place, {});
-    workers.run([&] { measure(options, workers); });
+    const Processes processes(place, {});
+    processes.run([&] { measure(options, processes); });
   } catch (const Error& error) {
     fmt::print(stderr, "gradient_sum_benchmark: {}\n", error.what());
     return 2;

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "mobileone/bench/statistics.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/util/seconds.h"
 #include "random_training.h"
 
@@ -18,14 +18,14 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// The shortest of several sums of so many bytes over two processes, as each of them.
-double shortest_sum(const Workers& workers, int64_t bytes) {
+double shortest_sum(const Processes& processes, int64_t bytes) {
   constexpr int kTries = 20;
   const auto data = torch::zeros({bytes}, torch::kByte);
   double shortest = std::numeric_limits<double>::infinity();
   for (int i = 0; i < kTries; ++i) {
-    workers.meet();
+    processes.meet();
     const auto start = Clock::now();
-    workers.sum(data);
+    processes.sum(data);
     shortest = std::min(shortest, seconds_since(start));
   }
   return shortest;
@@ -84,34 +84,34 @@ StepTimeline measure_timeline(const Config& config, int64_t images, int64_t size
 
 Link measure_link() {
   constexpr int64_t kSmall = 8, kLarge = 4 << 20;
-  const auto workers = Workers::in_threads(2, {});
+  const auto processes = Processes::in_threads(2, {});
   Link link;
   std::jthread other([&] {
-    shortest_sum(*workers[1], kSmall);
-    shortest_sum(*workers[1], kLarge);
+    shortest_sum(*processes[1], kSmall);
+    shortest_sum(*processes[1], kLarge);
   });
   // Two messages each, of half the bytes.
-  link.latency = shortest_sum(*workers[0], kSmall) / 2;
-  const double large = shortest_sum(*workers[0], kLarge);
+  link.latency = shortest_sum(*processes[0], kSmall) / 2;
+  const double large = shortest_sum(*processes[0], kLarge);
   link.bandwidth = static_cast<double>(kLarge) / std::max(1e-9, large - 2 * link.latency);
   return link;
 }
 
-double sum_seconds(double bytes, int64_t workers, const Link& link) {
-  if (workers == 1) return 0;
-  const auto w = static_cast<double>(workers);
+double sum_seconds(double bytes, int64_t processes, const Link& link) {
+  if (processes == 1) return 0;
+  const auto w = static_cast<double>(processes);
   return 2 * (w - 1) * (link.latency + bytes / w / link.bandwidth);
 }
 
-ScaledStep scale_step(const StepTimeline& timeline, int64_t workers, const Link& link,
+ScaledStep scale_step(const StepTimeline& timeline, int64_t processes, const Link& link,
                       int64_t exchanges) {
-  ScaledStep step{.workers = workers, .bound = "compute"};
-  const double small = static_cast<double>(exchanges) * sum_seconds(0, workers, link);
+  ScaledStep step{.processes = processes, .bound = "compute"};
+  const double small = static_cast<double>(exchanges) * sum_seconds(0, processes, link);
   double end = 0, waits = small;
   for (size_t i = 0; i < timeline.bucket_bytes.size(); ++i) {
-    const double seconds = sum_seconds(timeline.bucket_bytes[i], workers, link);
+    const double seconds = sum_seconds(timeline.bucket_bytes[i], processes, link);
     end = std::max(end, timeline.bucket_ready[i]) + seconds;
-    waits += sum_seconds(0, workers, link);
+    waits += sum_seconds(0, processes, link);
     step.communication += seconds;
   }
   step.communication += small;

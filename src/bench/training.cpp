@@ -11,17 +11,17 @@
 namespace mobileone {
 
 TrainingCost measure_training(const Config& config, int64_t size, int64_t steps,
-                              const Workers& workers) {
+                              const Processes& processes) {
   using Clock = std::chrono::steady_clock;
-  const int64_t all = config.schedule.batch_size, rank = workers.rank();
-  const int64_t own = all * (rank + 1) / workers.size() - all * rank / workers.size();
-  RandomTraining training(config, own, size, workers.place());
-  if (config.runtime.sync_bn) training.network()->norm_workers = &workers;
+  const int64_t all = config.schedule.batch_size, rank = processes.rank();
+  const int64_t own = all * (rank + 1) / processes.size() - all * rank / processes.size();
+  RandomTraining training(config, own, size, processes.place());
+  if (config.runtime.sync_bn) training.network()->norm_processes = &processes;
   std::unique_ptr<GradientSum> sum;
-  if (!workers.alone()) {
+  if (!processes.alone()) {
     sum = std::make_unique<GradientSum>(
         *training.network(), training.state(),
-        [&](const torch::Tensor& part) { return workers.start_sum(part); });
+        [&](const torch::Tensor& part) { return processes.start_sum(part); });
   }
   TrainingCost cost;
   cost.rss_before_mib = peak_rss_mib();

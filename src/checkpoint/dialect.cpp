@@ -32,6 +32,11 @@ constexpr Spellings kParts[] = {
 constexpr Spellings kHeads[] = {
     {"linear.", "head.fc.", "head.fc.", "classifier.classifier_fc."},
 };
+/// Of DeepLabV3's head, which is spelled as here in each dialect.
+constexpr std::string_view kDeepLab[] = {
+    "head.aspp#.",   "head.aspp#_depthwise.", "head.aspp#_pointwise.", "head.pooling.",
+    "head.project.", "head.auxiliary.",       "head.classify.",
+};
 
 constexpr std::string_view kBackbone = "backbone.";
 constexpr char kUnknown = '?';
@@ -188,6 +193,10 @@ Recognized read_as(const Reading& reading, const StateDict& state) {
 
 std::optional<std::string> translate(std::string_view name, Dialect from, Dialect to) {
   if (const auto head = rewrite(kHeads, name, from, to)) return *head + std::string(name);
+  for (const std::string_view part : kDeepLab) {
+    std::vector<int64_t> numbers;
+    if (std::string_view rest = name; take(part, rest, numbers)) return std::string(name);
+  }
   if (name.starts_with(kBackbone)) name.remove_prefix(kBackbone.size());
   const auto unit = rewrite(kUnits, name, from, to);
   if (!unit) return std::nullopt;

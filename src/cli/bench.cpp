@@ -11,7 +11,7 @@
 #include "mobileone/bench/training.h"
 #include "mobileone/cli/commands.h"
 #include "mobileone/cli/options.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/eval/model.h"
 #include "mobileone/optim/memory.h"
 #include "mobileone/optim/runtime.h"
@@ -109,13 +109,13 @@ void print_entry(const Profile::Entry& entry, double steps, double step_seconds)
 void bench_train(const TrainOptions& options) {
   const Config& config = options.config;
   const Place place = place_in_environment();
-  const Workers workers(place, {.device = choose_device(config.runtime.device, place)});
+  const Processes processes(place, {.device = choose_device(config.runtime.device, place)});
   TrainingCost cost;
-  workers.run([&] {
+  processes.run([&] {
     require_memory(config, place);
-    cost = measure_training(config, config.data.size, options.steps, workers);
+    cost = measure_training(config, config.data.size, options.steps, processes);
   });
-  if (!workers.first()) return;
+  if (!processes.first()) return;
   std::vector<double> seconds = cost.seconds;
   std::sort(seconds.begin(), seconds.end());
   const double best = seconds.front(), median = seconds[seconds.size() / 2],
@@ -133,7 +133,7 @@ void bench_train(const TrainOptions& options) {
              to_string(config.model.variant), to_string(config.runtime.engine),
              to_string(config.runtime.precision), config.schedule.batch_size, config.data.size,
              config.data.size, at::get_num_threads(),
-             workers.alone() ? "" : fmt::format(" of each of {} processes", workers.size()));
+             processes.alone() ? "" : fmt::format(" of each of {} processes", processes.size()));
   fmt::print("step: {:.1f} ms at best, {:.1f} ms median of {}; {:.1f} img/s\n", 1e3 * best,
              1e3 * median, seconds.size(), batch / best);
   fmt::print("memory: {:.0f} MiB at its peak, {:.0f} MiB before the first step\n\n",

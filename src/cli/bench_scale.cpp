@@ -12,7 +12,7 @@ namespace {
 struct ScaleCommand {
   Config config;
   int64_t size = 224, steps = 3;
-  std::vector<int64_t> workers = {1, 2, 4, 8, 16, 32, 64};
+  std::vector<int64_t> processes = {1, 2, 4, 8, 16, 32, 64};
   double latency_us = 0, gigabytes_per_second = 0;  // 0: measured
   bool json = false;
 };
@@ -56,18 +56,18 @@ void bench_scale(const ScaleCommand& options) {
   const double alone =
       scale_step(StepTimeline::at_batch(batch, small, kSmallBatch, large, kLargeBatch), 1, link, 0)
           .seconds;
-  for (const int64_t workers : options.workers) {
-    const double each = batch / static_cast<double>(workers);
+  for (const int64_t processes : options.processes) {
+    const double each = batch / static_cast<double>(processes);
     if (each < 2) {
       if (!options.json)
-        fmt::print("{:>9} {:>7.1f}  too few: batch norm needs two images\n", workers, each);
+        fmt::print("{:>9} {:>7.1f}  too few: batch norm needs two images\n", processes, each);
       continue;
     }
     const ScaledStep step =
-        scale_step(StepTimeline::at_batch(each, small, kSmallBatch, large, kLargeBatch), workers,
-                   link, workers > 1 ? kExchanges : 0);
-    const double efficiency = alone / (step.seconds * static_cast<double>(workers));
-    json["steps"].push_back({{"processes", workers},
+        scale_step(StepTimeline::at_batch(each, small, kSmallBatch, large, kLargeBatch), processes,
+                   link, processes > 1 ? kExchanges : 0);
+    const double efficiency = alone / (step.seconds * static_cast<double>(processes));
+    json["steps"].push_back({{"processes", processes},
                              {"seconds", step.seconds},
                              {"communication_seconds", step.communication},
                              {"exposed_seconds", step.exposed},
@@ -75,7 +75,7 @@ void bench_scale(const ScaleCommand& options) {
                              {"efficiency", efficiency},
                              {"bound", step.bound}});
     if (options.json) continue;
-    fmt::print("{:>9} {:>7.1f} {:>9.1f} {:>9.1f} {:>11.1f} {:>9.1f} {:>8.0f} %  {}\n", workers,
+    fmt::print("{:>9} {:>7.1f} {:>9.1f} {:>9.1f} {:>11.1f} {:>9.1f} {:>8.0f} %  {}\n", processes,
                each, 1e3 * step.seconds, 1e3 * step.communication, 1e3 * step.exposed,
                batch / step.seconds, 100 * efficiency, step.bound);
   }
@@ -104,7 +104,7 @@ void add_bench_scale(CLI::App& bench) {
   command->add_option("--steps", options->steps, "Steps to time, after one to warm up")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  command->add_option("--workers", options->workers, "Numbers of processes")
+  command->add_option("--workers", options->processes, "Numbers of processes")
       ->delimiter(',')
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();

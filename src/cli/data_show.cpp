@@ -41,12 +41,12 @@ at::Tensor levels_of(const at::Tensor& images, const DataConfig& data) {
       .contiguous();
 }
 
-/// "cat", or "0.70 cat" and "+ 0.30 dog": a long name that is cut short leaves the share.
+/// "cat", or "0.70 cat" and "+ 0.30 dog": a long name that is cut short leaves the weight.
 std::vector<std::string> caption(const Batch& batch, int64_t i, const ImageList& list) {
   const auto name = [&](int64_t at) { return list.class_name(batch.labels[at].item<int64_t>()); };
-  if (batch.share == 1) return {name(i)};
-  return {fmt::format("{:.2f} {}", batch.share, name(i)),
-          fmt::format("+ {:.2f} {}", 1 - batch.share, name(batch.labels.size(0) - 1 - i))};
+  if (batch.mixture_weight == 1) return {name(i)};
+  return {fmt::format("{:.2f} {}", batch.mixture_weight, name(i)),
+          fmt::format("+ {:.2f} {}", 1 - batch.mixture_weight, name(batch.labels.size(0) - 1 - i))};
 }
 
 /// An image as the network sees it: its labels under it, or its mask laid over.

@@ -4,7 +4,7 @@
 #include "mobileone/cli/commands.h"
 #include "mobileone/cli/endings.h"
 #include "mobileone/cli/tasks.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/train/same_session.h"
 #include "mobileone/util/crc32.h"
@@ -14,12 +14,13 @@
 namespace mobileone::cli {
 
 void require_same_evaluation(const EvalOptions& options, const ImageList& list,
-                             const Workers& workers) {
-  if (workers.alone()) return;
-  require_same_program(workers);
+                             const Processes& processes) {
+  if (processes.alone()) return;
+  require_same_program(processes);
   require_same("model file",
-               fmt::format("check sum {:08x}", crc32(read_file(options.inference.model))), workers);
-  require_same_images("set of images", &list, workers);
+               fmt::format("check sum {:08x}", crc32(read_file(options.inference.model))),
+               processes);
+  require_same_images("set of images", &list, processes);
   const InferenceOptions& inference = options.inference;
   const EvaluationOptions& evaluation = inference.evaluation;
   require_same(
@@ -28,7 +29,7 @@ void require_same_evaluation(const EvalOptions& options, const ImageList& list,
                   inference.crop, evaluation.batch_size, to_string(evaluation.precision),
                   evaluation.restrict ? " --restrict" : "", inference.run_code ? " --run-code" : "",
                   inference.weights ? to_string(*inference.weights) : "better weights"),
-      workers);
+      processes);
 }
 
 namespace {
@@ -38,11 +39,11 @@ void eval(const EvalOptions& options) {
   const Place place = place_in_environment();
   set_threads(options.inference.threads, place.local_size);
   const auto device = choose_device(options.inference.device(), place);
-  const Workers workers(place, {.device = device});
-  if (!workers.first()) log::only_warnings();
+  const Processes processes(place, {.device = device});
+  if (!processes.first()) log::only_warnings();
   Model model;
-  workers.run([&] { model = load_model(options.inference, device); });
-  commands_of(model.config.model.head).eval(options, model, workers);
+  processes.run([&] { model = load_model(options.inference, device); });
+  commands_of(model.config.model.head).eval(options, model, processes);
 }
 
 }  // namespace

@@ -76,20 +76,21 @@ void print(const EvalOptions& options, const Model& model, const Evaluation& res
 
 }  // namespace
 
-void eval_classification(const EvalOptions& options, const Model& model, const Workers& workers) {
-  if (workers.first() && !options.report.empty()) {
+void eval_classification(const EvalOptions& options, const Model& model,
+                         const Processes& processes) {
+  if (processes.first() && !options.report.empty()) {
     require_report(options.report, {options.inference.model, options.data});
   }
   if (!options.masks.empty())
     throw Error("--masks: is for segmentation; {} classifies", model.origin);
   ImageList list;
   Evaluation result;
-  workers.run([&] {
+  processes.run([&] {
     list = read_image_list(options.data);
-    require_same_evaluation(options, list, workers);
-    result = evaluate(model, list, options.inference.evaluation, workers);
+    require_same_evaluation(options, list, processes);
+    result = evaluate(model, list, options.inference.evaluation, processes);
   });
-  if (!workers.first()) return;
+  if (!processes.first()) return;
   if (result.meter.images() == 0) throw Error("{}: no readable image in it", options.data);
   if (result.damaged > 0) log::warning("{} unreadable images left out", result.damaged);
   if (!options.report.empty()) {

@@ -62,8 +62,8 @@ void print(const EvalOptions& options, const Model& model, const SegmentationEva
 
 }  // namespace
 
-void eval_segmentation(const EvalOptions& options, const Model& model, const Workers& workers) {
-  if (workers.first() && !options.report.empty()) {
+void eval_segmentation(const EvalOptions& options, const Model& model, const Processes& processes) {
+  if (processes.first() && !options.report.empty()) {
     require_segmentation_report(options.report, {options.inference.model, options.data});
   }
   if (options.inference.evaluation.restrict) {
@@ -71,12 +71,12 @@ void eval_segmentation(const EvalOptions& options, const Model& model, const Wor
   }
   ImageList list;
   SegmentationEvaluation result{.meter = SegmentationMeter(1)};
-  workers.run([&] {
+  processes.run([&] {
     list = read_mask_list(options.data, options.masks, model.config.data);
-    require_same_evaluation(options, list, workers);
-    result = evaluate_segmentation(model, list, options.inference.evaluation, workers);
+    require_same_evaluation(options, list, processes);
+    result = evaluate_segmentation(model, list, options.inference.evaluation, processes);
   });
-  if (!workers.first()) return;
+  if (!processes.first()) return;
   if (result.meter.images() == 0) throw Error("{}: no readable image in it", options.data);
   if (result.damaged > 0) log::warning("{} unreadable images left out", result.damaged);
   if (!options.report.empty()) {

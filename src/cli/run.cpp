@@ -21,7 +21,7 @@
 #include "mobileone/cli/commands.h"
 #include "mobileone/config/nearest.h"
 #include "mobileone/dist/launch.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/kernels/instruction_set.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/util/error.h"

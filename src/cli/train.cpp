@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "mobileone/cli/commands.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/train/run_folder.h"
 #include "mobileone/train/trainer.h"
@@ -37,10 +37,10 @@ void add_train(CLI::App& app) {
     }
     const Config config = load_run_config(options->config, options->overrides);
     const Place place = place_in_environment();
-    const Workers workers(
+    const Processes processes(
         place, {.timeout = std::chrono::milliseconds(std::llround(1e3 * config.runtime.timeout)),
                 .device = choose_device(config.runtime.device, place)});
-    const int signal = train(config, options->start, workers);
+    const int signal = train(config, options->start, processes);
     if (signal != 0) throw CLI::RuntimeError(128 + signal);
   });
 }

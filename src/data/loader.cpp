@@ -29,8 +29,8 @@ void stay_single_threaded() {
   if (omp_set_num_threads != nullptr) omp_set_num_threads(1);
 }
 
-/// From one batch of a share to its next.
-int64_t stride_of(const LoaderShare& share) { return share.whole_batches ? share.size : 1; }
+/// From one batch of a part to its next.
+int64_t stride_of(const BatchPart& part) { return part.whole_batches ? part.size : 1; }
 
 StoredImage read(const ImageList& list, int64_t index) {
   const Span span("read");
@@ -67,17 +67,17 @@ Batch Batch::part(int64_t i, int64_t parts) const {
   const auto begin = indices.begin() + i * small + std::min(i, larger);
   result.indices.assign(begin, begin + small + (i < larger ? 1 : 0));
   result.number = number;
-  result.share = share;
+  result.mixture_weight = mixture_weight;
   return result;
 }
 
-std::vector<int64_t> places_in_batch(const LoaderShare& share, int64_t count) {
-  const bool all = share.whole_batches;
-  const int64_t pairs = count / 2, begin = all ? 0 : pairs * share.rank / share.size,
-                end = all ? pairs : pairs * (share.rank + 1) / share.size;
+std::vector<int64_t> places_in_batch(const BatchPart& part, int64_t count) {
+  const bool all = part.whole_batches;
+  const int64_t pairs = count / 2, begin = all ? 0 : pairs * part.rank / part.size,
+                end = all ? pairs : pairs * (part.rank + 1) / part.size;
   std::vector<int64_t> places;
   for (int64_t i = begin; i < end; ++i) places.push_back(i);
-  if (count % 2 == 1 && (all || share.rank + 1 == share.size)) places.push_back(pairs);
+  if (count % 2 == 1 && (all || part.rank + 1 == part.size)) places.push_back(pairs);
   for (int64_t i = end; i-- > begin;) places.push_back(count - 1 - i);
   return places;
 }
@@ -129,7 +129,7 @@ void Loader::start_epoch(int64_t epoch, Transform transform, int64_t first_batch
     const std::lock_guard lock(mutex_);
     if (epoch_) epoch_->abandoned.request_stop();
     epoch_ = std::move(next_epoch);
-    to_start_ = to_return_ = first_batch + (options_.share.whole_batches ? options_.share.rank : 0);
+    to_start_ = to_return_ = first_batch + (options_.part.whole_batches ? options_.part.rank : 0);
     results_.clear();
   }
   work_to_do_.notify_all();
@@ -143,7 +143,7 @@ std::optional<Batch> Loader::next() {
       if (!epoch_ || to_return_ >= batches_per_epoch()) return std::nullopt;
       result_ready_.wait(lock, [&] { return results_.contains(to_return_); });
       result = std::move(results_.extract(to_return_).mapped());
-      to_return_ += stride_of(options_.share);
+      to_return_ += stride_of(options_.part);
     }
     work_to_do_.notify_one();
     if (result.error) std::rethrow_exception(result.error);
@@ -157,13 +157,13 @@ void Loader::work(std::stop_token stop) {
   ImagePipeline pipeline(options_.images);
   const auto has_work = [this] {
     return epoch_ && to_start_ < batches_per_epoch() &&
-           to_start_ - to_return_ < options_.prefetch * stride_of(options_.share);
+           to_start_ - to_return_ < options_.prefetch * stride_of(options_.part);
   };
   std::unique_lock lock(mutex_);
   while (work_to_do_.wait(lock, stop, has_work) && !stop.stop_requested()) {
     const std::shared_ptr<Epoch> epoch = epoch_;
     const int64_t batch_number = to_start_;
-    to_start_ += stride_of(options_.share);
+    to_start_ += stride_of(options_.part);
     lock.unlock();
     Result result = make_result(*epoch, batch_number, pipeline);
     lock.lock();
@@ -191,7 +191,7 @@ Batch Loader::make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline
   const int64_t begin = batch_number * options_.batch_size;
   const int64_t end =
       std::min(begin + options_.batch_size, static_cast<int64_t>(epoch.order.size()));
-  const std::vector<int64_t> places = places_in_batch(options_.share, end - begin);
+  const std::vector<int64_t> places = places_in_batch(options_.part, end - begin);
   Batch batch;
   batch.number = batch_number;
   std::vector<int64_t> labels, draws;
@@ -251,7 +251,7 @@ void Loader::finish_batch(const Epoch& epoch, const std::vector<int64_t>& draws,
   const Mixture mixture =
       random_mixture(options_.mix, batch.images.size(2), batch.images.size(3), random);
   mix_images(mixture, batch.images);
-  batch.share = mixture.share;
+  batch.mixture_weight = mixture.weight;
   batch.other_labels = batch.labels.flip(0);
 }
 

@@ -28,8 +28,8 @@ double log_gamma_variate(double shape, Random& random) {
 }
 
 /// timm's: about a point anywhere in the image, cut off at its borders.
-CropBox random_mix_box(double share, int64_t height, int64_t width, Random& random) {
-  const double side = std::sqrt(1 - share);
+CropBox random_mix_box(double weight, int64_t height, int64_t width, Random& random) {
+  const double side = std::sqrt(1 - weight);
   const auto along = [&](int64_t length) {
     const int64_t half = static_cast<int64_t>(static_cast<double>(length) * side) / 2;
     const int64_t center = random.integer(length);
@@ -54,19 +54,19 @@ Mixture random_mixture(const MixConfig& config, int64_t height, int64_t width, R
   const bool switched = random.chance(config.switch_probability);
   Mixture mixture;
   mixture.cuts = config.cutmix > 0 && (config.mixup == 0 || switched);
-  mixture.share = random_beta(mixture.cuts ? config.cutmix : config.mixup, random);
+  mixture.weight = random_beta(mixture.cuts ? config.cutmix : config.mixup, random);
   if (!mixture.cuts) return mixture;
-  mixture.box = random_mix_box(mixture.share, height, width, random);
-  mixture.share = 1 - static_cast<double>(mixture.box.height * mixture.box.width) /
-                          static_cast<double>(height * width);
+  mixture.box = random_mix_box(mixture.weight, height, width, random);
+  mixture.weight = 1 - static_cast<double>(mixture.box.height * mixture.box.width) /
+                           static_cast<double>(height * width);
   return mixture;
 }
 
 void mix_images(const Mixture& mixture, at::Tensor images) {
-  const auto& [share, cuts, box] = mixture;
+  const auto& [weight, cuts, box] = mixture;
   const at::Tensor part =
       cuts ? images.narrow(2, box.top, box.height).narrow(3, box.left, box.width) : images;
-  const double exchanged = cuts ? 1 : 1 - share;
+  const double exchanged = cuts ? 1 : 1 - weight;
   if (exchanged == 0) return;
   for (int64_t i = 0; i < images.size(0) / 2; ++i) {
     at::Tensor own = part[i];

@@ -47,8 +47,8 @@ class ImageResults {
   }
 
   /// Of all processes, in the list's order.
-  std::vector<ImageResult> gather(const ImageList& list, const Workers& workers) const {
-    const std::vector<double> all = workers.sums(rows_);
+  std::vector<ImageResult> gather(const ImageList& list, const Processes& processes) const {
+    const std::vector<double> all = processes.sums(rows_);
     std::vector<ImageResult> results;
     for (int64_t index = 0; index < list.size(); ++index) {
       const double* row = all.data() + static_cast<size_t>(index) * kColumns;
@@ -67,7 +67,7 @@ class ImageResults {
 }  // namespace
 
 Evaluation evaluate(const Model& model, const ImageList& images, const EvaluationOptions& options,
-                    const Workers& workers) {
+                    const Processes& processes) {
   const int64_t classes = count_outputs(model, options.precision);
   const ImageList list = match_classes(images, {model.class_names, classes, model.origin});
   const std::vector<int64_t> present = present_classes(list, classes);
@@ -75,7 +75,7 @@ Evaluation evaluate(const Model& model, const ImageList& images, const Evaluatio
   LoaderOptions loading = loader_options(data);
   loading.batch_size = options.batch_size;
   loading.workers = options.workers;
-  loading.share = {.rank = workers.rank(), .size = workers.size(), .whole_batches = true};
+  loading.part = {.rank = processes.rank(), .size = processes.size(), .whole_batches = true};
   Loader loader(list, loading);
 
   Evaluation result;
@@ -83,7 +83,7 @@ Evaluation evaluate(const Model& model, const ImageList& images, const Evaluatio
   result.present = std::ssize(present);
   ImageResults seen(list.size());
   std::optional<Progress> progress;
-  if (workers.first()) progress.emplace("evaluating", list.size(), "img");
+  if (processes.first()) progress.emplace("evaluating", list.size(), "img");
   int64_t done = 0;
   const auto start = Progress::Clock::now();
   loader.start_epoch(0, eval_transform(data));
@@ -95,7 +95,7 @@ Evaluation evaluate(const Model& model, const ImageList& images, const Evaluatio
     for (int64_t i = 0; i < batch.labels.size(0); ++i) {
       seen.add(batch.indices[i], prediction[i][0], probability[i][0]);
     }
-    done += batch.labels.size(0) * workers.size();  // the others have done about as many
+    done += batch.labels.size(0) * processes.size();  // the others have done about as many
     if (progress) progress->update(std::min(done, list.size()), "");
   };
   result.meter = evaluate_classification(
@@ -103,10 +103,10 @@ Evaluation evaluate(const Model& model, const ImageList& images, const Evaluatio
         const auto logits = logits_of(model, input, options.precision, classes);
         return options.restrict ? restricted(logits, present) : logits;
       },
-      loader, model.device, workers, {.after = note});
+      loader, model.device, processes, {.after = note});
   result.seconds = seconds_since(start);
 
-  result.images = seen.gather(list, workers);
+  result.images = seen.gather(list, processes);
   result.damaged = list.size() - std::ssize(result.images);
   return result;
 }

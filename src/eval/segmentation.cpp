@@ -38,38 +38,38 @@ int64_t count_segmentation_classes(const Model& model, Precision precision) {
 
 SegmentationEvaluation evaluate_segmentation(const Model& model, const ImageList& images,
                                              const EvaluationOptions& options,
-                                             const Workers& workers) {
+                                             const Processes& processes) {
   const int64_t classes = count_segmentation_classes(model, options.precision);
   require_same_classes(model.class_names, model.origin, images);
   ImageList list = images;
   list.mask_labels.num_classes = classes;
   LoaderOptions loading = loading_options(model, options);
-  loading.share = {.rank = workers.rank(), .size = workers.size(), .whole_batches = true};
+  loading.part = {.rank = processes.rank(), .size = processes.size(), .whole_batches = true};
   Loader loader(list, loading);
 
   SegmentationEvaluation result{.meter = SegmentationMeter(classes)};
   for (int64_t i = 0; i < classes; ++i) result.class_names.push_back(class_name_of(model, i));
   std::vector<double> rows(static_cast<size_t>(list.size()) * kColumns);  // zeros: another's
   std::optional<Progress> progress;
-  if (workers.first()) progress.emplace("evaluating", list.size(), "img");
+  if (processes.first()) progress.emplace("evaluating", list.size(), "img");
   int64_t done = 0;
   const auto start = Progress::Clock::now();
   loader.start_epoch(0, segment_eval_transform(model.config.data));
-  for_each_batch(loader, workers, {}, [&](const Batch& batch) {
+  for_each_batch(loader, processes, {}, [&](const Batch& batch) {
     const auto logits = dense_logits_of(model, batch.images, options.precision, classes);
     SegmentationMeter own(classes);
     own.add({logits}, batch);
     result.meter.merge(own);
     double* row = rows.data() + static_cast<size_t>(batch.indices.front()) * kColumns;
     row[0] = 1, row[1] = own.confusion().miou(), row[2] = own.confusion().pixel_accuracy();
-    done += workers.size();  // the others have done about as many
+    done += processes.size();  // the others have done about as many
     if (progress) progress->update(std::min(done, list.size()), "");
   });
-  result.meter.sum_over(workers);
+  result.meter.sum_over(processes);
   result.seconds = seconds_since(start);
   result.damaged = list.size() - result.meter.images();
   require_few_damaged(list, result.damaged);
-  rows = workers.sums(rows);
+  rows = processes.sums(rows);
   for (int64_t index = 0; index < list.size(); ++index) {
     const double* row = rows.data() + static_cast<size_t>(index) * kColumns;
     if (row[0] > 0) result.images.push_back({index, row[1], row[2]});

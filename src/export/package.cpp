@@ -97,13 +97,6 @@ torch::Tensor output_of(const torch::Tensor& logits, const std::string& output) 
   return output == "probabilities" ? logits.to(torch::kFloat32).softmax(1) : logits;
 }
 
-/// Of classes the share of pixels that have another one: near-equal logits may change places.
-Difference difference_of(const torch::Tensor& expected, const torch::Tensor& actual) {
-  if (expected.scalar_type() != torch::kByte) return largest_difference(expected, actual);
-  const auto share = expected.ne(actual).to(torch::kFloat64).mean().item<double>();
-  return {.absolute = share, .relative = share, .largest = 1};
-}
-
 }  // namespace
 
 Difference compare(const Package& package,
@@ -115,14 +108,14 @@ Difference compare(const Package& package,
   const int64_t size = p.crop, channels = package.graph.input.channels;
   if (preprocessing == Preprocessing::kOutside) {
     const auto x = seeded_input(channels, 2, size).to(dtype);
-    return difference_of(output_of(package.reference(x), output), written(x));
+    return largest_difference(output_of(package.reference(x), output), written(x));
   }
   const auto images = torch::arange(2 * size * size * channels)
                           .remainder(256)
                           .to(torch::kByte)
                           .view({2, size, size, channels});
   const auto logits = package.reference(normalized(images, p).to(dtype));
-  return difference_of(output_of(logits, output), written(images));
+  return largest_difference(output_of(logits, output), written(images));
 }
 
 }  // namespace mobileone

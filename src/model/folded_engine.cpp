@@ -30,7 +30,7 @@ void append(const std::vector<Tensor>& from, std::vector<Tensor>& to) {
 /// The steps of a chain of units between its forward and its backward pass, shared by its nodes.
 class Chain : public torch::CustomClassHolder {
  public:
-  Chain(const Tensor& x, const Workers* workers) : batch_(x.size(0), x.device(), workers) {}
+  Chain(const Tensor& x, const Processes* processes) : batch_(x.size(0), x.device(), processes) {}
 
   Tensor forward(const Unit& unit, const Tensor& x) {
     if (steps_.empty()) first_input_ = x;
@@ -134,14 +134,14 @@ variable_list parameters_of(const Unit& unit) {
 }  // namespace
 
 std::vector<Tensor> train_folded(const std::vector<Unit>& units, const Tensor& x,
-                                 const std::vector<size_t>& outputs, const Workers* workers) {
+                                 const std::vector<size_t>& outputs, const Processes* processes) {
   const auto device = x.device().type();
   Tensor y = x;
   if (at::autocast::is_autocast_enabled(device)) {
     y = y.to(at::autocast::get_autocast_dtype(device));
   }
   y = y.contiguous(torch::MemoryFormat::ChannelsLast);
-  const auto chain = c10::make_intrusive<Chain>(y, workers);
+  const auto chain = c10::make_intrusive<Chain>(y, processes);
   std::vector<Tensor> results;
   for (size_t i = 0; i < units.size(); ++i) {
     const bool exposed = std::find(outputs.begin(), outputs.end(), i) != outputs.end();

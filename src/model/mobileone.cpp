@@ -96,7 +96,8 @@ std::vector<Tensor> MobileOneImpl::run(const std::vector<Unit>& units, const Ten
         if (wanted(i)) inner.push_back(i - begin);
       }
       inner.push_back(end - 1 - begin);
-      auto all = train_folded({units.begin() + begin, units.begin() + end}, y, inner, norm_workers);
+      auto all =
+          train_folded({units.begin() + begin, units.begin() + end}, y, inner, norm_processes);
       y = all.back();
       all.pop_back();
       results.insert(results.end(), all.begin(), all.end());

@@ -126,16 +126,16 @@ torch::Tensor classification_loss(const torch::Tensor& logits, const torch::Tens
 }
 
 torch::Tensor mixed_classification_loss(const torch::Tensor& logits, const torch::Tensor& labels,
-                                        const torch::Tensor& other_labels, double share,
+                                        const torch::Tensor& other_labels, double mixture_weight,
                                         double label_smoothing,
                                         const torch::Tensor& class_weights) {
   // Cross entropy is linear in the target.
   const auto own = classification_loss(logits, labels, label_smoothing, class_weights);
-  if (share == 1) return own;
+  if (mixture_weight == 1) return own;
   const auto other = classification_loss(logits, other_labels, label_smoothing, class_weights);
   const double ratio =
       total_weight(other_labels, class_weights) / total_weight(labels, class_weights);
-  return share * own + (1 - share) * ratio * other;
+  return mixture_weight * own + (1 - mixture_weight) * ratio * other;
 }
 
 torch::Tensor segmentation_loss(const torch::Tensor& logits, const torch::Tensor& masks,

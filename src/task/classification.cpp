@@ -29,10 +29,10 @@ void ClassificationMeter::add(const torch::Tensor& logits, const torch::Tensor& 
   loss_ += classification_loss(logits, labels, 0).item<double>() * labels.size(0);
 }
 
-void ClassificationMeter::sum_over(const Workers& workers) {
-  const auto sums = workers.sums({static_cast<double>(images_), static_cast<double>(top1_),
-                                  static_cast<double>(of_many_), static_cast<double>(top5_), loss_,
-                                  static_cast<double>(without_numbers_)});
+void ClassificationMeter::sum_over(const Processes& processes) {
+  const auto sums = processes.sums({static_cast<double>(images_), static_cast<double>(top1_),
+                                    static_cast<double>(of_many_), static_cast<double>(top5_),
+                                    loss_, static_cast<double>(without_numbers_)});
   images_ = static_cast<int64_t>(sums[0]);
   top1_ = static_cast<int64_t>(sums[1]);
   of_many_ = static_cast<int64_t>(sums[2]);
@@ -106,19 +106,19 @@ torch::Tensor Classification::loss(const Outputs& outputs, const Batch& batch) c
   const auto weights = class_weights_.defined() ? class_weights_.to(device) : class_weights_;
   const auto other = batch.other_labels.defined() ? batch.other_labels : batch.labels;
   return mixed_classification_loss(outputs.front(), batch.labels.to(device), other.to(device),
-                                   batch.share, label_smoothing_, weights);
+                                   batch.mixture_weight, label_smoothing_, weights);
 }
 
 ClassificationMeter evaluate_classification(
     const std::function<torch::Tensor(const torch::Tensor&)>& forward, Loader& loader,
-    const torch::Device& device, const Workers& workers, const EvaluationObserver& observer) {
+    const torch::Device& device, const Processes& processes, const EvaluationObserver& observer) {
   ClassificationMeter meter;
-  for_each_batch(loader, workers, observer.before, [&](const Batch& batch) {
+  for_each_batch(loader, processes, observer.before, [&](const Batch& batch) {
     const auto logits = forward(batch.images.to(device)).to(torch::kCPU);
     meter.add(logits, batch.labels);
     if (observer.after) observer.after(logits, batch);
   });
-  meter.sum_over(workers);
+  meter.sum_over(processes);
   require_few_damaged(loader.list(), loader.list().size() - meter.images());
   return meter;
 }

@@ -36,11 +36,11 @@ void PixelConfusion::add(const at::Tensor& predicted, const at::Tensor& labels) 
   counts_ += at::bincount(truth * classes() + guess, {}, classes() * classes()).view_as(counts_);
 }
 
-void PixelConfusion::sum_over(const Workers& workers) {
+void PixelConfusion::sum_over(const Processes& processes) {
   // Whole numbers that a double holds exactly, up to 9e15 pixels.
   const auto own = counts_.to(at::kDouble);
   const auto all =
-      workers.sums({own.const_data_ptr<double>(), own.const_data_ptr<double>() + own.numel()});
+      processes.sums({own.const_data_ptr<double>(), own.const_data_ptr<double>() + own.numel()});
   counts_ = at::tensor(all, at::kDouble).to(at::kLong).view_as(counts_);
 }
 

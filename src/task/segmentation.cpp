@@ -42,13 +42,13 @@ void SegmentationMeter::merge(const SegmentationMeter& other) {
   confusion_.merge(other.confusion_);
 }
 
-void SegmentationMeter::sum_over(const Workers& workers) {
+void SegmentationMeter::sum_over(const Processes& processes) {
   const auto sums =
-      workers.sums({static_cast<double>(images_), static_cast<double>(without_numbers_), loss_});
+      processes.sums({static_cast<double>(images_), static_cast<double>(without_numbers_), loss_});
   images_ = static_cast<int64_t>(sums[0]);
   without_numbers_ = static_cast<int64_t>(sums[1]);
   loss_ = sums[2];
-  confusion_.sum_over(workers);
+  confusion_.sum_over(processes);
 }
 
 double SegmentationMeter::loss() const {

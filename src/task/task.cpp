@@ -19,13 +19,13 @@ std::unique_ptr<Task> task_of(const Config& config, const std::vector<double>& c
   TORCH_CHECK(false, "unknown head");
 }
 
-void for_each_batch(Loader& loader, const Workers& workers, const std::function<void()>& before,
+void for_each_batch(Loader& loader, const Processes& processes, const std::function<void()>& before,
                     const std::function<void(const Batch&)>& see) {
   torch::NoGradGuard no_grad;
   while (true) {
     const auto batch = loader.next();
     // One process may be done before the others, and waits for them here, so that none waits long.
-    if (workers.sums({batch ? 1.0 : 0.0})[0] == 0) break;
+    if (processes.sums({batch ? 1.0 : 0.0})[0] == 0) break;
     if (before) before();
     if (batch) see(*batch);
   }

@@ -57,7 +57,7 @@ LrFindings find_learning_rate(Config config, const LrTest& test) {
   config.data.val.clear();
   TrainingData data = read_training_data(config);
   require_memory(config);
-  Learner learner(config, Workers::none(), class_weights(config, data.train));
+  Learner learner(config, Processes::none(), class_weights(config, data.train));
   load_pretrained(config, data.train, learner);
   EndlessBatches batches(config, learner.task(), std::move(data.train));
   Progress progress("learning rates", test.steps, "step");

@@ -20,33 +20,33 @@ AverageInPlace::AverageInPlace(Ema& ema) : ema_(ema) { ema_.swap(); }
 
 AverageInPlace::~AverageInPlace() { ema_.swap(); }
 
-Learner::Learner(const Config& config, const Workers& workers,
+Learner::Learner(const Config& config, const Processes& processes,
                  const std::vector<double>& class_weights)
     : config_(config),
-      workers_(workers),
-      device_(choose_device(config.runtime.device, workers.place())),
+      processes_(processes),
+      device_(choose_device(config.runtime.device, processes.place())),
       task_(task_of(config, class_weights)) {
-  prepare_training(config_.runtime, workers.place());
+  prepare_training(config_.runtime, processes.place());
   network_ = MobileOne(network_options(config_));
   network_->engine = config_.runtime.engine;
-  if (config_.runtime.sync_bn) network_->norm_workers = &workers_;
+  if (config_.runtime.sync_bn) network_->norm_processes = &processes_;
   network_->to(device_);
   network_->freeze(config_.model.freeze);
   network_->train();
   state_ = std::make_unique<FlatState>(*network_);
   optimizer_ = make_optimizer(config_.optimizer, *state_);
   if (config_.ema.decay > 0) ema_ = std::make_unique<Ema>(*state_);
-  if (workers.alone()) return;
+  if (processes.alone()) return;
   gradient_sum_ = std::make_unique<GradientSum>(
-      *network_, *state_, [&](const torch::Tensor& part) { return workers_.start_sum(part); });
+      *network_, *state_, [&](const torch::Tensor& part) { return processes_.start_sum(part); });
 }
 
-StepResult Learner::step(const Batch& batch, const StepRates& rates, double share) {
+StepResult Learner::step(const Batch& batch, const StepRates& rates, double step_weight) {
   const torch::Tensor statistics = state_->buffers.clone();
-  double loss = forward_backward(batch, share);
+  double loss = forward_backward(batch, step_weight);
   const bool own_finite =
       std::isfinite(loss) && is_finite(state_->gradients) && is_finite(state_->buffers);
-  const auto of_all = workers_.sums({loss, own_finite ? 0.0 : 1.0});
+  const auto of_all = processes_.sums({loss, own_finite ? 0.0 : 1.0});
   loss = of_all[0];
   if (of_all[1] > 0) {
     torch::NoGradGuard no_grad;
@@ -60,7 +60,7 @@ StepResult Learner::step(const Batch& batch, const StepRates& rates, double shar
 }
 
 /// The gradients are those of all processes afterwards, the loss is this one's part.
-double Learner::forward_backward(const Batch& batch, double share) {
+double Learner::forward_backward(const Batch& batch, double step_weight) {
   const int64_t parts = std::clamp<int64_t>(config_.schedule.accumulate, 1,
                                             std::max<int64_t>(1, batch.images.size(0) / 2));
   const double weight = weight_of(batch);
@@ -68,7 +68,8 @@ double Learner::forward_backward(const Batch& batch, double share) {
   for (int64_t i = 0; i < parts; ++i) {
     const Batch part = batch.part(i, parts);
     const double part_of_batch = weight > 0 ? weight_of(part) / weight : 0;
-    const auto loss = task_->loss(forward(network_, part.images), part) * (share * part_of_batch);
+    const auto loss =
+        task_->loss(forward(network_, part.images), part) * (step_weight * part_of_batch);
     if (gradient_sum_ && i + 1 == parts) gradient_sum_->begin();
     loss.backward();
     mean_loss += loss.item<double>();
@@ -85,30 +86,30 @@ Outputs Learner::forward(MobileOne& network, const torch::Tensor& images) const 
 }
 
 void Learner::share_state() {
-  if (workers_.alone()) return;
+  if (processes_.alone()) return;
   torch::NoGradGuard no_grad;
   // Flat first, then what lies outside: frozen parameters and counters.
-  workers_.broadcast(state_->parameters);
-  workers_.broadcast(state_->buffers);
-  for (const auto& state : optimizer_->tensors()) workers_.broadcast(state);
+  processes_.broadcast(state_->parameters);
+  processes_.broadcast(state_->buffers);
+  for (const auto& state : optimizer_->tensors()) processes_.broadcast(state);
   for (const auto& parameter : network_->parameters()) {
-    if (!parameter.requires_grad()) workers_.broadcast(parameter.data());
+    if (!parameter.requires_grad()) processes_.broadcast(parameter.data());
   }
   for (const auto& buffer : network_->buffers()) {
-    if (!buffer.is_floating_point()) workers_.broadcast(buffer);
+    if (!buffer.is_floating_point()) processes_.broadcast(buffer);
   }
   if (ema_) {
-    workers_.broadcast(ema_->parameters());
-    workers_.broadcast(ema_->buffers());
+    processes_.broadcast(ema_->parameters());
+    processes_.broadcast(ema_->buffers());
   }
 }
 
 void Learner::average_statistics() {
-  if (workers_.alone() || config_.runtime.sync_bn) return;
+  if (processes_.alone() || config_.runtime.sync_bn) return;
   torch::NoGradGuard no_grad;
   const auto average = [&](const torch::Tensor& statistics) {
-    workers_.sum(statistics);
-    statistics.div_(static_cast<double>(workers_.size()));
+    processes_.sum(statistics);
+    statistics.div_(static_cast<double>(processes_.size()));
   };
   average(state_->buffers);
   if (ema_) average(ema_->buffers());

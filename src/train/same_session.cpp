@@ -24,8 +24,8 @@ std::string describe_program() {
                      revision(), bytes.size(), crc32(bytes), TORCH_VERSION);
 }
 
-void require_same_config(const Config& config, const Workers& workers) {
-  const auto texts = workers.gather(to_yaml(config));
+void require_same_config(const Config& config, const Processes& processes) {
+  const auto texts = processes.gather(to_yaml(config));
   const Config first = parse_config(texts[0], "rank 0");
   for (size_t rank = 1; rank < texts.size(); ++rank) {
     const Config other = parse_config(texts[rank], fmt::format("rank {}", rank));
@@ -41,8 +41,8 @@ void require_same_config(const Config& config, const Workers& workers) {
 
 }  // namespace
 
-void require_same(const std::string& what, const std::string& own, const Workers& workers) {
-  const auto texts = workers.gather(own);
+void require_same(const std::string& what, const std::string& own, const Processes& processes) {
+  const auto texts = processes.gather(own);
   for (size_t rank = 1; rank < texts.size(); ++rank) {
     if (texts[rank] == texts[0]) continue;
     throw Error("rank {} has another {} than rank 0: {} and {}; give all processes the same", rank,
@@ -50,22 +50,24 @@ void require_same(const std::string& what, const std::string& own, const Workers
   }
 }
 
-void require_same_program(const Workers& workers) {
-  require_same("program", describe_program(), workers);
+void require_same_program(const Processes& processes) {
+  require_same("program", describe_program(), processes);
 }
 
-void require_same_images(const std::string& what, const ImageList* list, const Workers& workers) {
+void require_same_images(const std::string& what, const ImageList* list,
+                         const Processes& processes) {
   const std::string own =
       list == nullptr ? "none" : fmt::format("{} images ({})", list->size(), fingerprint(*list));
-  require_same(what, own, workers);
+  require_same(what, own, processes);
 }
 
-void require_same_session(const Config& config, const TrainingData& data, const Workers& workers) {
-  if (workers.alone()) return;
-  require_same_program(workers);
-  require_same_config(config, workers);
-  require_same_images("set of training images", &data.train, workers);
-  require_same_images("set of validation images", data.val ? &*data.val : nullptr, workers);
+void require_same_session(const Config& config, const TrainingData& data,
+                          const Processes& processes) {
+  if (processes.alone()) return;
+  require_same_program(processes);
+  require_same_config(config, processes);
+  require_same_images("set of training images", &data.train, processes);
+  require_same_images("set of validation images", data.val ? &*data.val : nullptr, processes);
 }
 
 }  // namespace mobileone

@@ -55,7 +55,7 @@ void warn_of_slow_precision(const Config& config) {
 }
 
 void announce_session(const Config& config, const ImageList& train, const ImageList* val,
-                      int64_t batches_per_epoch, const Workers& workers) {
+                      int64_t batches_per_epoch, const Processes& processes) {
   const NetworkOptions network = network_options(config);
   const int64_t classes = config.model.num_classes, batch = config.schedule.batch_size;
   log::info("training mobileone {} ({:.2f} M parameters) on {}", network.variant,
@@ -66,7 +66,7 @@ void announce_session(const Config& config, const ImageList& train, const ImageL
   } else {
     log::info("no validation, as data.val is not set: best.pth will be the last epoch's network");
   }
-  const Place& place = workers.place();
+  const Place& place = processes.place();
   log::info("{} of {} of {} at {} px, on {}, {}{}, in about {:.1f} GiB of memory; into {}",
             counted(config.schedule.epochs, "epoch"), counted(batches_per_epoch, "step"),
             counted(batch, "image"), curriculum_stage(config, 0).size,

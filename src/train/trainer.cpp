@@ -24,34 +24,34 @@ void require_start(const std::string& dir, const TrainingStart& start) {
 }
 
 /// Throws Error unless each process can have its part of every batch.
-void require_shares(const Config& config, const Workers& workers) {
-  const int64_t fewest = 2 * config.schedule.accumulate * workers.size();
-  if (!workers.alone() && config.schedule.batch_size < fewest) {
+void require_parts(const Config& config, const Processes& processes) {
+  const int64_t fewest = 2 * config.schedule.accumulate * processes.size();
+  if (!processes.alone() && config.schedule.batch_size < fewest) {
     throw Error(
         "schedule.batch_size: {} processes, two images for each of {} part(s) of a batch, need at "
         "least {}, got {}",
-        workers.size(), config.schedule.accumulate, fewest, config.schedule.batch_size);
+        processes.size(), config.schedule.accumulate, fewest, config.schedule.batch_size);
   }
 }
 
-int train_together(Config config, const TrainingStart& start, const Workers& workers) {
+int train_together(Config config, const TrainingStart& start, const Processes& processes) {
   std::optional<TrainingData> data;
   std::optional<RunFolder> folder;
-  workers.together([&] {
-    require_shares(config, workers);
-    if (workers.first()) require_start(config.output.dir, start);
+  processes.together([&] {
+    require_parts(config, processes);
+    if (processes.first()) require_start(config.output.dir, start);
     data = read_training_data(config);
-    require_memory(config, workers.place());
+    require_memory(config, processes.place());
   });
-  require_same_session(config, *data, workers);
-  workers.together([&] {
-    if (!workers.first()) return;
+  require_same_session(config, *data, processes);
+  processes.together([&] {
+    if (!processes.first()) return;
     warn_of_slow_precision(config);
     folder.emplace(config.output.dir);
     require_start(config.output.dir, start);  // another run may have been faster
   });
-  TrainingLoop loop(config, *std::move(data), folder ? &*folder : nullptr, workers);
-  workers.together([&] {
+  TrainingLoop loop(config, *std::move(data), folder ? &*folder : nullptr, processes);
+  processes.together([&] {
     if (!folder) return;
     if (!start.from.empty()) {
       loop.resume(load_training_checkpoint(start.from), start.from.string(), start.accept_changes);
@@ -72,11 +72,11 @@ int train_together(Config config, const TrainingStart& start, const Workers& wor
 
 }  // namespace
 
-int train(const Config& config, const TrainingStart& start, const Workers& workers) {
+int train(const Config& config, const TrainingStart& start, const Processes& processes) {
   std::signal(SIGUSR1, SIG_IGN);  // while there is nothing to save yet
-  if (!workers.first()) log::only_warnings();
+  if (!processes.first()) log::only_warnings();
   int signal = 0;
-  workers.run([&] { signal = train_together(config, start, workers); });
+  processes.run([&] { signal = train_together(config, start, processes); });
   return signal;
 }
 

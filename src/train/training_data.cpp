@@ -54,7 +54,7 @@ std::vector<double> class_weights(const Config& config, const ImageList& images)
   return weights;
 }
 
-LoaderOptions training_loader_options(const Config& config, const Workers& workers) {
+LoaderOptions training_loader_options(const Config& config, const Processes& processes) {
   LoaderOptions options = loader_options(config.data);
   options.batch_size = config.schedule.batch_size;
   options.seed = static_cast<uint64_t>(config.runtime.seed);
@@ -63,9 +63,9 @@ LoaderOptions training_loader_options(const Config& config, const Workers& worke
   options.images.decoding = config.data.fast_decode ? Decoding::kScaled : Decoding::kCropped;
   options.erase = config.augment.erase;
   options.mix = config.augment.mix;
-  options.share = {.rank = workers.rank(), .size = workers.size()};
+  options.part = {.rank = processes.rank(), .size = processes.size()};
   // Batch norm needs a variance. Several processes leave a batch out together.
-  options.fewest = workers.alone() ? std::min<int64_t>(2, options.batch_size) : 0;
+  options.fewest = processes.alone() ? std::min<int64_t>(2, options.batch_size) : 0;
   return options;
 }
 

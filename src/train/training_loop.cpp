@@ -33,14 +33,14 @@ struct Interrupted {};
 }  // namespace
 
 TrainingLoop::TrainingLoop(const Config& config, TrainingData data, RunFolder* folder,
-                           const Workers& workers)
+                           const Processes& processes)
     : config_(config),
       folder_(folder),
-      workers_(workers),
-      train_data_(std::move(data.train), training_loader_options(config, workers)),
-      learner_(config, workers, class_weights(config, train_data_.list())),
-      report_(config, train_data_.batches_per_epoch(), workers.first()) {
-  if (data.val) validation_ = std::make_unique<Validation>(*std::move(data.val), config, workers);
+      processes_(processes),
+      train_data_(std::move(data.train), training_loader_options(config, processes)),
+      learner_(config, processes, class_weights(config, train_data_.list())),
+      report_(config, train_data_.batches_per_epoch(), processes.first()) {
+  if (data.val) validation_ = std::make_unique<Validation>(*std::move(data.val), config, processes);
   if (folder_ == nullptr) return;
   state_.data = data_state(train_data_.list(), validation_ ? &validation_->list() : nullptr);
 }
@@ -73,17 +73,18 @@ void TrainingLoop::resume(const Checkpoint& checkpoint, const std::string& origi
 }
 
 void TrainingLoop::share_state() {
-  if (workers_.alone()) return;
+  if (processes_.alone()) return;
   learner_.share_state();
   std::string own;
   state_.visit([&]<typename F>(const char*, const F& field) {
     if constexpr (std::is_arithmetic_v<F>) own += fmt::format("{} ", field);
   });
-  std::istringstream first(workers_.gather(own)[0]);
+  std::istringstream first(processes_.gather(own)[0]);
   state_.visit([&]<typename F>(const char*, F& field) {
     if constexpr (std::is_arithmetic_v<F>) first >> field;
   });
-  std::istringstream damaged(workers_.gather(fmt::format("{}", fmt::join(state_.damaged, " ")))[0]);
+  std::istringstream damaged(
+      processes_.gather(fmt::format("{}", fmt::join(state_.damaged, " ")))[0]);
   state_.damaged = {std::istream_iterator<int64_t>(damaged), {}};
   train_data_.set_damaged(state_.damaged);
 }
@@ -109,7 +110,7 @@ void TrainingLoop::begin() {
   const fs::path& dir = folder_->dir();
   const ImageList& list = train_data_.list();
   const ImageList* val = validation_ ? &validation_->list() : nullptr;
-  announce_session(config_, list, val, train_data_.batches_per_epoch(), workers_);
+  announce_session(config_, list, val, train_data_.batches_per_epoch(), processes_);
   std::string classes;
   for (const auto& name : list.class_names) classes += name + "\n";
   // First of all, as it tells that the folder is a run's.
@@ -146,9 +147,9 @@ bool TrainingLoop::train_epoch() {
 /// process alone sees to that itself.)
 BatchSize TrainingLoop::size_of_all(const Batch& batch) const {
   const int64_t own = batch.images.size(0);
-  const bool enough = workers_.alone() || own >= 2 * config_.schedule.accumulate;
+  const bool enough = processes_.alone() || own >= 2 * config_.schedule.accumulate;
   const auto sums =
-      workers_.sums({static_cast<double>(own), learner_.weight_of(batch), enough ? 0.0 : 1.0});
+      processes_.sums({static_cast<double>(own), learner_.weight_of(batch), enough ? 0.0 : 1.0});
   if (sums[2] > 0) return {};
   return {static_cast<int64_t>(sums[0]), sums[1]};
 }
@@ -156,8 +157,8 @@ BatchSize TrainingLoop::size_of_all(const Batch& batch) const {
 void TrainingLoop::train_step(const Batch& batch, const BatchSize& size) {
   const StepRates rates = rates_at(state_.step);
   const int64_t images = size.images;
-  const double share = size.weight > 0 ? learner_.weight_of(batch) / size.weight : 0;
-  const StepResult result = learner_.step(batch, rates, share);
+  const double step_weight = size.weight > 0 ? learner_.weight_of(batch) / size.weight : 0;
+  const StepResult result = learner_.step(batch, rates, step_weight);
   if (result.finite) {
     state_.left_out = 0;
     state_.images += images;
@@ -183,9 +184,9 @@ void TrainingLoop::train_step(const Batch& batch, const BatchSize& size) {
 /// Agrees with the other processes on what signals, and rank 0's clock, ask of them.
 void TrainingLoop::listen() {
   const double limit = 60 * config_.checkpoints.every_minutes;
-  const bool due = workers_.first() && limit > 0 && seconds_since(saved_) >= limit;
-  const auto asked = workers_.sums({signals_.stop() != 0 ? 1.0 : 0.0,
-                                    signals_.take_save_request() ? 1.0 : 0.0, due ? 1.0 : 0.0});
+  const bool due = processes_.first() && limit > 0 && seconds_since(saved_) >= limit;
+  const auto asked = processes_.sums({signals_.stop() != 0 ? 1.0 : 0.0,
+                                      signals_.take_save_request() ? 1.0 : 0.0, due ? 1.0 : 0.0});
   if (asked[0] > 0) stop_signal_ = signals_.stop() != 0 ? signals_.stop() : SIGTERM;
   save_asked_ = save_asked_ || asked[1] > 0;
   save_due_ = save_asked_ || asked[2] > 0;
@@ -200,7 +201,7 @@ void TrainingLoop::leave_out(const Batch& batch, double loss) {
   const size_t named = std::min<size_t>(3, files.size());
   const fs::path list =
       fs::path(config_.output.dir) / fmt::format("nonfinite-{}.txt", state_.step + 1);
-  const auto of_all = workers_.gather(fmt::format("{}", fmt::join(files, "\n")));
+  const auto of_all = processes_.gather(fmt::format("{}", fmt::join(files, "\n")));
   if (folder_ != nullptr) write_whole(list, fmt::format("{}\n", fmt::join(of_all, "\n")));
   const std::string what = fmt::format(
       "step {} (epoch {}, lr {:.4g}): the loss is {}{} on {}{}", state_.step + 1, state_.epoch + 1,
@@ -308,7 +309,7 @@ void TrainingLoop::save(bool is_best) {
 std::set<int64_t> TrainingLoop::damaged_anywhere() const {
   std::set<int64_t> all;
   for (const auto& text :
-       workers_.gather(fmt::format("{}", fmt::join(train_data_.damaged(), " ")))) {
+       processes_.gather(fmt::format("{}", fmt::join(train_data_.damaged(), " ")))) {
     std::istringstream positions(text);
     all.insert(std::istream_iterator<int64_t>(positions), {});
   }

@@ -9,7 +9,7 @@
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/config/config.h"
 #include "mobileone/data/loader.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/train/learner.h"
 #include "mobileone/train/pretrained.h"
@@ -34,7 +34,8 @@ struct BatchSize {
 class TrainingLoop {
  public:
   /// `folder` is null but in the process that writes.
-  TrainingLoop(const Config& config, TrainingData data, RunFolder* folder, const Workers& workers);
+  TrainingLoop(const Config& config, TrainingData data, RunFolder* folder,
+               const Processes& processes);
 
   /// Changes nothing but itself.
   void resume(const Checkpoint& checkpoint, const std::string& origin, bool accept_changes);
@@ -63,7 +64,7 @@ class TrainingLoop {
 
   const Config config_;
   RunFolder* const folder_;
-  const Workers& workers_;
+  const Processes& processes_;
   SignalWatch signals_;
   Loader train_data_;
   std::unique_ptr<Validation> validation_;  // null without data.val

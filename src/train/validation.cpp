@@ -14,9 +14,10 @@
 namespace mobileone {
 namespace {
 
-LoaderOptions validation_options(const Task& task, const Config& config, const Workers& workers) {
+LoaderOptions validation_options(const Task& task, const Config& config,
+                                 const Processes& processes) {
   LoaderOptions options = task.eval_options(config.data, config.schedule.batch_size);
-  options.share = {.rank = workers.rank(), .size = workers.size(), .whole_batches = true};
+  options.part = {.rank = processes.rank(), .size = processes.size(), .whole_batches = true};
   return options;
 }
 
@@ -58,34 +59,34 @@ std::vector<Candidate> candidates_of(Learner& learner, const Task& task) {
 
 }  // namespace
 
-Validation::Validation(ImageList list, const Config& config, const Workers& workers)
+Validation::Validation(ImageList list, const Config& config, const Processes& processes)
     : data_(config.data),
       task_(task_of(config)),
-      workers_(workers),
-      loader_(std::move(list), validation_options(*task_, config, workers)) {}
+      processes_(processes),
+      loader_(std::move(list), validation_options(*task_, config, processes)) {}
 
 Verdict Validation::judge(Learner& learner, const std::function<void()>& before,
                           const std::string& label) {
   std::vector<Candidate> candidates = candidates_of(learner, *task_);
   std::optional<Progress> progress;
-  if (workers_.first()) progress.emplace(label, list().size(), "img");
+  if (processes_.first()) progress.emplace(label, list().size(), "img");
   int64_t done = 0;
   loader_.start_epoch(0, task_->eval_transform(data_));
-  for_each_batch(loader_, workers_, before, [&](const Batch& batch) {
+  for_each_batch(loader_, processes_, before, [&](const Batch& batch) {
     const auto images = batch.images.to(learner.device());
     for (Candidate& each : candidates) {
       Outputs outputs = learner.forward(each.network, images);
       for (auto& output : outputs) output = output.to(torch::kCPU);
       each.meter->add(outputs, batch);
     }
-    done += images.size(0) * workers_.size();  // the others have done about as many
+    done += images.size(0) * processes_.size();  // the others have done about as many
     if (progress) progress->update(std::min(done, list().size()), "");
   });
   Verdict verdict;
   const Candidate* best = nullptr;
   for (Candidate& each : candidates) {
     Meter& meter = *each.meter;
-    meter.sum_over(workers_);
+    meter.sum_over(processes_);
     require_few_damaged(list(), list().size() - meter.images());
     if (meter.without_numbers() > 0) {
       log::warning("validation: the {} weights compute no numbers for {} of {} images",

@@ -67,7 +67,7 @@ void expect_equal(const std::vector<Batch>& a, const std::vector<Batch>& b) {
     EXPECT_EQ(a[i].indices, b[i].indices) << i;
     EXPECT_TRUE(a[i].labels.equal(b[i].labels)) << i;
     EXPECT_TRUE(a[i].images.equal(b[i].images)) << i;
-    EXPECT_EQ(a[i].share, b[i].share) << i;
+    EXPECT_EQ(a[i].mixture_weight, b[i].mixture_weight) << i;
   }
 }
 
@@ -143,15 +143,15 @@ TEST(Loader, ErasesAndMixesAlikeWhateverTheWorkersAndTheStart) {
   const ImageList list = write_images(folder, 21);
   Loader one(list, erasing_and_mixing(1));
   Loader eight(list, erasing_and_mixing(8));
-  std::set<double> shares;
+  std::set<double> weights;
   for (int64_t epoch : {0, 1}) {
     std::vector<Batch> whole = read_epoch(one, epoch);
     expect_equal(whole, read_epoch(eight, epoch));
-    for (const Batch& batch : whole) shares.insert(batch.share);
+    for (const Batch& batch : whole) weights.insert(batch.mixture_weight);
     whole.erase(whole.begin(), whole.begin() + 2);
     expect_equal(whole, read_epoch(eight, epoch, 2));
   }
-  EXPECT_GT(shares.size(), 10u) << "each batch has a mixture of its own";
+  EXPECT_GT(weights.size(), 10u) << "each batch has a mixture of its own";
 }
 
 TEST(Loader, MixesWhatItWouldHaveGivenUnmixed) {
@@ -168,12 +168,13 @@ TEST(Loader, MixesWhatItWouldHaveGivenUnmixed) {
     const at::Tensor& images = expected[i].images;
     EXPECT_TRUE(mixed[i].labels.equal(expected[i].labels));
     EXPECT_TRUE(mixed[i].images.allclose(
-        mixed[i].share * images + (1 - mixed[i].share) * images.flip(0), 1e-4, 1e-5));
+        mixed[i].mixture_weight * images + (1 - mixed[i].mixture_weight) * images.flip(0), 1e-4,
+        1e-5));
   }
 }
 
 /// Data sets of any size from a few small files, up to one of them unreadable.
-TEST(LoaderShare, PlacesAreDividedWithTheirMirrorImages) {
+TEST(BatchPart, PlacesAreDividedWithTheirMirrorImages) {
   for (const int64_t count : {4, 7, 16, 33}) {
     for (int64_t size = 1; 2 * size <= count; ++size) {
       std::vector<int> taken(static_cast<size_t>(count));
@@ -193,7 +194,7 @@ TEST(LoaderShare, PlacesAreDividedWithTheirMirrorImages) {
 }
 
 /// What several processes load of a mixed batch is what one loads.
-TEST(LoaderShare, PartsOfABatchMakeTheWholeBatch) {
+TEST(BatchPart, PartsOfABatchMakeTheWholeBatch) {
   const TestFolder folder;
   const ImageList list = write_images(folder, 22);
   LoaderOptions options = erasing_and_mixing(2);
@@ -203,22 +204,22 @@ TEST(LoaderShare, PartsOfABatchMakeTheWholeBatch) {
   const auto expected = read_epoch(whole, 3);
   for (const int64_t size : {2, 3, 4}) {
     for (int64_t rank = 0; rank < size; ++rank) {
-      options.share = {.rank = rank, .size = size};
+      options.part = {.rank = rank, .size = size};
       Loader part(list, options);
       const auto batches = read_epoch(part, 3);
       ASSERT_EQ(batches.size(), expected.size());
-      const auto places = at::tensor(places_in_batch(options.share, 9));
+      const auto places = at::tensor(places_in_batch(options.part, 9));
       for (size_t b = 0; b < batches.size(); ++b) {
         EXPECT_TRUE(batches[b].images.equal(expected[b].images.index_select(0, places)));
         EXPECT_TRUE(batches[b].labels.equal(expected[b].labels.index_select(0, places)));
-        EXPECT_EQ(batches[b].share, expected[b].share);
+        EXPECT_EQ(batches[b].mixture_weight, expected[b].mixture_weight);
         EXPECT_EQ(batches[b].number, expected[b].number);
       }
     }
   }
 }
 
-TEST(LoaderShare, WholeBatchesGoRoundAndNoneTwice) {
+TEST(BatchPart, WholeBatchesGoRoundAndNoneTwice) {
   const TestFolder folder;
   const ImageList list = write_images(folder, 21);
   LoaderOptions options = {.batch_size = 4, .workers = 2, .prefetch = 2};
@@ -228,7 +229,7 @@ TEST(LoaderShare, WholeBatchesGoRoundAndNoneTwice) {
   for (const int64_t size : {2, 4, 7}) {
     std::vector<Batch> together(expected.size());
     for (int64_t rank = 0; rank < size; ++rank) {
-      options.share = {.rank = rank, .size = size, .whole_batches = true};
+      options.part = {.rank = rank, .size = size, .whole_batches = true};
       Loader part(list, options);
       part.start_epoch(0, evaluation());
       for (auto& batch : read_all(part)) {

@@ -15,12 +15,12 @@ TEST(RandomBeta, HasItsMoments) {
     double squares = 0;
     int lowest_quarter = 0;
     for (int i = 0; i < kMixes; ++i) {
-      const double share = random_beta(alpha, random);
-      ASSERT_GE(share, 0);
-      ASSERT_LE(share, 1);
-      sum += share;
-      squares += (share - 0.5) * (share - 0.5);
-      lowest_quarter += share < 0.25;
+      const double weight = random_beta(alpha, random);
+      ASSERT_GE(weight, 0);
+      ASSERT_LE(weight, 1);
+      sum += weight;
+      squares += (weight - 0.5) * (weight - 0.5);
+      lowest_quarter += weight < 0.25;
     }
     const double variance = 1 / (4 * (2 * alpha + 1));
     EXPECT_NEAR(sum / kMixes, 0.5, 5 * std::sqrt(variance / kMixes)) << alpha;
@@ -42,7 +42,7 @@ TEST(Mixture, IsMixupOrCutmixAsOftenAsAsked) {
   int cut = 0;
   for (int seed = 0; seed < kMixes; ++seed) {
     const Mixture mixture = drawn(config, seed);
-    mixed += !mixture.cuts && mixture.share < 1;
+    mixed += !mixture.cuts && mixture.weight < 1;
     cut += mixture.cuts;
   }
   EXPECT_NEAR(mixed, kMixes * 0.6 * 0.7, 360);
@@ -50,20 +50,20 @@ TEST(Mixture, IsMixupOrCutmixAsOftenAsAsked) {
   for (int seed = 0; seed < 200; ++seed) {
     EXPECT_FALSE(drawn({.mixup = 0.2}, seed).cuts);
     EXPECT_TRUE(drawn({.cutmix = 0.2}, seed).cuts);
-    EXPECT_EQ(drawn({.mixup = 1, .probability = 0}, seed).share, 1);
+    EXPECT_EQ(drawn({.mixup = 1, .probability = 0}, seed).weight, 1);
   }
 }
 
 TEST(Mixture, SharesOfCutmixAreThoseOfItsBox) {
   double kept = 0;
   for (int seed = 0; seed < kMixes; ++seed) {
-    const auto [share, cuts, box] = drawn({.cutmix = 1}, seed);
+    const auto [weight, cuts, box] = drawn({.cutmix = 1}, seed);
     ASSERT_GE(box.top, 0);
     ASSERT_GE(box.left, 0);
     ASSERT_LE(box.top + box.height, 40);
     ASSERT_LE(box.left + box.width, 60);
-    ASSERT_DOUBLE_EQ(share, 1 - static_cast<double>(box.height * box.width) / 2400);
-    kept += share;
+    ASSERT_DOUBLE_EQ(weight, 1 - static_cast<double>(box.height * box.width) / 2400);
+    kept += weight;
   }
   // Of a side r, r - r²/4 is left on average where the centre lies anywhere; r² is uniform.
   const double mean_area = [] {
@@ -82,7 +82,7 @@ TEST(MixImages, MixupIsTheLineBetweenTheImages) {
                                 .view({4, 3, 5, 6})
                                 .contiguous(at::MemoryFormat::ChannelsLast);
   at::Tensor mixed = images.clone();
-  mix_images({.share = 0.3}, mixed);
+  mix_images({.weight = 0.3}, mixed);
   EXPECT_TRUE(mixed.allclose(0.3 * images + 0.7 * images.flip(0)));
   mixed.copy_(images);
   mix_images({}, mixed);
@@ -92,7 +92,7 @@ TEST(MixImages, MixupIsTheLineBetweenTheImages) {
 TEST(MixImages, CutmixCopiesTheBox) {
   const at::Tensor images = at::rand({5, 3, 8, 9}).contiguous(at::MemoryFormat::ChannelsLast);
   at::Tensor mixed = images.clone();
-  mix_images({.share = 0.9, .cuts = true, .box = {2, 1, 3, 4}}, mixed);
+  mix_images({.weight = 0.9, .cuts = true, .box = {2, 1, 3, 4}}, mixed);
   const at::Tensor other = images.flip(0);
   for (int64_t y = 0; y < 8; ++y) {
     for (int64_t x = 0; x < 9; ++x) {

@@ -47,7 +47,7 @@ mkdir -p "$folder/readme/configs" "$folder/readme-build"
 sed 's/train_by_library train.cpp/train_by_library readme.cpp/' "$source/examples/train/CMakeLists.txt" \
   >"$folder/CMakeLists.txt"
 cat >"$folder/readme/configs/flowers.yaml" <<END
-model: {width_multipliers: [0.125], depths: [1], branches: [2]}
+model: {width_multipliers: [0.25, 0.125, 0.125, 0.125], depths: [1, 1, 1, 1], branches: 2}
 data: {size: 32, eval_resize: 32, eval_crop: 32, workers: 1}
 schedule: {epochs: 1, batch_size: 8}
 output: {dir: runs/flowers}

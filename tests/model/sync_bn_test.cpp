@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "dist/as_workers.h"
+#include "dist/as_processes.h"
 #include "mobileone/model/folded_engine.h"
 #include "mobileone/model/mobileone.h"
 #include "mobileone/model/state_dict.h"
@@ -68,11 +68,11 @@ double difference(const Tensor& a, const Tensor& b) {
 
 class SyncBn : public testing::TestWithParam<std::vector<int64_t>> {};
 
-/// Processes with any share of a batch train as one process does that has all of it.
+/// Processes with any part of a batch train as one process does that has all of it.
 TEST_P(SyncBn, IsAsIfOneProcessHadAllImages) {
-  const std::vector<int64_t>& shares = GetParam();
+  const std::vector<int64_t>& parts = GetParam();
   int64_t count = 0;
-  for (const int64_t share : shares) count += share;
+  for (const int64_t part : parts) count += part;
   for (const auto& options : synced_networks()) {
     MobileOne alone = make(options);
     torch::manual_seed(4);
@@ -80,14 +80,14 @@ TEST_P(SyncBn, IsAsIfOneProcessHadAllImages) {
                  weights = torch::randn({count, 7}, torch::kFloat64);
     const Results expected = step(alone, images, weights);
 
-    const auto of_images = images.split_with_sizes(shares),
-               of_weights = weights.split_with_sizes(shares);
+    const auto of_images = images.split_with_sizes(parts),
+               of_weights = weights.split_with_sizes(parts);
     std::vector<MobileOne> replicas;
-    for (size_t i = 0; i < shares.size(); ++i) replicas.push_back(make(options));
-    std::vector<Results> results(shares.size());
-    as_workers(std::ssize(shares), [&](const Workers& workers) {
-      const auto rank = static_cast<size_t>(workers.rank());
-      replicas[rank]->norm_workers = &workers;
+    for (size_t i = 0; i < parts.size(); ++i) replicas.push_back(make(options));
+    std::vector<Results> results(parts.size());
+    as_processes(std::ssize(parts), [&](const Processes& processes) {
+      const auto rank = static_cast<size_t>(processes.rank());
+      replicas[rank]->norm_processes = &processes;
       results[rank] = step(replicas[rank], of_images[rank], of_weights[rank]);
     });
 
@@ -95,9 +95,9 @@ TEST_P(SyncBn, IsAsIfOneProcessHadAllImages) {
       Tensor got = results[0].at(name);
       const bool of_own = name == "logits" || name == "images";
       if (of_own || name.starts_with("grad.")) {
-        std::vector<Tensor> parts;
-        for (const auto& result : results) parts.push_back(result.at(name));
-        got = of_own ? torch::cat(parts) : torch::stack(parts).sum(0);
+        std::vector<Tensor> of_processes;
+        for (const auto& result : results) of_processes.push_back(result.at(name));
+        got = of_own ? torch::cat(of_processes) : torch::stack(of_processes).sum(0);
       } else {
         for (const auto& result : results) EXPECT_TRUE(torch::equal(result.at(name), got)) << name;
       }
@@ -116,10 +116,10 @@ TEST(SyncBn, OneValueAChannelIsEnoughWhereOthersHaveMore) {
   options.name = "unit";
   options.in_channels = options.out_channels = 4;
   const Tensor images = torch::randn({2, 4, 1, 1}, torch::kFloat64);
-  as_workers(2, [&](const Workers& workers) {
+  as_processes(2, [&](const Processes& processes) {
     Unit unit(options);
     unit->to(torch::kFloat64);
-    const auto y = train_folded({unit}, images.narrow(0, workers.rank(), 1), {0}, &workers);
+    const auto y = train_folded({unit}, images.narrow(0, processes.rank(), 1), {0}, &processes);
     EXPECT_TRUE(y[0].isfinite().all().item<bool>());
   });
 }

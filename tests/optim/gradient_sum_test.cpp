@@ -9,7 +9,7 @@
 #include <numeric>
 #include <vector>
 
-#include "dist/as_workers.h"
+#include "dist/as_processes.h"
 #include "mobileone/model/mobileone.h"
 
 namespace mobileone {
@@ -32,8 +32,8 @@ Tensor images(int64_t rank) {
   return torch::randn({4, 3, 16, 16}, generator);
 }
 
-GradientSum::StartSum summing(const Workers& workers) {
-  return [&](const Tensor& part) { return workers.start_sum(part); };
+GradientSum::StartSum summing(const Processes& processes) {
+  return [&](const Tensor& part) { return processes.start_sum(part); };
 }
 
 void accumulate(MobileOne& network, const Tensor& x) {
@@ -54,14 +54,14 @@ TEST(GradientSum, AddsUpTheGradientsOfAllProcesses) {
     }
     for (const int64_t bucket_bytes : {1, 2000, 1 << 20}) {
       std::vector<MobileOne> networks{make(), make()};
-      as_workers(2, [&](const Workers& workers) {
-        MobileOne network = networks[static_cast<size_t>(workers.rank())];
+      as_processes(2, [&](const Processes& processes) {
+        MobileOne network = networks[static_cast<size_t>(processes.rank())];
         network->engine = engine;
         const FlatState state(*network);
-        GradientSum sum(*network, state, summing(workers), bucket_bytes);
-        accumulate(network, images(workers.rank()));  // an earlier part of the batch
+        GradientSum sum(*network, state, summing(processes), bucket_bytes);
+        accumulate(network, images(processes.rank()));  // an earlier part of the batch
         sum.begin();
-        accumulate(network, images(workers.rank() + 10));
+        accumulate(network, images(processes.rank() + 10));
         sum.finish();
         EXPECT_TRUE(torch::allclose(state.gradients, expected, 1e-4, 1e-5)) << bucket_bytes;
         const auto sizes = sum.bucket_sizes();
@@ -74,17 +74,17 @@ TEST(GradientSum, AddsUpTheGradientsOfAllProcesses) {
 
 TEST(GradientSum, LeavesFrozenPartsAlone) {
   std::vector<MobileOne> networks{make(), make()};
-  as_workers(2, [&](const Workers& workers) {
-    MobileOne network = networks[static_cast<size_t>(workers.rank())];
+  as_processes(2, [&](const Processes& processes) {
+    MobileOne network = networks[static_cast<size_t>(processes.rank())];
     network->freeze({Part::kStem});
     network->train();
     const FlatState state(*network);
-    GradientSum sum(*network, state, summing(workers));
+    GradientSum sum(*network, state, summing(processes));
     sum.begin();
-    accumulate(network, images(workers.rank()));
+    accumulate(network, images(processes.rank()));
     sum.finish();
     const Tensor own = state.gradients.clone();
-    workers.broadcast(own);
+    processes.broadcast(own);
     EXPECT_TRUE(torch::equal(own, state.gradients)) << "the same everywhere";
   });
 }

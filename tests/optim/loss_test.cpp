@@ -17,7 +17,7 @@ class MixedLoss : public testing::TestWithParam<std::tuple<double, double>> {};
 
 /// timm's mixup_target (smoothed one-hot vectors, mixed) and SoftTargetCrossEntropy.
 TEST_P(MixedLoss, EqualsSoftTargetsInValueAndGradient) {
-  const auto [share, smoothing] = GetParam();
+  const auto [mixture_weight, smoothing] = GetParam();
   torch::manual_seed(1);
   const int64_t classes = 7;
   const auto logits = torch::randn({5, classes}, torch::kFloat64).requires_grad_();
@@ -29,11 +29,11 @@ TEST_P(MixedLoss, EqualsSoftTargetsInValueAndGradient) {
     return torch::full({5, classes}, off, torch::kFloat64)
         .scatter(1, of.unsqueeze(1), 1 - smoothing + off);
   };
-  const auto target = share * one_hot(labels) + (1 - share) * one_hot(other);
+  const auto target = mixture_weight * one_hot(labels) + (1 - mixture_weight) * one_hot(other);
   const auto expected = -(target * logits.log_softmax(1)).sum(1).mean();
   const auto gradient = torch::autograd::grad({expected}, {logits})[0];
 
-  const auto loss = mixed_classification_loss(logits, labels, other, share, smoothing);
+  const auto loss = mixed_classification_loss(logits, labels, other, mixture_weight, smoothing);
   EXPECT_NEAR(loss.item<double>(), expected.item<double>(), 1e-12);
   EXPECT_TRUE(torch::autograd::grad({loss}, {logits})[0].allclose(gradient, 1e-10, 1e-12));
 }

@@ -100,7 +100,7 @@ TEST_P(LearnerStep, WeighsTheLabelsOfAMixture) {
   Batch reversed = batch;
   reversed.labels = batch.labels.flip(0);
   const double other = learner.step(reversed, rates(0)).loss;
-  batch.share = 0.3;
+  batch.mixture_weight = 0.3;
   batch.other_labels = batch.labels.flip(0);
   EXPECT_NE(own, other);
   EXPECT_NEAR(learner.step(batch, rates(0)).loss, 0.3 * own + 0.7 * other, 1e-5);
@@ -108,14 +108,14 @@ TEST_P(LearnerStep, WeighsTheLabelsOfAMixture) {
 
 TEST_P(LearnerStep, WeighsClasses) {
   Config config = tiny(GetParam());
-  Learner equal(config), weighted(config, Workers::none(), {1, 1, 1, 4});
+  Learner equal(config), weighted(config, Processes::none(), {1, 1, 1, 4});
   Batch batch = random_batch(8);
   EXPECT_EQ(equal.weight_of(batch), 8);
   EXPECT_EQ(weighted.weight_of(batch), 14);
   // Each of the others' parts of the loss by itself, the fourth class's four times.
   const double plain = equal.step(batch, rates(0)).loss;
   EXPECT_NE(weighted.step(batch, rates(0)).loss, plain);
-  Learner same(config, Workers::none(), {3, 3, 3, 3});
+  Learner same(config, Processes::none(), {3, 3, 3, 3});
   EXPECT_NEAR(same.step(batch, rates(0)).loss, plain, 1e-6);
 }
 

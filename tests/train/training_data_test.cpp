@@ -68,7 +68,7 @@ TEST_F(TrainingDataTest, ImagesThatAnEpochLeavesOutAreCounted) {
     config.schedule.batch_size = batch_size;
     testing::internal::CaptureStderr();
     const TrainingData data = read_training_data(config);
-    announce_session(config, data.train, nullptr, 5 / batch_size, Workers::none());
+    announce_session(config, data.train, nullptr, 5 / batch_size, Processes::none());
     const std::string said = testing::internal::GetCapturedStderr();
     EXPECT_EQ(said.find("left out of each epoch") != std::string::npos, left > 0) << said;
     EXPECT_EQ(said.find(fmt::format("{} of 5 images are left out", left)) != std::string::npos,

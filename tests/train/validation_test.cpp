@@ -42,7 +42,7 @@ class ValidationTest : public testing::Test {
 
 TEST_F(ValidationTest, JudgesWeightsAndAverageInOnePassOverTheImages) {
   Learner learner(config);
-  Validation validation(read_image_list(folder.path("shapes/val")), config, Workers::none());
+  Validation validation(read_image_list(folder.path("shapes/val")), config, Processes::none());
   int batches = 0;
   const auto judge = [&] {
     return validation.judge(
@@ -67,7 +67,7 @@ TEST_F(ValidationTest, JudgesWeightsAndAverageInOnePassOverTheImages) {
 
 TEST_F(ValidationTest, WhatComputesNoNumbersIsNeverTheBest) {
   Learner learner(config);
-  Validation validation(read_image_list(folder.path("shapes/val")), config, Workers::none());
+  Validation validation(read_image_list(folder.path("shapes/val")), config, Processes::none());
   poison(learner.state().parameters);
   const Verdict average = validation.judge(learner, {}, "validation");
   EXPECT_EQ(average.better, Weights::kAverage);
@@ -80,7 +80,7 @@ TEST_F(ValidationTest, WhatComputesNoNumbersIsNeverTheBest) {
 TEST_F(ValidationTest, WithoutAnAverageThereIsOneCandidate) {
   config.ema.decay = 0;
   Learner learner(config);
-  Validation validation(read_image_list(folder.path("shapes/val")), config, Workers::none());
+  Validation validation(read_image_list(folder.path("shapes/val")), config, Processes::none());
   const Verdict verdict = validation.judge(learner, {}, "validation");
   EXPECT_EQ(verdict.better, Weights::kRaw);
   EXPECT_EQ(verdict.metrics.size(), 3u);

@@ -36,10 +36,10 @@ Link measure_link();
 
 /// A ring's sum of so many bytes over the processes: 2 (W - 1) messages of a W-th each (Patarasu
 /// and Yuan 2009).
-double sum_seconds(double bytes, int64_t workers, const Link& link);
+double sum_seconds(double bytes, int64_t processes, const Link& link);
 
 struct ScaledStep {
-  int64_t workers = 1;
+  int64_t processes = 1;
   double seconds = 0;        ///< of a step
   double communication = 0;  ///< of its sums, hidden or not
   double exposed = 0;        ///< what of that the backward pass does not hide
@@ -51,7 +51,7 @@ struct ScaledStep {
 /// Buckets are summed one after the other, each once it is ready and the one before is done, while
 /// the backward pass goes on; then the optimizer follows. `exchanges` are small sums a step that
 /// nothing hides, such as the trainer's own.
-ScaledStep scale_step(const StepTimeline& timeline, int64_t workers, const Link& link,
+ScaledStep scale_step(const StepTimeline& timeline, int64_t processes, const Link& link,
                       int64_t exchanges);
 
 }  // namespace mobileone

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "mobileone/config/config.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/util/profile.h"
 
 namespace mobileone {
@@ -18,10 +18,10 @@ struct TrainingCost {
 
 /// Runs 1 + `steps` steps: forward, loss, backward, SGD and, if `config.ema.decay` is not 0, the
 /// moving average. Model, optimizer, loss, engine, precision and schedule.batch_size are
-/// `config`'s; images are [batch_size,3,size,size], divided between `workers`. The costs are those
-/// of this process.
+/// `config`'s; images are [batch_size,3,size,size], divided between `processes`. The costs are
+/// those of this process.
 TrainingCost measure_training(const Config& config, int64_t size, int64_t steps,
-                              const Workers& workers = Workers::none());
+                              const Processes& processes = Processes::none());
 
 /// How many times as long as in float32 a step of `config` takes in its own precision: on at most
 /// 16 of its images, the shorter of two steps after one to warm up.

@@ -6,7 +6,7 @@
 
 #include "mobileone/cli/inference_options.h"
 #include "mobileone/data/image_list.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/eval/model.h"
 
 namespace mobileone::cli {
@@ -36,20 +36,21 @@ struct PredictOptions {
 
 /// What `eval` and `predict` do with a loaded network, by its task.
 struct TaskCommands {
-  void (*eval)(const EvalOptions& options, const Model& model, const Workers& workers);
+  void (*eval)(const EvalOptions& options, const Model& model, const Processes& processes);
   void (*predict)(const PredictOptions& options, const Model& model, const ImageList& images);
 };
 
 /// The one list of them.
 const TaskCommands& commands_of(HeadKind head);
 
-void eval_classification(const EvalOptions& options, const Model& model, const Workers& workers);
-void eval_segmentation(const EvalOptions& options, const Model& model, const Workers& workers);
+void eval_classification(const EvalOptions& options, const Model& model,
+                         const Processes& processes);
+void eval_segmentation(const EvalOptions& options, const Model& model, const Processes& processes);
 void predict_classes(const PredictOptions& options, const Model& model, const ImageList& images);
 void predict_masks(const PredictOptions& options, const Model& model, const ImageList& images);
 
 /// Throws Error unless all processes are to do the same.
 void require_same_evaluation(const EvalOptions& options, const ImageList& list,
-                             const Workers& workers);
+                             const Processes& processes);
 
 }  // namespace mobileone::cli

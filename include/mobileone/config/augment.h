@@ -80,8 +80,8 @@ struct MixConfig {
   template <typename Visitor>
   void visit(Visitor&& v) {
     v("mixup", mixup,
-      {"Mixup: alpha of the Beta(alpha, alpha) that a batch's share is drawn from; 0: none.", "", 0,
-       100});
+      {"Mixup: alpha of the Beta(alpha, alpha) that a batch's weight is drawn from; 0: none.", "",
+       0, 100});
     v("cutmix", cutmix, {"CutMix: likewise.", "", 0, 100});
     v("probability", probability, {"Of mixing a batch.", "", 0, 1});
     v("switch_probability", switch_probability,

@@ -44,7 +44,7 @@ struct Batch {
   std::vector<Profile::Entry> profile;
   /// Of each label; what is left belongs to the one in `other_labels`, which stands at the same
   /// place from the batch's end.
-  double share = 1;
+  double mixture_weight = 1;
   at::Tensor other_labels = {};  ///< int64 [N], of what each is mixed with; undefined if nothing is
 
   /// The i-th of `parts`, as `tensor_split` divides images.
@@ -52,15 +52,15 @@ struct Batch {
 };
 
 /// What a process of a run takes of each epoch, of which all have the same batches.
-struct LoaderShare {
+struct BatchPart {
   int64_t rank = 0, size = 1;
   /// Every `size`th batch, whole, instead of a part of every batch. A part holds images that lie
   /// alike from the batch's beginning and from its end, since mixing pairs them.
   bool whole_batches = false;
 };
 
-/// The places, increasing, that a share has in a batch of `count` images.
-std::vector<int64_t> places_in_batch(const LoaderShare& share, int64_t count);
+/// The places, increasing, that a part has in a batch of `count` images.
+std::vector<int64_t> places_in_batch(const BatchPart& part, int64_t count);
 
 struct LoaderOptions {
   int64_t batch_size = 1;  ///< images, of all processes together
@@ -71,7 +71,7 @@ struct LoaderOptions {
   int64_t shuffle_buffer = 1;            ///< images; where the order of reading matters
   Sampler sampler = Sampler::kShuffled;  ///< what is drawn where it is shuffled
   bool drop_last = false;                ///< leave out an epoch's last batch where it is smaller
-  LoaderShare share = {};                ///< of batches
+  BatchPart part = {};                   ///< of batches
   int64_t fewest = 1;                    ///< readable images without which a batch is left out
   bool any_damage = false;               ///< `Batch::damaged` is the caller's to tell and to limit
   ImagePipeline::Options images = {};    ///< how they are decoded and normalised

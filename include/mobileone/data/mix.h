@@ -10,14 +10,14 @@ namespace mobileone {
 
 /// How a batch is mixed with itself in reverse order, as timm does: image i with image N - 1 - i.
 struct Mixture {
-  double share = 1;   ///< of an image's own pixels and label, in [0, 1]
+  double weight = 1;  ///< of an image's own pixels and label, in [0, 1]
   bool cuts = false;  ///< CutMix: `box` comes from the other image; else mixup
   CropBox box = {0, 0, 0, 0};
 };
 
 /// Draws mixup (Zhang et al., ICLR 2018) or CutMix (Yun et al., ICCV 2019) for a batch of images of
-/// that size. The share is from Beta(alpha, alpha); of CutMix, whose box has that share's area but
-/// for what falls outside the image, it is then the box's exact one.
+/// that size. The weight is from Beta(alpha, alpha); of CutMix, whose box has that weight's area
+/// but for what falls outside the image, it is then the box's exact one.
 Mixture random_mixture(const MixConfig& config, int64_t height, int64_t width, Random& random);
 
 /// Mixes images float32 [N,3,H,W] in place.

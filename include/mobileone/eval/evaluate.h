@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "mobileone/data/image_list.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/eval/model.h"
 #include "mobileone/task/classification.h"
 
@@ -39,11 +39,11 @@ struct Evaluation {
 };
 
 /// Evaluates with the model's own preprocessing, on a set that may have a part of the model's
-/// classes (class_match.h). With `workers` each process takes every n-th
+/// classes (class_match.h). With `processes` each process takes every n-th
 /// batch, and the result, which all get, is the one that one process would have. Throws Error if
 /// the classes of the set are not the model's, a label is out of range, or more than 1 % of the
 /// images cannot be read.
 Evaluation evaluate(const Model& model, const ImageList& list, const EvaluationOptions& options,
-                    const Workers& workers = Workers::none());
+                    const Processes& processes = Processes::none());
 
 }  // namespace mobileone

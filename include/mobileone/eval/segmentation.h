@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "mobileone/data/image_list.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/eval/evaluate.h"
 #include "mobileone/eval/model.h"
 #include "mobileone/task/segmentation.h"
@@ -37,12 +37,12 @@ struct SegmentationEvaluation {
 
 /// Evaluates with the model's own preprocessing at the size of the masks: the picture's short side
 /// is resized to data.eval_resize, the logits are resized back. Of the options batch size and
-/// `restrict` mean nothing here. With `workers` each process takes every n-th image, and all get
+/// `restrict` mean nothing here. With `processes` each process takes every n-th image, and all get
 /// the result of all. Throws Error if the classes of the set are not the model's, a label is none
 /// of them, or more than 1 % of the images cannot be read.
 SegmentationEvaluation evaluate_segmentation(const Model& model, const ImageList& list,
                                              const EvaluationOptions& options,
-                                             const Workers& workers = Workers::none());
+                                             const Processes& processes = Processes::none());
 
 /// Classes that a segmentation network tells apart, asked with one black image; Throws Error if it
 /// gives anything but logits [N,classes,H,W].

@@ -20,11 +20,11 @@ namespace mobileone {
 /// (groups other than 1 or the channels, even kernels, kernels above 7) and where a batch norm
 /// would see a single value per channel.
 ///
-/// With `workers` batch norms see the batches of all processes, each of which gives its own x:
+/// With `processes` batch norms see the batches of all processes, each of which gives its own x:
 /// every output, running statistic and, summed over the processes, gradient is as if one process
 /// had all.
 std::vector<torch::Tensor> train_folded(const std::vector<Unit>& units, const torch::Tensor& x,
                                         const std::vector<size_t>& outputs,
-                                        const Workers* workers = nullptr);
+                                        const Processes* processes = nullptr);
 
 }  // namespace mobileone

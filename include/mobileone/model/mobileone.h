@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/model/head.h"
 #include "mobileone/model/options.h"
 #include "mobileone/model/unit.h"
@@ -48,7 +48,7 @@ class MobileOneImpl : public torch::nn::Module {
   /// `fold` once where it shall be fast. Folded networks take no notice.
   Engine engine = Engine::kFolded;
   /// The processes whose batches the folded engine's batch norms see together; null: this one's.
-  const Workers* norm_workers = nullptr;
+  const Processes* norm_processes = nullptr;
 
  private:
   void initialise();

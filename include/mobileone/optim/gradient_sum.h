@@ -17,7 +17,7 @@ namespace mobileone {
 class GradientSum {
  public:
   /// Begins to replace a tensor by its sum over the processes; it is once what this returns was
-  /// called (Workers::start_sum).
+  /// called (Processes::start_sum).
   using StartSum = std::function<std::function<void()>(const torch::Tensor&)>;
 
   /// Small enough that a small network's backward hides most of their sums, and large enough that

@@ -11,10 +11,11 @@ namespace mobileone {
 torch::Tensor classification_loss(const torch::Tensor& logits, const torch::Tensor& labels,
                                   double label_smoothing, const torch::Tensor& class_weights = {});
 
-/// The same where an image is a mixture of two (data/mix.h): `share` of the target is `labels`',
-/// the rest `other_labels`', each smoothed as above. The mean is over the weights of `labels`.
+/// The same where an image is a mixture of two (data/mix.h): `mixture_weight` of the target is
+/// `labels`', the rest `other_labels`', each smoothed as above. The mean is over the weights of
+/// `labels`.
 torch::Tensor mixed_classification_loss(const torch::Tensor& logits, const torch::Tensor& labels,
-                                        const torch::Tensor& other_labels, double share,
+                                        const torch::Tensor& other_labels, double mixture_weight,
                                         double label_smoothing,
                                         const torch::Tensor& class_weights = {});
 

@@ -4,20 +4,21 @@
 
 #include <utility>
 
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/reparam/fold.h"
 
 namespace mobileone {
 
-/// The images that a batch norm's statistics are over: this process's batch, or with `workers` the
-/// batches of all processes together (synchronised batch norm). Statistics follow from sums over
-/// images, so that all that processes exchange are moments and, backward, gradients of moments.
+/// The images that a batch norm's statistics are over: this process's batch, or with `processes`
+/// the batches of all processes together (synchronised batch norm). Statistics follow from sums
+/// over images, so that all that processes exchange are moments and, backward, gradients of
+/// moments.
 class NormBatch {
  public:
-  /// All processes make theirs at the same time; none may have an empty batch. `workers` must
+  /// All processes make theirs at the same time; none may have an empty batch. `processes` must
   /// outlive it.
   explicit NormBatch(int64_t own_images, const at::Device& device,
-                     const Workers* workers = nullptr);
+                     const Processes* processes = nullptr);
 
   int64_t images() const { return images_; }
   /// Images that a process has on average: a number that is the same for all.
@@ -38,9 +39,11 @@ class NormBatch {
   /// Both in one exchange.
   std::pair<at::Tensor, at::Tensor> sum(const at::Tensor& a, const at::Tensor& b) const;
   /// This process's part of all images.
-  double share() const { return static_cast<double>(own_images_) / static_cast<double>(images_); }
+  double own_part() const {
+    return static_cast<double>(own_images_) / static_cast<double>(images_);
+  }
 
-  const Workers* workers_;
+  const Processes* processes_;
   int64_t own_images_, images_;
 };
 

@@ -22,7 +22,7 @@ class ClassificationMeter : public Meter {
   void add(const Outputs& outputs, const Batch& batch) override {
     add(outputs.front(), batch.labels);
   }
-  void sum_over(const Workers& workers) override;
+  void sum_over(const Processes& processes) override;
 
   int64_t images() const override { return images_; }
   double top1() const { return percent(top1_); }  ///< percent
@@ -72,11 +72,11 @@ struct EvaluationObserver {
 };
 
 /// Runs `forward` over one pass of `loader` (an epoch that has been started) without gradients.
-/// With `workers` each process has its share of the batches, and they keep in step; the result is
+/// With `processes` each process has its part of the batches, and they keep in step; the result is
 /// of all. Throws Error if more than 1 % of all images cannot be read.
 ClassificationMeter evaluate_classification(
     const std::function<torch::Tensor(const torch::Tensor&)>& forward, Loader& loader,
-    const torch::Device& device, const Workers& workers = Workers::none(),
+    const torch::Device& device, const Processes& processes = Processes::none(),
     const EvaluationObserver& observer = {});
 
 }  // namespace mobileone

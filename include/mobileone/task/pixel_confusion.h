@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 
 namespace mobileone {
 
@@ -20,7 +20,7 @@ class PixelConfusion {
   void add(const at::Tensor& predicted, const at::Tensor& labels);
   void merge(const PixelConfusion& other) { counts_ += other.counts_; }
   /// Adds what the other processes have counted.
-  void sum_over(const Workers& workers);
+  void sum_over(const Processes& processes);
 
   int64_t classes() const { return counts_.size(0); }
   /// int64 [classes,classes]: row is the label, column the prediction.

@@ -14,7 +14,7 @@ class SegmentationMeter : public Meter {
   void add(const Outputs& outputs, const Batch& batch) override;
   /// Adds what another meter has seen.
   void merge(const SegmentationMeter& other);
-  void sum_over(const Workers& workers) override;
+  void sum_over(const Processes& processes) override;
   int64_t images() const override { return images_; }
   int64_t without_numbers() const override { return without_numbers_; }
   /// loss, miou, pixel_accuracy.

@@ -13,7 +13,7 @@
 #include "mobileone/data/image_list.h"
 #include "mobileone/data/loader.h"
 #include "mobileone/data/transforms.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/model/head.h"
 
 namespace mobileone {
@@ -26,7 +26,7 @@ class Meter {
   /// `outputs` of a network in evaluation mode for `batch`, both on the CPU.
   virtual void add(const Outputs& outputs, const Batch& batch) = 0;
   /// Adds what the meters of the other processes have seen.
-  virtual void sum_over(const Workers& workers) = 0;
+  virtual void sum_over(const Processes& processes) = 0;
 
   virtual int64_t images() const = 0;
   /// Images for which the network computed no finite outputs. They count as failed.
@@ -75,7 +75,7 @@ std::unique_ptr<Task> task_of(const Config& config, const std::vector<double>& c
 
 /// One pass of `loader` (an epoch that has been started) without gradients: `see` gets each of this
 /// process's batches, and the processes keep in step; `before` is called by all before each.
-void for_each_batch(Loader& loader, const Workers& workers, const std::function<void()>& before,
+void for_each_batch(Loader& loader, const Processes& processes, const std::function<void()>& before,
                     const std::function<void(const Batch&)>& see);
 
 }  // namespace mobileone

@@ -7,7 +7,7 @@
 
 #include "mobileone/config/config.h"
 #include "mobileone/data/loader.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/model/mobileone.h"
 #include "mobileone/optim/flat_state.h"
 #include "mobileone/optim/gradient_sum.h"
@@ -38,12 +38,12 @@ class AverageInPlace {
 
 /// A network and what an optimizer step touches: gradients, the optimizer's state, moving average.
 /// With
-/// `workers`, which must outlive it, those of all processes change alike.
+/// `processes`, which must outlive it, those of all processes change alike.
 class Learner {
  public:
   /// `config` is resolved: model.num_classes is the real number. Throws Error for a device that is
   /// not there. `class_weights`: of the loss, one a class; empty: all 1.
-  explicit Learner(const Config& config, const Workers& workers = Workers::none(),
+  explicit Learner(const Config& config, const Processes& processes = Processes::none(),
                    const std::vector<double>& class_weights = {});
   Learner(const Learner&) = delete;
   Learner& operator=(const Learner&) = delete;
@@ -54,10 +54,10 @@ class Learner {
   Optimizer& optimizer() { return *optimizer_; }
   Ema* ema() { return ema_.get(); }  ///< null where ema.decay is 0
 
-  /// Forward, backward (in schedule.accumulate parts) and update. `share` is the part of the
+  /// Forward, backward (in schedule.accumulate parts) and update. `step_weight` is the part of the
   /// step's images, those of all processes, that lies in `batch`, by `weight_of`; the loss is over
   /// all of them.
-  StepResult step(const Batch& batch, const StepRates& rates, double share = 1);
+  StepResult step(const Batch& batch, const StepRates& rates, double step_weight = 1);
   /// What a batch weighs in the mean that the loss is (see Task::weight).
   double weight_of(const Batch& batch) const { return task_->weight(batch); }
 
@@ -75,10 +75,10 @@ class Learner {
   bool is_sound(int64_t size);
 
  private:
-  double forward_backward(const Batch& batch, double share);
+  double forward_backward(const Batch& batch, double step_weight);
 
   Config config_;
-  const Workers& workers_;
+  const Processes& processes_;
   torch::Device device_;
   const std::unique_ptr<const Task> task_;
   MobileOne network_{nullptr};

@@ -2,7 +2,7 @@
 
 #include "mobileone/config/config.h"
 #include "mobileone/data/image_list.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 
 namespace mobileone {
 
@@ -13,6 +13,6 @@ void warn_of_slow_precision(const Config& config);
 /// that fill no batch, a moving average that a short run leaves behind, no validation. `val` may be
 /// null.
 void announce_session(const Config& config, const ImageList& train, const ImageList* val,
-                      int64_t batches_per_epoch, const Workers& workers);
+                      int64_t batches_per_epoch, const Processes& processes);
 
 }  // namespace mobileone

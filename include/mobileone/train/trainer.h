@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "mobileone/config/config.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 
 namespace mobileone {
 
@@ -28,11 +28,11 @@ struct TrainingStart {
 /// what the user can mend: data, configuration, a folder that already holds a run or is in use,
 /// files that cannot be written, losses that are not finite.
 ///
-/// With `workers` all processes train one network: schedule.batch_size images a step are those of
+/// With `processes` all processes train one network: schedule.batch_size images a step are those of
 /// all together, rank 0 reads and writes the run's folder, and any number of processes goes on
 /// from a checkpoint. Throws Error, too, where processes differ in configuration, images or
 /// program, and PeerError where another one ends.
 int train(const Config& config, const TrainingStart& start = {},
-          const Workers& workers = Workers::none());
+          const Processes& processes = Processes::none());
 
 }  // namespace mobileone

@@ -6,7 +6,7 @@
 #include "mobileone/config/config.h"
 #include "mobileone/data/image_list.h"
 #include "mobileone/data/loader.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 
 namespace mobileone {
 
@@ -27,6 +27,6 @@ std::vector<double> class_weights(const Config& config, const ImageList& images)
 
 /// How a run loads its training images.
 LoaderOptions training_loader_options(const Config& config,
-                                      const Workers& workers = Workers::none());
+                                      const Processes& processes = Processes::none());
 
 }  // namespace mobileone

@@ -7,7 +7,7 @@
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/config/config.h"
 #include "mobileone/data/loader.h"
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/task/task.h"
 #include "mobileone/train/learner.h"
 
@@ -27,7 +27,7 @@ struct Verdict {
 /// A run's validation images, and how it is judged by them.
 class Validation {
  public:
-  Validation(ImageList list, const Config& config, const Workers& workers);
+  Validation(ImageList list, const Config& config, const Processes& processes);
 
   const ImageList& list() const { return loader_.list(); }
 
@@ -39,7 +39,7 @@ class Validation {
  private:
   const DataConfig data_;
   const std::unique_ptr<const Task> task_;
-  const Workers& workers_;
+  const Processes& processes_;
   Loader loader_;
 };
 

@@ -1,4 +1,4 @@
-#include "mobileone/dist/workers.h"
+#include "mobileone/dist/processes.h"
 
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
@@ -23,7 +23,7 @@ namespace mobileone {
 namespace {
 
 c10::intrusive_ptr<c10d::Backend> make_backend(const StorePointer& store, const Place& place,
-                                               const Workers::Options& options,
+                                               const Processes::Options& options,
                                                const std::string& own_address) {
   const auto rank = static_cast<int>(place.rank), size = static_cast<int>(place.size);
   if (options.device.is_cuda()) {
@@ -53,21 +53,21 @@ bool silence_torch_log() {
   return true;
 }
 
-struct Workers::Group {
+struct Processes::Group {
   at::Device device;
   c10::intrusive_ptr<c10d::Backend> backend;
   VitalSigns vital_signs;
 };
 
-const Workers& Workers::none() {
-  static const Workers alone;
+const Processes& Processes::none() {
+  static const Processes alone;
   return alone;
 }
 
-Workers::Workers() = default;
-Workers::~Workers() = default;
+Processes::Processes() = default;
+Processes::~Processes() = default;
 
-Workers::Workers(const Place& place, const Options& options) : place_(place) {
+Processes::Processes(const Place& place, const Options& options) : place_(place) {
   if (place.size == 1) return;
   silence_torch_log();
   const Meeting meeting = meet_others(place);
@@ -79,18 +79,19 @@ Workers::Workers(const Place& place, const Options& options) : place_(place) {
   meet();
 }
 
-Workers::Workers(const Place& place, std::unique_ptr<Group> group)
+Processes::Processes(const Place& place, std::unique_ptr<Group> group)
     : place_(place), group_(std::move(group)) {}
 
-std::vector<std::unique_ptr<Workers>> Workers::in_threads(int64_t size, const Options& options) {
+std::vector<std::unique_ptr<Processes>> Processes::in_threads(int64_t size,
+                                                              const Options& options) {
   const StorePointer store = c10::make_intrusive<c10d::HashStore>();
-  std::vector<std::unique_ptr<Workers>> workers(static_cast<size_t>(size));
+  std::vector<std::unique_ptr<Processes>> processes(static_cast<size_t>(size));
   std::vector<std::jthread> threads;  // each waits for the others to connect
   for (int64_t rank = 0; rank < size; ++rank) {
     threads.emplace_back([&, rank] {
-      auto& own = workers[static_cast<size_t>(rank)];
+      auto& own = processes[static_cast<size_t>(rank)];
       if (size == 1) {
-        own = std::make_unique<Workers>();
+        own = std::make_unique<Processes>();
         return;
       }
       Place place;
@@ -99,18 +100,18 @@ std::vector<std::unique_ptr<Workers>> Workers::in_threads(int64_t size, const Op
       auto group =
           std::make_unique<Group>(Group{options.device, nullptr, VitalSigns(store, store, place)});
       group->backend = make_backend(store, place, options, "127.0.0.1");
-      own.reset(new Workers(place, std::move(group)));
+      own.reset(new Processes(place, std::move(group)));
     });
   }
   threads.clear();
-  return workers;
+  return processes;
 }
 
-void Workers::sum(const at::Tensor& tensor) const {
+void Processes::sum(const at::Tensor& tensor) const {
   if (!alone()) start_sum(tensor)();
 }
 
-std::function<void()> Workers::start_sum(const at::Tensor& tensor) const {
+std::function<void()> Processes::start_sum(const at::Tensor& tensor) const {
   if (alone()) return [] {};
   c10::intrusive_ptr<c10d::Work> work;
   call([&] {
@@ -120,7 +121,7 @@ std::function<void()> Workers::start_sum(const at::Tensor& tensor) const {
   return [this, work] { call([&] { work->wait(); }); };
 }
 
-void Workers::broadcast(const at::Tensor& tensor) const {
+void Processes::broadcast(const at::Tensor& tensor) const {
   if (alone()) return;
   call([&] {
     std::vector<at::Tensor> tensors{tensor};
@@ -128,7 +129,7 @@ void Workers::broadcast(const at::Tensor& tensor) const {
   });
 }
 
-std::vector<double> Workers::sums(std::vector<double> values) const {
+std::vector<double> Processes::sums(std::vector<double> values) const {
   if (alone()) return values;
   const auto tensor =
       at::from_blob(values.data(), {static_cast<int64_t>(values.size())}, at::kDouble);
@@ -136,7 +137,7 @@ std::vector<double> Workers::sums(std::vector<double> values) const {
   return values;
 }
 
-std::vector<std::string> Workers::gather(const std::string& text) const {
+std::vector<std::string> Processes::gather(const std::string& text) const {
   if (alone()) return {text};
   // Each process adds its own row to zeros.
   const auto own = static_cast<int64_t>(text.size());
@@ -156,17 +157,17 @@ std::vector<std::string> Workers::gather(const std::string& text) const {
 }
 
 /// Of a tensor in the host's memory, whatever the device.
-void Workers::sum_on_host(const at::Tensor& tensor) const {
+void Processes::sum_on_host(const at::Tensor& tensor) const {
   const auto there = tensor.to(group_->device);
   sum(there);
   tensor.copy_(there);
 }
 
-void Workers::meet() const {
+void Processes::meet() const {
   if (!alone()) sum(at::zeros({1}, group_->device));
 }
 
-void Workers::together(const std::function<void()>& action) const {
+void Processes::together(const std::function<void()>& action) const {
   std::string failure;
   std::exception_ptr own;
   try {
@@ -189,7 +190,7 @@ void Workers::together(const std::function<void()>& action) const {
   }
 }
 
-void Workers::run(const std::function<void()>& part) const {
+void Processes::run(const std::function<void()>& part) const {
   try {
     part();
     meet();
@@ -201,7 +202,7 @@ void Workers::run(const std::function<void()>& part) const {
   }
 }
 
-void Workers::call(const std::function<void()>& collective) const {
+void Processes::call(const std::function<void()>& collective) const {
   try {
     collective();
   } catch (const Error&) {

@@ -20,7 +20,7 @@ namespace mobileone {
 /// c10d does the work: its TCPStore for keys, its Gloo or NCCL for tensors. Where another process
 /// has ended, was stopped or cannot be reached, members throw PeerError that names it, at the
 /// latest after the time-out. Used by one thread at a time.
-class Workers {
+class Processes {
  public:
   struct Options {
     std::chrono::milliseconds timeout = std::chrono::seconds(300);
@@ -28,21 +28,21 @@ class Workers {
   };
 
   /// One process alone.
-  Workers();
+  Processes();
   /// Meets the others; at most 30 seconds may lie between the first and the last to come. Throws
   /// Error where the address cannot be reached, the port is in use, processes are missing, or
   /// differ in what they know of the run's size.
-  Workers(const Place& place, const Options& options);
-  ~Workers();
-  Workers(const Workers&) = delete;
-  Workers& operator=(const Workers&) = delete;
+  Processes(const Place& place, const Options& options);
+  ~Processes();
+  Processes(const Processes&) = delete;
+  Processes& operator=(const Processes&) = delete;
 
   /// A process alone, for as long as the program runs.
-  static const Workers& none();
+  static const Processes& none();
 
   /// As many as threads of one process shall be, each of which takes one; for tests and
   /// measurements.
-  static std::vector<std::unique_ptr<Workers>> in_threads(int64_t size, const Options& options);
+  static std::vector<std::unique_ptr<Processes>> in_threads(int64_t size, const Options& options);
 
   int64_t rank() const { return place_.rank; }
   int64_t size() const { return place_.size; }
@@ -75,7 +75,7 @@ class Workers {
  private:
   struct Group;
 
-  Workers(const Place& place, std::unique_ptr<Group> group);
+  Processes(const Place& place, std::unique_ptr<Group> group);
   void sum_on_host(const at::Tensor& tensor) const;
   void call(const std::function<void()>& collective) const;
 
