@@ -34,8 +34,8 @@ constexpr Spellings kHeads[] = {
 };
 /// Of DeepLabV3's head, which is spelled as here in each dialect.
 constexpr std::string_view kDeepLab[] = {
-    "head.aspp#.",   "head.aspp#_depthwise.", "head.aspp#_pointwise.", "head.pooling.",
-    "head.project.", "head.auxiliary.",       "head.classify.",
+    "head.aspp#.",   "head.aspp#_depthwise.", "head.aspp#_pointwise.",    "head.pooling.",
+    "head.project.", "head.auxiliary.",       "head.auxiliary_classify.", "head.classify.",
 };
 
 constexpr std::string_view kBackbone = "backbone.";

@@ -52,9 +52,11 @@ class BranchSums {
     const auto x = image.contiguous(torch::MemoryFormat::ChannelsLast);
     const auto weight = static_cast<double>(x.size(0));
     const ConvShape shape = conv_shape(unit_->options);
-    if (!is_one_convolution()) return moments_.add(backend_of(x).moments(x, shape), weight);
+    if (!is_one_convolution())
+      return moments_.add(backend_of(x).convolutions(shape).moments(x, shape), weight);
     const auto kernel = pack_patches(unit_->branch_tensors().weights.front(), unit_->options);
-    const auto y = backend_of(x).convolve(x, {kernel.contiguous(), {}}, /*relu=*/false, shape);
+    const auto y = backend_of(x).convolutions(shape).forward(x, {kernel.contiguous(), {}},
+                                                             /*relu=*/false, shape);
     const auto [var, mean] = torch::var_mean(y.to(torch::kFloat64), {0, 2, 3}, /*unbiased=*/false);
     moments_.add({mean.unsqueeze(1), var.view({-1, 1, 1})}, weight);
   }

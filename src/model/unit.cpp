@@ -53,8 +53,9 @@ Tensor convolve(const UnitOptions& unit, const Tensor& x, const Tensor& weight,
     return torch::conv2d(x, weight, bias, unit.stride, unit.padding(), unit.dilation, unit.groups);
   }
   const auto image = x.contiguous(torch::MemoryFormat::ChannelsLast);
-  return backend_of(image).convolve(image, {pack_patches(weight, unit), bias}, /*relu=*/false,
-                                    conv_shape(unit));
+  const ConvShape shape = conv_shape(unit);
+  return backend_of(image).convolutions(shape).forward(image, {pack_patches(weight, unit), bias},
+                                                       /*relu=*/false, shape);
 }
 
 }  // namespace

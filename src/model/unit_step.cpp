@@ -22,7 +22,7 @@ class CovarianceStep : public UnitStep {
       : UnitStep(unit, batch), unit_(unit->options) {}
 
   Tensor forward(const Tensor& x) override {
-    moments_ = batch_.moments(backend_of(x).moments(x, shape));
+    moments_ = batch_.moments(backend_of(x).convolutions(shape).moments(x, shape));
     // Small patches, as a depthwise unit's, cost nothing in double; a large covariance times all
     // branches' weights would.
     constexpr int64_t kSmallPatch = 64;
@@ -32,7 +32,7 @@ class CovarianceStep : public UnitStep {
     branches_ = stack_branches(unit_, tensors, dtype);
     fold_ = fold_training(branches_, moments_);
     statistics = fold_.statistics;
-    kept_ = backend_of(x).convolve(x, fold_.conv, /*relu=*/!se_, shape);
+    kept_ = backend_of(x).convolutions(shape).forward(x, fold_.conv, /*relu=*/!se_, shape);
     return se_ ? se_->forward(kept_) : kept_;
   }
 
@@ -41,7 +41,8 @@ class CovarianceStep : public UnitStep {
 
   Tensor backward(const Tensor& x, Tensor g, bool wanted, UnitGradients& gradients) override {
     if (se_) g = se_->backward(kept_, g, gradients.squeeze_excite);
-    const FoldedConv d_conv = backend_of(x).weight_gradient(x, se_ ? Tensor() : kept_, g, shape);
+    const FoldedConv d_conv =
+        backend_of(x).convolutions(shape).weight_gradient(x, se_ ? Tensor() : kept_, g, shape);
     const auto dtype = branches_.gamma.scalar_type();
     const FoldGradients d =
         fold_backward(branches_, moments_, fold_, d_conv.weight.to(dtype), d_conv.bias.to(dtype));
@@ -73,25 +74,25 @@ class DirectStep : public UnitStep {
   }
 
   Tensor forward(const Tensor& x) override {
-    kept_ = backend_of(x).convolve(x, {unit_.weight, {}}, /*relu=*/false, shape);
-    statistics = batch_.statistics(backend_of(x).direct_statistics(x, kept_, unit_));
-    const auto z = backend_of(x).direct_output(x, kept_, unit_, statistics, /*relu=*/!se_);
+    kept_ = backend_of(x).convolutions(shape).forward(x, {unit_.weight, {}}, /*relu=*/false, shape);
+    statistics = batch_.statistics(backend_of(x).norms.statistics(x, kept_, unit_));
+    const auto z = backend_of(x).norms.output(x, kept_, unit_, statistics, /*relu=*/!se_);
     return se_ ? se_->forward(z) : z;
   }
 
   bool output_needs_input() const override { return unit_.skip(); }
   Tensor output(const Tensor& x) const override {
-    const auto z = backend_of(x).direct_output(x, kept_, unit_, statistics, /*relu=*/!se_);
+    const auto z = backend_of(x).norms.output(x, kept_, unit_, statistics, /*relu=*/!se_);
     return se_ ? se_->output(z) : z;
   }
 
   Tensor backward(const Tensor& x, Tensor g, bool wanted, UnitGradients& gradients) override {
     if (se_) {
-      const auto z = backend_of(x).direct_output(x, kept_, unit_, statistics, /*relu=*/false);
+      const auto z = backend_of(x).norms.output(x, kept_, unit_, statistics, /*relu=*/false);
       g = se_->backward(z, g, gradients.squeeze_excite);
     }
-    const auto d = backend_of(x).direct_gradients(x, kept_, g, unit_, statistics, batch_,
-                                                  /*relu=*/!se_, wanted, shape);
+    const auto d = backend_of(x).norms.gradients(x, kept_, g, unit_, statistics, batch_,
+                                                 /*relu=*/!se_, wanted, shape);
     gradients.weights = unpack_gradients({d.weight}, options_, tensors);
     gradients.gammas = by_branch(d.gamma, tensors.gammas);
     gradients.betas = by_branch(d.beta, tensors.betas);

@@ -67,120 +67,141 @@ void mask(const Tensor& g, const Tensor& y) {
   at::threshold_backward_out(out, g, y, 0);
 }
 
+class AtenDense final : public Convolutions {
+ public:
+  PatchMoments moments(const Tensor& x, const ConvShape& shape) const override {
+    const Span span("covariance");
+    const auto rows = im2col_rows(x, shape).to(compute_type(x));
+    const double n = static_cast<double>(rows.size(0));
+    const auto shift = rows.mean(0), centred = rows - shift;
+    const auto rest = centred.mean(0).to(at::kDouble);
+    const auto products = centred.t().mm(centred).to(at::kDouble);
+    return {(shift + rest).unsqueeze(0), (products / n - at::outer(rest, rest)).unsqueeze(0)};
+  }
+
+  Tensor forward(const Tensor& x, const FoldedConv& conv, bool relu,
+                 const ConvShape& shape) const override {
+    const Span span("products");
+    const auto rows = im2col_rows(x, shape), weight = conv.weight.to(x.scalar_type()).t();
+    auto y = conv.bias.defined() ? at::addmm(conv.bias.to(x.scalar_type()), rows, weight)
+                                 : rows.mm(weight);
+    if (relu) y.relu_();
+    return as_image(y, x, shape);
+  }
+
+  FoldedConv weight_gradient(const Tensor& x, const Tensor& y, const Tensor& gradient,
+                             const ConvShape& shape) const override {
+    const Span span("weight products");
+    mask(gradient, y);
+    const auto g = pixel_rows(gradient);
+    return {g.t().mm(im2col_rows(x, shape)), g.sum(0, /*keepdim=*/false, compute_type(x))};
+  }
+
+  Tensor input_gradient(const Tensor& x, const Tensor& g, const Tensor& weight,
+                        const MomentFactors& factors, const ConvShape& shape) const override {
+    const Span span("products");
+    const auto dtype = x.scalar_type();
+    auto dx = pixel_rows(g).mm(weight.to(dtype));
+    if (factors.d.defined()) {
+      dx.addmm_(im2col_rows(x, shape), factors.d[0].to(dtype)).add_(factors.e[0].to(dtype));
+    }
+    return shape.pointwise() ? as_image(dx, x, shape) : scatter_patches(dx, x, shape);
+  }
+};
+
+class AtenDepthwise final : public Convolutions {
+ public:
+  PatchMoments moments(const Tensor& x, const ConvShape& shape) const override {
+    const Span span("depthwise moments");
+    const auto image = x.to(compute_type(x));
+    const auto shift = image.mean({0, 2, 3});
+    const auto views = taps(pad(image, shape) - over_pixels(shift), x, shape);
+    const int64_t channels = x.size(1), patch = shape.patch_size();
+    const double n = static_cast<double>(views.front().numel() / channels);
+    std::vector<Tensor> means;
+    for (const auto& view : views) means.push_back(view.mean({0, 2, 3}).to(at::kDouble));
+    PatchMoments result{at::stack(means, 1) + shift.unsqueeze(1),
+                        at::empty({channels, patch, patch}, result.mean.options())};
+    for (size_t i = 0; i < views.size(); ++i) {
+      for (size_t j = i; j < views.size(); ++j) {
+        const auto product = (views[i] * views[j]).sum({0, 2, 3}).to(at::kDouble) / n;
+        const auto covariance = product - means[i] * means[j];
+        const auto row = static_cast<int64_t>(i), column = static_cast<int64_t>(j);
+        result.covariance.select(1, row).select(1, column).copy_(covariance);
+        result.covariance.select(1, column).select(1, row).copy_(covariance);
+      }
+    }
+    return result;
+  }
+
+  Tensor forward(const Tensor& x, const FoldedConv& conv, bool relu,
+                 const ConvShape& shape) const override {
+    const Span span("depthwise forward");
+    const auto dtype = x.scalar_type();
+    auto y = at::conv2d(x, filter(conv.weight, shape).to(dtype),
+                        conv.bias.defined() ? conv.bias.to(dtype) : Tensor(), shape.stride,
+                        shape.padding(), shape.dilation, shape.groups)
+                 .contiguous(at::MemoryFormat::ChannelsLast);
+    return relu ? y.relu_() : y;
+  }
+
+  FoldedConv weight_gradient(const Tensor& x, const Tensor& y, const Tensor& g,
+                             const ConvShape& shape) const override {
+    const Span span("depthwise weights");
+    mask(g, y);
+    const auto like = at::empty({x.size(1), shape.patch_size()}, x.options());
+    const auto gradients = depthwise_backward(x, g, like, shape, /*input=*/false);
+    return {std::get<1>(gradients).flatten(1), std::get<2>(gradients)};
+  }
+
+  Tensor input_gradient(const Tensor& x, const Tensor& g, const Tensor& weight,
+                        const MomentFactors& factors, const ConvShape& shape) const override {
+    const Span span("depthwise input");
+    const auto from_output =
+        std::get<0>(depthwise_backward(x, g, weight.to(x.scalar_type()), shape, /*input=*/true));
+    if (!factors.d.defined()) return from_output.contiguous(at::MemoryFormat::ChannelsLast);
+    const auto dtype = compute_type(x);
+    const auto image = x.to(dtype);
+    // e_i + Σ_j D_ij p_j of every patch, added to the pixel that is its tap i.
+    auto from_moments = at::zeros_like(pad(image, shape));
+    auto views = taps(from_moments, x, shape);
+    for (size_t i = 0; i < views.size(); ++i) {
+      const auto row = static_cast<int64_t>(i);
+      views[i].add_(at::conv2d(image, filter(factors.d.select(1, row), shape).to(dtype),
+                               factors.e.select(1, row).to(dtype), shape.stride, shape.padding(),
+                               shape.dilation, shape.groups));
+    }
+    const int64_t p = shape.padding();
+    return (from_moments.slice(2, p, p + x.size(2)).slice(3, p, p + x.size(3)) + from_output)
+        .to(x.scalar_type())
+        .contiguous(at::MemoryFormat::ChannelsLast);
+  }
+};
+
+class AtenGates final : public Gates {
+ public:
+  Tensor relu(const Tensor& z, const Tensor& gate) const override {
+    return (z * gate.to(z.scalar_type()).unsqueeze(2).unsqueeze(3)).relu_();
+  }
+
+  Tensor gate_gradient(const Tensor& z, const Tensor& gate, const Tensor& g) const override {
+    mask(g, relu(z, gate));
+    return (g * z).sum({2, 3}, /*keepdim=*/false, gate.scalar_type());
+  }
+
+  void input_gradient(const Tensor& g, const Tensor& gate, const Tensor& offset) const override {
+    const auto over_image = [&](const Tensor& values) {
+      return values.to(g.scalar_type()).unsqueeze(2).unsqueeze(3);
+    };
+    auto out = g;
+    out.mul_(over_image(gate)).add_(over_image(offset));
+  }
+};
+
 }  // namespace
 
-PatchMoments AtenBackend::dense_moments(const Tensor& x, const ConvShape& shape) const {
-  const Span span("covariance");
-  const auto rows = im2col_rows(x, shape).to(compute_type(x));
-  const double n = static_cast<double>(rows.size(0));
-  const auto shift = rows.mean(0), centred = rows - shift;
-  const auto rest = centred.mean(0).to(at::kDouble);
-  const auto products = centred.t().mm(centred).to(at::kDouble);
-  return {(shift + rest).unsqueeze(0), (products / n - at::outer(rest, rest)).unsqueeze(0)};
-}
-
-Tensor AtenBackend::dense_forward(const Tensor& x, const FoldedConv& conv, bool relu,
-                                  const ConvShape& shape) const {
-  const Span span("products");
-  const auto rows = im2col_rows(x, shape), weight = conv.weight.to(x.scalar_type()).t();
-  auto y = conv.bias.defined() ? at::addmm(conv.bias.to(x.scalar_type()), rows, weight)
-                               : rows.mm(weight);
-  if (relu) y.relu_();
-  return as_image(y, x, shape);
-}
-
-FoldedConv AtenBackend::dense_weight(const Tensor& x, const Tensor& y, const Tensor& gradient,
-                                     const ConvShape& shape) const {
-  const Span span("weight products");
-  mask(gradient, y);
-  const auto g = pixel_rows(gradient);
-  return {g.t().mm(im2col_rows(x, shape)), g.sum(0, /*keepdim=*/false, compute_type(x))};
-}
-
-Tensor AtenBackend::dense_input(const Tensor& x, const Tensor& g, const Tensor& weight,
-                                const MomentFactors& factors, const ConvShape& shape) const {
-  const Span span("products");
-  const auto dtype = x.scalar_type();
-  auto dx = pixel_rows(g).mm(weight.to(dtype));
-  if (factors.d.defined()) {
-    dx.addmm_(im2col_rows(x, shape), factors.d[0].to(dtype)).add_(factors.e[0].to(dtype));
-  }
-  return shape.pointwise() ? as_image(dx, x, shape) : scatter_patches(dx, x, shape);
-}
-
-PatchMoments AtenBackend::depthwise_moments(const Tensor& x, const ConvShape& shape) const {
-  const Span span("depthwise moments");
-  const auto image = x.to(compute_type(x));
-  const auto shift = image.mean({0, 2, 3});
-  const auto views = taps(pad(image, shape) - over_pixels(shift), x, shape);
-  const int64_t channels = x.size(1), patch = shape.patch_size();
-  const double n = static_cast<double>(views.front().numel() / channels);
-  std::vector<Tensor> means;
-  for (const auto& view : views) means.push_back(view.mean({0, 2, 3}).to(at::kDouble));
-  PatchMoments result{at::stack(means, 1) + shift.unsqueeze(1),
-                      at::empty({channels, patch, patch}, result.mean.options())};
-  for (size_t i = 0; i < views.size(); ++i) {
-    for (size_t j = i; j < views.size(); ++j) {
-      const auto product = (views[i] * views[j]).sum({0, 2, 3}).to(at::kDouble) / n;
-      const auto covariance = product - means[i] * means[j];
-      const auto row = static_cast<int64_t>(i), column = static_cast<int64_t>(j);
-      result.covariance.select(1, row).select(1, column).copy_(covariance);
-      result.covariance.select(1, column).select(1, row).copy_(covariance);
-    }
-  }
-  return result;
-}
-
-Tensor AtenBackend::depthwise_forward(const Tensor& x, const FoldedConv& conv, bool relu,
-                                      const ConvShape& shape) const {
-  const Span span("depthwise forward");
-  const auto dtype = x.scalar_type();
-  auto y = at::conv2d(x, filter(conv.weight, shape).to(dtype), conv.bias.to(dtype), shape.stride,
-                      shape.padding(), shape.dilation, shape.groups)
-               .contiguous(at::MemoryFormat::ChannelsLast);
-  return relu ? y.relu_() : y;
-}
-
-FoldedConv AtenBackend::depthwise_weight(const Tensor& x, const Tensor& y, const Tensor& g,
-                                         const ConvShape& shape) const {
-  const Span span("depthwise weights");
-  mask(g, y);
-  const auto like = at::empty({x.size(1), shape.patch_size()}, x.options());
-  const auto gradients = depthwise_backward(x, g, like, shape, /*input=*/false);
-  return {std::get<1>(gradients).flatten(1), std::get<2>(gradients)};
-}
-
-Tensor AtenBackend::depthwise_input(const Tensor& x, const Tensor& g, const Tensor& weight,
-                                    const MomentFactors& factors, const ConvShape& shape) const {
-  const Span span("depthwise input");
-  const auto from_output =
-      std::get<0>(depthwise_backward(x, g, weight.to(x.scalar_type()), shape, /*input=*/true));
-  if (!factors.d.defined()) return from_output.contiguous(at::MemoryFormat::ChannelsLast);
-  const auto dtype = compute_type(x);
-  const auto image = x.to(dtype);
-  // e_i + Σ_j D_ij p_j of every patch, added to the pixel that is its tap i.
-  auto from_moments = at::zeros_like(pad(image, shape));
-  auto views = taps(from_moments, x, shape);
-  for (size_t i = 0; i < views.size(); ++i) {
-    const auto row = static_cast<int64_t>(i);
-    views[i].add_(at::conv2d(image, filter(factors.d.select(1, row), shape).to(dtype),
-                             factors.e.select(1, row).to(dtype), shape.stride, shape.padding(),
-                             shape.dilation, shape.groups));
-  }
-  const int64_t p = shape.padding();
-  return (from_moments.slice(2, p, p + x.size(2)).slice(3, p, p + x.size(3)) + from_output)
-      .to(x.scalar_type())
-      .contiguous(at::MemoryFormat::ChannelsLast);
-}
-
-MomentFactors AtenBackend::moment_factors(const PatchMoments& moments, const PatchMoments& gradient,
-                                          double count) const {
-  const auto d = gradient.covariance * (2 / count);
-  return {d, gradient.mean / count - at::bmm(d, moments.mean.unsqueeze(2)).squeeze(2)};
-}
-
-BranchStatistics AtenBackend::direct_statistics(const Tensor& x, const Tensor& y,
-                                                const DirectUnit& unit) const {
+BranchStatistics AtenNorms::statistics(const Tensor& x, const Tensor& y,
+                                       const DirectUnit& unit) const {
   const Span span("norm statistics");
   std::vector<Tensor> means, vars;
   const auto add = [&](const Tensor& image) {
@@ -193,8 +214,8 @@ BranchStatistics AtenBackend::direct_statistics(const Tensor& x, const Tensor& y
   return {at::stack(means).to(at::kDouble), at::stack(vars).to(at::kDouble)};
 }
 
-Tensor AtenBackend::direct_output(const Tensor& x, const Tensor& y, const DirectUnit& unit,
-                                  const BranchStatistics& statistics, bool relu) const {
+Tensor AtenNorms::output(const Tensor& x, const Tensor& y, const DirectUnit& unit,
+                         const BranchStatistics& statistics, bool relu) const {
   const Span span("norm forward");
   const NormFactors factors = norm_factors(unit, statistics);
   const auto dtype = compute_type(y);
@@ -205,13 +226,12 @@ Tensor AtenBackend::direct_output(const Tensor& x, const Tensor& y, const Direct
   return z.to(y.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-DirectGradients AtenBackend::direct_gradients(const Tensor& x, const Tensor& y, const Tensor& g,
-                                              const DirectUnit& unit,
-                                              const BranchStatistics& statistics,
-                                              const NormBatch& batch, bool relu, bool wanted,
-                                              const ConvShape& shape) const {
+DirectGradients AtenNorms::gradients(const Tensor& x, const Tensor& y, const Tensor& g,
+                                     const DirectUnit& unit, const BranchStatistics& statistics,
+                                     const NormBatch& batch, bool relu, bool wanted,
+                                     const ConvShape& shape) const {
   const Span span("norm backward");
-  if (relu) mask(g, direct_output(x, y, unit, statistics, /*relu=*/false));
+  if (relu) mask(g, output(x, y, unit, statistics, /*relu=*/false));
   const auto dtype = compute_type(x);
   const auto shift = statistics.mean.to(dtype);
   const auto gradient = g.to(dtype), g_sum = gradient.sum({0, 2, 3}).to(at::kDouble);
@@ -228,28 +248,22 @@ DirectGradients AtenBackend::direct_gradients(const Tensor& x, const Tensor& y, 
     return d.to(x.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
   };
   const auto of_conv = of_input(0);
-  DirectGradients d{weight_gradient(x, {}, of_conv, shape).weight, norms.gamma, norms.beta, {}};
+  const Convolutions& conv = shape.depthwise() ? depthwise_ : dense_;
+  DirectGradients d{
+      conv.weight_gradient(x, {}, of_conv, shape).weight, norms.gamma, norms.beta, {}};
   if (!wanted) return d;
-  d.x = input_gradient(x, of_conv, unit.weight, shape);
+  d.x = conv.input_gradient(x, of_conv, unit.weight, {}, shape);
   if (unit.skip()) d.x.add_(of_input(1));
   return d;
 }
 
-Tensor AtenBackend::gated_relu(const Tensor& z, const Tensor& gate) const {
-  return (z * gate.to(z.scalar_type()).unsqueeze(2).unsqueeze(3)).relu_();
-}
-
-Tensor AtenBackend::gate_gradient(const Tensor& z, const Tensor& gate, const Tensor& g) const {
-  mask(g, gated_relu(z, gate));
-  return (g * z).sum({2, 3}, /*keepdim=*/false, gate.scalar_type());
-}
-
-void AtenBackend::gated_gradient(const Tensor& g, const Tensor& gate, const Tensor& offset) const {
-  const auto over_image = [&](const Tensor& values) {
-    return values.to(g.scalar_type()).unsqueeze(2).unsqueeze(3);
-  };
-  auto out = g;
-  out.mul_(over_image(gate)).add_(over_image(offset));
+const Backend& portable_backend() {
+  static const AtenDense dense;
+  static const AtenDepthwise depthwise;
+  static const AtenNorms norms(dense, depthwise);
+  static const AtenGates gates;
+  static const Backend portable{dense, depthwise, aten_fold_loops(), norms, gates};
+  return portable;
 }
 
 }  // namespace mobileone

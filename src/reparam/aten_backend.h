@@ -4,50 +4,28 @@
 
 namespace mobileone {
 
-/// LibTorch's operations, on any device. Products and sums over pixels are in the compute dtype,
-/// moments about a mean.
-class AtenBackend : public Backend {
+// LibTorch's operations, on any device. Products and sums over pixels are in the compute dtype,
+// moments about a mean. Where there are kernels for some of it, the rest is of these
+// (portable_backend).
+
+const FoldLoops& aten_fold_loops();  // fold.cpp
+
+class AtenNorms final : public DirectNorms {
  public:
-  TrainingFold fold_training(const BranchStack& branches,
-                             const PatchMoments& moments) const override;
-  FoldGradients fold_backward(const BranchStack& branches, const PatchMoments& moments,
-                              const TrainingFold& fold, const at::Tensor& weight_gradient,
-                              const at::Tensor& bias_gradient) const override;
+  AtenNorms(const Convolutions& dense, const Convolutions& depthwise)
+      : dense_(dense), depthwise_(depthwise) {}
 
-  BranchStatistics direct_statistics(const at::Tensor& x, const at::Tensor& y,
-                                     const DirectUnit& unit) const override;
-  at::Tensor direct_output(const at::Tensor& x, const at::Tensor& y, const DirectUnit& unit,
-                           const BranchStatistics& statistics, bool relu) const override;
-  DirectGradients direct_gradients(const at::Tensor& x, const at::Tensor& y, const at::Tensor& g,
-                                   const DirectUnit& unit, const BranchStatistics& statistics,
-                                   const NormBatch& batch, bool relu, bool wanted,
-                                   const ConvShape& shape) const override;
+  BranchStatistics statistics(const at::Tensor& x, const at::Tensor& y,
+                              const DirectUnit& unit) const override;
+  at::Tensor output(const at::Tensor& x, const at::Tensor& y, const DirectUnit& unit,
+                    const BranchStatistics& statistics, bool relu) const override;
+  DirectGradients gradients(const at::Tensor& x, const at::Tensor& y, const at::Tensor& g,
+                            const DirectUnit& unit, const BranchStatistics& statistics,
+                            const NormBatch& batch, bool relu, bool wanted,
+                            const ConvShape& shape) const override;
 
-  at::Tensor gated_relu(const at::Tensor& z, const at::Tensor& gate) const override;
-  at::Tensor gate_gradient(const at::Tensor& z, const at::Tensor& gate,
-                           const at::Tensor& g) const override;
-  void gated_gradient(const at::Tensor& g, const at::Tensor& gate,
-                      const at::Tensor& offset) const override;
-
- protected:
-  PatchMoments dense_moments(const at::Tensor& x, const ConvShape& shape) const override;
-  at::Tensor dense_forward(const at::Tensor& x, const FoldedConv& conv, bool relu,
-                           const ConvShape& shape) const override;
-  FoldedConv dense_weight(const at::Tensor& x, const at::Tensor& y, const at::Tensor& g,
-                          const ConvShape& shape) const override;
-  at::Tensor dense_input(const at::Tensor& x, const at::Tensor& g, const at::Tensor& weight,
-                         const MomentFactors& factors, const ConvShape& shape) const override;
-
-  PatchMoments depthwise_moments(const at::Tensor& x, const ConvShape& shape) const override;
-  at::Tensor depthwise_forward(const at::Tensor& x, const FoldedConv& conv, bool relu,
-                               const ConvShape& shape) const override;
-  FoldedConv depthwise_weight(const at::Tensor& x, const at::Tensor& y, const at::Tensor& g,
-                              const ConvShape& shape) const override;
-  at::Tensor depthwise_input(const at::Tensor& x, const at::Tensor& g, const at::Tensor& weight,
-                             const MomentFactors& factors, const ConvShape& shape) const override;
-
-  MomentFactors moment_factors(const PatchMoments& moments, const PatchMoments& gradient,
-                               double count) const override;
+ private:
+  const Convolutions &dense_, &depthwise_;
 };
 
 }  // namespace mobileone

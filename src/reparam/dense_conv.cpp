@@ -73,103 +73,112 @@ Tensor mask_and_sum(const Tensor& y, const Tensor& gradient) {
   });
 }
 
+class CpuDense final : public Convolutions {
+ public:
+  PatchMoments moments(const Tensor& x, const ConvShape& shape) const override {
+    const auto rows = patch_rows(x, shape);
+    const int64_t patch = rows.size(1);
+    const Span span("covariance", static_cast<double>(rows.numel() * patch),
+                    static_cast<double>(rows.nbytes()));
+    const ChannelSample sample = sample_channels(rows);
+    return with_storage(x.scalar_type(), [&](auto tag) {
+      using S = decltype(tag);
+      using T = Compute<S>;
+      const auto shift = sample.mean.to(kComputeType<S>);
+      const T* shifts = data_of<T>(shift);
+      // Column sums, then the upper half of the second moments.
+      auto sums = product_sums(
+          rows.size(0), (1 + patch) * patch, [&](int64_t begin, int64_t end, double* partial) {
+            const kernels::Columns<S> columns{data_of<const S>(rows) + begin * patch, patch, patch,
+                                              shifts, partial};
+            kernels::outer_product(end - begin, columns, columns, kernels::Part::kUpper,
+                                   partial + patch, patch);
+          });
+      const double n = static_cast<double>(rows.size(0));
+      PatchMoments result{at::empty({1, patch}, at::kDouble),
+                          at::empty({1, patch, patch}, at::kDouble)};
+      auto* mean = data_of<double>(result.mean);
+      auto* covariance = data_of<double>(result.covariance);
+      const double* total = data_of<const double>(sums);
+      const double* products = total + patch;
+      at::parallel_for(0, patch, 16, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          mean[i] = total[i] / n + static_cast<double>(shifts[i]);
+          for (int64_t j = 0; j < patch; ++j) {
+            const double product = i <= j ? products[i * patch + j] : products[j * patch + i];
+            covariance[i * patch + j] = product / n - total[i] / n * (total[j] / n);
+          }
+        }
+      });
+      return result;
+    });
+  }
+
+  Tensor forward(const Tensor& x, const FoldedConv& conv, bool relu,
+                 const ConvShape& shape) const override {
+    if (has_tap_products(shape)) {
+      auto y = tap_forward(x.to(compute_type(x)), conv.weight, shape);
+      if (conv.bias.defined()) y.add_(conv.bias.to(y.scalar_type()).view({1, -1, 1, 1}));
+      if (relu) y.relu_();
+      return y.to(x.scalar_type());
+    }
+    const auto rows = patch_rows(x, shape);
+    auto y = at::empty({rows.size(0), conv.weight.size(0)}, x.options());
+    multiply_rows({{rows, conv.weight.t()}}, {.bias = conv.bias, .relu = relu}, y);
+    return as_image(y, x, shape);
+  }
+
+  FoldedConv weight_gradient(const Tensor& x, const Tensor& y, const Tensor& gradient,
+                             const ConvShape& shape) const override {
+    if (has_tap_products(shape)) {
+      const auto sums = mask_and_sum(y, gradient);
+      const auto type = compute_type(x);
+      return {tap_weight(x.to(type), gradient.to(type), shape), sums};
+    }
+    const auto rows = patch_rows(x, shape), g = pixel_rows(gradient);
+    const int64_t outputs = g.size(1), patch = rows.size(1);
+    const Span span("weight products", 2.0 * static_cast<double>(g.numel() * patch),
+                    static_cast<double>(rows.nbytes() + 3 * g.nbytes()));
+    return with_storage(x.scalar_type(), [&](auto tag) {
+      using S = decltype(tag);
+      auto sums = product_sums(
+          rows.size(0), outputs * (patch + 1), [&](int64_t begin, int64_t end, double* partial) {
+            S* here = data_of<S>(g) + begin * outputs;
+            kernels::relu_backward(end - begin, outputs,
+                                   y.defined() ? data_of<const S>(y) + begin * outputs : nullptr,
+                                   here, partial);
+            kernels::outer_product(
+                end - begin, kernels::Columns<S>{here, outputs, outputs},
+                kernels::Columns<S>{data_of<const S>(rows) + begin * patch, patch, patch},
+                kernels::Part::kAll, partial + outputs, patch);
+          });
+      return FoldedConv{sums.slice(0, outputs).view({outputs, patch}), sums.slice(0, 0, outputs)};
+    });
+  }
+
+  Tensor input_gradient(const Tensor& x, const Tensor& gradient, const Tensor& weight,
+                        const MomentFactors& factors, const ConvShape& shape) const override {
+    if (!factors.d.defined() && has_tap_products(shape)) {
+      const auto type = compute_type(x);
+      return tap_input(x, gradient.to(type), weight, shape).to(x.scalar_type());
+    }
+    const auto g = pixel_rows(gradient);
+    auto dx = at::empty({g.size(0), shape.patch_size()}, x.options());
+    if (factors.d.defined()) {
+      multiply_rows({{g, weight}, {patch_rows(x, shape), factors.d[0]}}, {.bias = factors.e[0]},
+                    dx);
+    } else {
+      multiply_rows({{g, weight}}, {}, dx);
+    }
+    return shape.pointwise() ? as_image(dx, x, shape) : scatter_patches(dx, x, shape);
+  }
+};
+
 }  // namespace
 
-PatchMoments CpuBackend::dense_moments(const Tensor& x, const ConvShape& shape) const {
-  const auto rows = patch_rows(x, shape);
-  const int64_t patch = rows.size(1);
-  const Span span("covariance", static_cast<double>(rows.numel() * patch),
-                  static_cast<double>(rows.nbytes()));
-  const ChannelSample sample = sample_channels(rows);
-  return with_storage(x.scalar_type(), [&](auto tag) {
-    using S = decltype(tag);
-    using T = Compute<S>;
-    const auto shift = sample.mean.to(kComputeType<S>);
-    const T* shifts = data_of<T>(shift);
-    // Column sums, then the upper half of the second moments.
-    auto sums = product_sums(
-        rows.size(0), (1 + patch) * patch, [&](int64_t begin, int64_t end, double* partial) {
-          const kernels::Columns<S> columns{data_of<const S>(rows) + begin * patch, patch, patch,
-                                            shifts, partial};
-          kernels::outer_product(end - begin, columns, columns, kernels::Part::kUpper,
-                                 partial + patch, patch);
-        });
-    const double n = static_cast<double>(rows.size(0));
-    PatchMoments result{at::empty({1, patch}, at::kDouble),
-                        at::empty({1, patch, patch}, at::kDouble)};
-    auto* mean = data_of<double>(result.mean);
-    auto* covariance = data_of<double>(result.covariance);
-    const double* total = data_of<const double>(sums);
-    const double* products = total + patch;
-    at::parallel_for(0, patch, 16, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        mean[i] = total[i] / n + static_cast<double>(shifts[i]);
-        for (int64_t j = 0; j < patch; ++j) {
-          const double product = i <= j ? products[i * patch + j] : products[j * patch + i];
-          covariance[i * patch + j] = product / n - total[i] / n * (total[j] / n);
-        }
-      }
-    });
-    return result;
-  });
-}
-
-Tensor CpuBackend::dense_forward(const Tensor& x, const FoldedConv& conv, bool relu,
-                                 const ConvShape& shape) const {
-  if (has_tap_products(shape)) {
-    auto y = tap_forward(x.to(compute_type(x)), conv.weight, shape);
-    if (conv.bias.defined()) y.add_(conv.bias.to(y.scalar_type()).view({1, -1, 1, 1}));
-    if (relu) y.relu_();
-    return y.to(x.scalar_type());
-  }
-  const auto rows = patch_rows(x, shape);
-  auto y = at::empty({rows.size(0), conv.weight.size(0)}, x.options());
-  multiply_rows({{rows, conv.weight.t()}}, {.bias = conv.bias, .relu = relu}, y);
-  return as_image(y, x, shape);
-}
-
-FoldedConv CpuBackend::dense_weight(const Tensor& x, const Tensor& y, const Tensor& gradient,
-                                    const ConvShape& shape) const {
-  if (has_tap_products(shape)) {
-    const auto sums = mask_and_sum(y, gradient);
-    const auto type = compute_type(x);
-    return {tap_weight(x.to(type), gradient.to(type), shape), sums};
-  }
-  const auto rows = patch_rows(x, shape), g = pixel_rows(gradient);
-  const int64_t outputs = g.size(1), patch = rows.size(1);
-  const Span span("weight products", 2.0 * static_cast<double>(g.numel() * patch),
-                  static_cast<double>(rows.nbytes() + 3 * g.nbytes()));
-  return with_storage(x.scalar_type(), [&](auto tag) {
-    using S = decltype(tag);
-    auto sums = product_sums(
-        rows.size(0), outputs * (patch + 1), [&](int64_t begin, int64_t end, double* partial) {
-          S* here = data_of<S>(g) + begin * outputs;
-          kernels::relu_backward(end - begin, outputs,
-                                 y.defined() ? data_of<const S>(y) + begin * outputs : nullptr,
-                                 here, partial);
-          kernels::outer_product(
-              end - begin, kernels::Columns<S>{here, outputs, outputs},
-              kernels::Columns<S>{data_of<const S>(rows) + begin * patch, patch, patch},
-              kernels::Part::kAll, partial + outputs, patch);
-        });
-    return FoldedConv{sums.slice(0, outputs).view({outputs, patch}), sums.slice(0, 0, outputs)};
-  });
-}
-
-Tensor CpuBackend::dense_input(const Tensor& x, const Tensor& gradient, const Tensor& weight,
-                               const MomentFactors& factors, const ConvShape& shape) const {
-  if (!factors.d.defined() && has_tap_products(shape)) {
-    const auto type = compute_type(x);
-    return tap_input(x, gradient.to(type), weight, shape).to(x.scalar_type());
-  }
-  const auto g = pixel_rows(gradient);
-  auto dx = at::empty({g.size(0), shape.patch_size()}, x.options());
-  if (factors.d.defined()) {
-    multiply_rows({{g, weight}, {patch_rows(x, shape), factors.d[0]}}, {.bias = factors.e[0]}, dx);
-  } else {
-    multiply_rows({{g, weight}}, {}, dx);
-  }
-  return shape.pointwise() ? as_image(dx, x, shape) : scatter_patches(dx, x, shape);
+const Convolutions& cpu_dense() {
+  static const CpuDense instance;
+  return instance;
 }
 
 }  // namespace mobileone

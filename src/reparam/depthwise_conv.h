@@ -20,6 +20,13 @@ at::Tensor channels_to_end(const at::Tensor& values) {
   return values.movedim(0, -1).to(kComputeType<S>).contiguous();
 }
 
+/// Likewise a bias, zeros where there is none.
+template <typename S>
+at::Tensor bias_of(const FoldedConv& conv) {
+  if (conv.bias.defined()) return conv.bias.to(kComputeType<S>);
+  return at::zeros({conv.weight.size(0)}, conv.weight.options().dtype(kComputeType<S>));
+}
+
 /// [N,C,height,width] with N and C as `like`, channels-last.
 inline at::Tensor empty_image(const at::Tensor& like, int64_t height, int64_t width) {
   return at::empty({like.size(0), like.size(1), height, width}, like.options(),

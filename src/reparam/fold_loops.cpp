@@ -227,71 +227,78 @@ void backward_shared_moments(const Branches<T>& unit, const StatisticsGradients<
   });
 }
 
+class CpuFoldLoops final : public FoldLoops {
+ public:
+  TrainingFold forward(const BranchStack& branches, const PatchMoments& moments) const override {
+    const auto count = static_cast<int64_t>(branches.weights.size());
+    const auto& weight = branches.weights.front();
+    TrainingFold fold{{at::empty_like(weight), at::empty({weight.size(0)}, weight.options())},
+                      {at::empty_like(branches.gamma), at::empty_like(branches.gamma)},
+                      at::empty({count, weight.size(0), weight.size(1)}, weight.options())};
+    AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "fold", [&] {
+      const Branches<scalar_t> unit(branches, moments);
+      for (int64_t i = 0; unit.shared && i < count; ++i) {
+        auto products = fold.weight_covariance[i];
+        at::mm_out(products, branches.weights[static_cast<size_t>(i)], moments.covariance[0]);
+      }
+      fold_outputs(unit, fold);
+    });
+    return fold;
+  }
+
+  FoldGradients backward(const BranchStack& branches, const PatchMoments& moments,
+                         const TrainingFold& fold, const Tensor& weight_gradient,
+                         const Tensor& bias_gradient) const override {
+    const FoldGradients d{at::empty_like(fold.weight_covariance).unbind(),
+                          at::empty_like(branches.gamma),
+                          at::empty_like(branches.beta),
+                          {at::empty_like(moments.mean), at::empty_like(moments.covariance)}};
+    const auto of_mean = at::empty_like(d.gamma), of_var = at::empty_like(d.gamma);
+    AT_DISPATCH_FLOATING_TYPES(branches.gamma.scalar_type(), "fold", [&] {
+      using T = scalar_t;
+      const Branches<T> unit(branches, moments);
+      const StatisticsGradients<T> by{data_of<T>(of_mean), data_of<T>(of_var)};
+      backward_outputs(unit, fold, data_of<const T>(weight_gradient),
+                       data_of<const T>(bias_gradient), d, by);
+      unit.shared ? backward_shared_moments(unit, by, d.moments)
+                  : backward_own_moments(unit, by, d.moments);
+      if (unit.skip == nullptr) return;
+      T* d_mean = data_of<T>(d.moments.mean);
+      T* d_covariance = data_of<T>(d.moments.covariance);
+      const int64_t patch = unit.patch;
+      for (int64_t o = 0, i = unit.count * unit.outputs; o < unit.outputs; ++o, ++i) {
+        const int64_t row = unit.shared ? 0 : o * patch, own = unit.skip[o];
+        d_mean[row + own] += by.mean[i];
+        d_covariance[(row + own) * patch + own] += by.var[i];
+      }
+    });
+    return d;
+  }
+
+  MomentFactors moment_factors(const PatchMoments& moments, const PatchMoments& gradient,
+                               double count) const override {
+    const int64_t patch = moments.mean.size(1);
+    MomentFactors factors{at::empty_like(gradient.covariance), at::empty_like(gradient.mean)};
+    AT_DISPATCH_FLOATING_TYPES(gradient.mean.scalar_type(), "fold", [&] {
+      using T = scalar_t;
+      for_outputs(gradient.mean.numel(), [&](int64_t row) {
+        const T* m = data_of<const T>(moments.mean) + row / patch * patch;
+        T* d = data_of<T>(factors.d) + row * patch;
+        set_scaled(static_cast<T>(2 / count), data_of<const T>(gradient.covariance) + row * patch,
+                   patch, d);
+        data_of<T>(factors.e)[row] =
+            data_of<const T>(gradient.mean)[row] / static_cast<T>(count) - dot<T>(d, m, patch);
+      });
+    });
+    return factors;
+  }
+};
+
 }  // namespace
 
-TrainingFold CpuBackend::fold_training(const BranchStack& branches,
-                                       const PatchMoments& moments) const {
-  const auto count = static_cast<int64_t>(branches.weights.size());
-  const auto& weight = branches.weights.front();
-  TrainingFold fold{{at::empty_like(weight), at::empty({weight.size(0)}, weight.options())},
-                    {at::empty_like(branches.gamma), at::empty_like(branches.gamma)},
-                    at::empty({count, weight.size(0), weight.size(1)}, weight.options())};
-  AT_DISPATCH_FLOATING_TYPES(weight.scalar_type(), "fold", [&] {
-    const Branches<scalar_t> unit(branches, moments);
-    for (int64_t i = 0; unit.shared && i < count; ++i) {
-      auto products = fold.weight_covariance[i];
-      at::mm_out(products, branches.weights[static_cast<size_t>(i)], moments.covariance[0]);
-    }
-    fold_outputs(unit, fold);
-  });
-  return fold;
-}
-
-FoldGradients CpuBackend::fold_backward(const BranchStack& branches, const PatchMoments& moments,
-                                        const TrainingFold& fold, const Tensor& weight_gradient,
-                                        const Tensor& bias_gradient) const {
-  const FoldGradients d{at::empty_like(fold.weight_covariance).unbind(),
-                        at::empty_like(branches.gamma),
-                        at::empty_like(branches.beta),
-                        {at::empty_like(moments.mean), at::empty_like(moments.covariance)}};
-  const auto of_mean = at::empty_like(d.gamma), of_var = at::empty_like(d.gamma);
-  AT_DISPATCH_FLOATING_TYPES(branches.gamma.scalar_type(), "fold", [&] {
-    using T = scalar_t;
-    const Branches<T> unit(branches, moments);
-    const StatisticsGradients<T> by{data_of<T>(of_mean), data_of<T>(of_var)};
-    backward_outputs(unit, fold, data_of<const T>(weight_gradient), data_of<const T>(bias_gradient),
-                     d, by);
-    unit.shared ? backward_shared_moments(unit, by, d.moments)
-                : backward_own_moments(unit, by, d.moments);
-    if (unit.skip == nullptr) return;
-    T* d_mean = data_of<T>(d.moments.mean);
-    T* d_covariance = data_of<T>(d.moments.covariance);
-    const int64_t patch = unit.patch;
-    for (int64_t o = 0, i = unit.count * unit.outputs; o < unit.outputs; ++o, ++i) {
-      const int64_t row = unit.shared ? 0 : o * patch, own = unit.skip[o];
-      d_mean[row + own] += by.mean[i];
-      d_covariance[(row + own) * patch + own] += by.var[i];
-    }
-  });
-  return d;
-}
-
-MomentFactors CpuBackend::moment_factors(const PatchMoments& moments, const PatchMoments& gradient,
-                                         double count) const {
-  const int64_t patch = moments.mean.size(1);
-  MomentFactors factors{at::empty_like(gradient.covariance), at::empty_like(gradient.mean)};
-  AT_DISPATCH_FLOATING_TYPES(gradient.mean.scalar_type(), "fold", [&] {
-    using T = scalar_t;
-    for_outputs(gradient.mean.numel(), [&](int64_t row) {
-      const T* m = data_of<const T>(moments.mean) + row / patch * patch;
-      T* d = data_of<T>(factors.d) + row * patch;
-      set_scaled(static_cast<T>(2 / count), data_of<const T>(gradient.covariance) + row * patch,
-                 patch, d);
-      data_of<T>(factors.e)[row] =
-          data_of<const T>(gradient.mean)[row] / static_cast<T>(count) - dot<T>(d, m, patch);
-    });
-  });
-  return factors;
+const FoldLoops& cpu_fold_loops() {
+  static const CpuFoldLoops instance;
+  return instance;
 }
 
 }  // namespace mobileone

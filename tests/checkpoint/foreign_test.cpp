@@ -18,7 +18,7 @@ using testing::FilesTest;
 Checkpoint checkpoint_of(const ModelConfig& model, bool folded, at::ScalarType dtype = at::kFloat) {
   Checkpoint checkpoint;
   checkpoint.config.model = model;
-  NetworkOptions options = network_options(model);
+  NetworkOptions options = network_options(checkpoint.config);
   options.folded = folded;
   for (const auto& item : state_shapes(options)) {
     const bool counter = item.value().empty();
@@ -73,6 +73,22 @@ TEST_F(ForeignTest, EveryVariantInEveryDialect) {
         EXPECT_EQ(read.folded(), folded);
         expect_equal(read.weights, original.weights);
       }
+    }
+  }
+}
+
+TEST_F(ForeignTest, AHeadOfPixelsInEveryDialect) {
+  ModelConfig model = small_model();
+  model.head = HeadKind::kDeepLabV3;
+  for (const bool folded : {false, true}) {
+    const Checkpoint original = checkpoint_of(model, folded);
+    for (const auto& dialect : enum_names(Dialect{})) {
+      SCOPED_TRACE(dialect.name);
+      const auto read = read_foreign(file_of(to_dialect(original.weights, dialect.value)), "x");
+      EXPECT_EQ(read.config.model.head, HeadKind::kDeepLabV3);
+      EXPECT_EQ(read.config.model.num_classes, model.num_classes);
+      EXPECT_EQ(read.config.segment.channels, original.config.segment.channels);
+      expect_equal(read.weights, original.weights);
     }
   }
 }

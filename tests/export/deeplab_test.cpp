@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <torch/types.h>
 
+#include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
 #include "mobileone/model/lower.h"
@@ -89,6 +90,15 @@ TEST_F(DeepLab, IsExportedAndReadBack) {
     EXPECT_LT(export_torchscript(outside, path, options)->relative, 1e-5);
     EXPECT_LE(export_torchscript(inside, path, options)->absolute, 1e-4);
   }
+}
+
+TEST_F(DeepLab, IsANetworkAgainInTorchScript) {
+  const TestFolder folder;
+  const std::string path = folder.path("deeplab.pt");
+  export_torchscript(outside, path);
+  const auto x = torch::randn({2, 3, 64, 50});
+  const auto actual = make_network(load_checkpoint(path), path)->forward(x);
+  EXPECT_LT(largest_difference(outside.reference(x), actual).relative, 1e-5);
 }
 
 TEST_F(DeepLab, IsTheSameInOnnx) {

@@ -25,15 +25,16 @@ void expect_equal(const char* what, const Tensor& actual, const Tensor& expected
 }
 
 /// The kernels of each device against LibTorch's operations on it, in double.
-class Convolutions : public testing::TestWithParam<std::tuple<ConvShape, torch::Device>> {};
+class Convolution : public testing::TestWithParam<std::tuple<ConvShape, torch::Device>> {};
 
-TEST_P(Convolutions, OfTheKernelsEqualThePortableOnes) {
+TEST_P(Convolution, OfTheKernelsEqualThePortableOnes) {
   const auto& [shape, device] = GetParam();
   for (const auto& [height, width] :
        std::vector<std::pair<int64_t, int64_t>>{{9, 8}, {1, 5}, {2, 2}, {12, 6}}) {
     torch::manual_seed(5);
     const auto x = image({3, shape.in_channels, height, width}, device);
-    const Backend &own = backend_of(x), &portable = portable_backend();
+    const Backend &backend = backend_of(x), &torchs = portable_backend();
+    const Convolutions &own = backend.convolutions(shape), &portable = torchs.convolutions(shape);
 
     const auto moments = own.moments(x, shape), expected = portable.moments(x, shape);
     expect_equal("mean", moments.mean, expected.mean);
@@ -41,8 +42,8 @@ TEST_P(Convolutions, OfTheKernelsEqualThePortableOnes) {
 
     const FoldedConv conv{randn({shape.out_channels, shape.patch_size()}, device),
                           randn({shape.out_channels}, device)};
-    const auto y = own.convolve(x, conv, /*relu=*/true, shape);
-    expect_equal("output", y, portable.convolve(x, conv, true, shape));
+    const auto y = own.forward(x, conv, /*relu=*/true, shape);
+    expect_equal("output", y, portable.forward(x, conv, true, shape));
 
     const auto g = image(y.sizes(), device), same_g = g.clone();
     const auto d = own.weight_gradient(x, y, g, shape);
@@ -53,15 +54,16 @@ TEST_P(Convolutions, OfTheKernelsEqualThePortableOnes) {
 
     const auto c = torch::randn_like(moments.covariance);
     const PatchMoments d_moments{torch::randn_like(moments.mean), c + c.transpose(1, 2)};
-    expect_equal("input gradient", own.input_gradient(x, g, conv.weight, moments, d_moments, shape),
-                 portable.input_gradient(x, g, conv.weight, moments, d_moments, shape));
-    expect_equal("input gradient without moments", own.input_gradient(x, g, conv.weight, shape),
-                 portable.input_gradient(x, g, conv.weight, shape));
+    expect_equal("input gradient",
+                 backend.input_gradient(x, g, conv.weight, moments, d_moments, shape),
+                 torchs.input_gradient(x, g, conv.weight, moments, d_moments, shape));
+    expect_equal("input gradient without moments", own.input_gradient(x, g, conv.weight, {}, shape),
+                 portable.input_gradient(x, g, conv.weight, {}, shape));
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Shapes, Convolutions,
+    Shapes, Convolution,
     testing::Combine(testing::Values(ConvShape{10, 10, 3, 1, 1, 10}, ConvShape{10, 10, 3, 2, 1, 10},
                                      ConvShape{10, 10, 3, 1, 2, 10}, ConvShape{10, 10, 3, 2, 2, 10},
                                      ConvShape{10, 10, 5, 1, 1, 10}, ConvShape{5, 7, 1, 1, 1, 1},
@@ -86,16 +88,16 @@ TEST_P(Backends, FoldAlike) {
       const auto patches = random({groups, 9, 12});
       const PatchMoments moments{random({groups, 9}), patches.bmm(patches.transpose(1, 2))};
       const Backend &own = backend_of(patches), &portable = portable_backend();
-      const auto fold = own.fold_training(branches, moments),
-                 expected = portable.fold_training(branches, moments);
+      const auto fold = own.fold.forward(branches, moments),
+                 expected = portable.fold.forward(branches, moments);
       expect_equal("weight", fold.conv.weight, expected.conv.weight);
       expect_equal("bias", fold.conv.bias, expected.conv.bias);
       expect_equal("mean", fold.statistics.mean, expected.statistics.mean);
       expect_equal("variance", fold.statistics.var, expected.statistics.var);
       expect_equal("C w", fold.weight_covariance, expected.weight_covariance);
       const auto d_weight = random({6, 9}), d_bias = random({6});
-      const auto d = own.fold_backward(branches, moments, fold, d_weight, d_bias),
-                 expected_d = portable.fold_backward(branches, moments, expected, d_weight, d_bias);
+      const auto d = own.fold.backward(branches, moments, fold, d_weight, d_bias),
+                 expected_d = portable.fold.backward(branches, moments, expected, d_weight, d_bias);
       expect_equal("weight gradient", torch::stack(d.weights), torch::stack(expected_d.weights));
       expect_equal("gamma gradient", d.gamma, expected_d.gamma);
       expect_equal("beta gradient", d.beta, expected_d.beta);
@@ -119,18 +121,18 @@ TEST_P(Backends, TrainDirectUnitsAlike) {
       const auto x = image({2, 18, 5, 7}, GetParam()),
                  y = image({2, 18, shape.output_size(5), shape.output_size(7)}, GetParam());
       const Backend &own = backend_of(x), &portable = portable_backend();
-      const auto statistics = own.direct_statistics(x, y, unit),
-                 expected = portable.direct_statistics(x, y, unit);
+      const auto statistics = own.norms.statistics(x, y, unit),
+                 expected = portable.norms.statistics(x, y, unit);
       expect_equal("mean", statistics.mean, expected.mean);
       expect_equal("variance", statistics.var, expected.var);
-      expect_equal("output", own.direct_output(x, y, unit, statistics, relu),
-                   portable.direct_output(x, y, unit, statistics, relu));
+      expect_equal("output", own.norms.output(x, y, unit, statistics, relu),
+                   portable.norms.output(x, y, unit, statistics, relu));
       const auto g = image(y.sizes(), GetParam());
       const NormBatch batch(x.size(0), x.device());
       const auto d =
-          own.direct_gradients(x, y, g.clone(), unit, statistics, batch, relu, true, shape);
+          own.norms.gradients(x, y, g.clone(), unit, statistics, batch, relu, true, shape);
       const auto expected_d =
-          portable.direct_gradients(x, y, g.clone(), unit, statistics, batch, relu, true, shape);
+          portable.norms.gradients(x, y, g.clone(), unit, statistics, batch, relu, true, shape);
       expect_equal("weight gradient", d.weight, expected_d.weight);
       expect_equal("gamma gradient", d.gamma, expected_d.gamma);
       expect_equal("beta gradient", d.beta, expected_d.beta);
@@ -146,11 +148,11 @@ TEST_P(Backends, GateAlike) {
   const auto gate = torch::rand({3, 10}, torch::kFloat64).to(GetParam()),
              offset = randn({3, 10}, GetParam());
   const Backend &own = backend_of(z), &portable = portable_backend();
-  expect_equal("output", own.gated_relu(z, gate), portable.gated_relu(z, gate));
-  expect_equal("gate gradient", own.gate_gradient(z, gate, g),
-               portable.gate_gradient(z, gate, same_g));
-  own.gated_gradient(g, gate, offset);
-  portable.gated_gradient(same_g, gate, offset);
+  expect_equal("output", own.gates.relu(z, gate), portable.gates.relu(z, gate));
+  expect_equal("gate gradient", own.gates.gate_gradient(z, gate, g),
+               portable.gates.gate_gradient(z, gate, same_g));
+  own.gates.input_gradient(g, gate, offset);
+  portable.gates.input_gradient(same_g, gate, offset);
   expect_equal("gradient", g, same_g);
 }
 
