@@ -7,6 +7,7 @@
 
 #include "mobileone/cli/commands.h"
 #include "mobileone/cli/endings.h"
+#include "mobileone/cli/tasks.h"
 #include "mobileone/train/run_folder.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
@@ -26,7 +27,7 @@ void add_compare(CLI::App& app) {
   command->add_option("runs", options->runs, "Folders of runs, two or more")->required();
   command->add_option("-o,--output", options->output, "HTML page to write")->required();
   command->add_option("--data", options->compare.data,
-                      "Labelled images to judge by [each run's data.val]");
+                      "Annotated images to judge by [each run's data.val]");
   command
       ->add_option("--threads", options->compare.latency.threads,
                    "Threads when latency is measured")
@@ -43,6 +44,9 @@ void add_compare(CLI::App& app) {
     auto inputs = files_of_runs(options->runs);
     inputs.emplace_back(options->compare.data);
     require_output(options->output, inputs);
+    options->compare.judge = [](const Model& model, const std::string& data) {
+      return commands_of(model.config.model.head).judge(model, data);
+    };
     write_whole(options->output, comparison_page(options->runs, options->compare));
     fmt::print("{}: {} runs\n", options->output, options->runs.size());
   });

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -44,17 +45,19 @@ void summarise(const std::string& what, int64_t size) {
   if (size == 0) size = config.data.eval_crop;
   NetworkOptions train_time = network_options(config), folded = train_time;
   folded.folded = true;
-  const auto rows = layer_counts(train_time, size), folded_rows = layer_counts(folded, size);
+  const auto rows = layer_counts(train_time, size);
+  std::map<std::string, LayerCounts> folded_rows;  // without what only training has
+  for (const auto& row : layer_counts(folded, size)) folded_rows[row.name] = row;
   size_t width = 10;
   for (const auto& row : rows) width = std::max(width, row.name.size());
   constexpr auto kRow = "{:<{}} {:<20} {:>12} {:>8} {:>13} {:>13} {:>14} {:>12}\n";
   fmt::print(kRow, "layer", width, "kind", "output", "branches", "params train", "params folded",
              "MACs folded", "activations");
-  for (size_t i = 0; i < rows.size(); ++i) {
-    fmt::print(kRow, rows[i].name, width, rows[i].kind,
-               fmt::format("{}x{}x{}", rows[i].channels, rows[i].height, rows[i].width),
-               rows[i].branches, rows[i].parameters, folded_rows[i].parameters, folded_rows[i].macs,
-               folded_rows[i].activations);
+  for (const auto& row : rows) {
+    const LayerCounts& then = folded_rows[row.name];
+    fmt::print(kRow, row.name, width, row.kind,
+               fmt::format("{}x{}x{}", row.channels, row.height, row.width), row.branches,
+               row.parameters, then.parameters, then.macs, then.activations);
   }
   const auto total = total_counts(train_time, size), total_folded = total_counts(folded, size);
   fmt::print(kRow, "total", width, train_time.variant, "", "", total.parameters,
@@ -69,16 +72,22 @@ void summarise_engine(const std::string& what, int64_t size, int64_t batch) {
   if (size == 0) size = config.data.eval_crop;
   NetworkOptions options = network_options(config);
   options.folded = false;
-  constexpr auto kRow = "{:<10} {:>10} {:>10} {:>16} {:>16}  {}\n";
-  fmt::print(kRow, "layer", "branches", "positions", "MACs covariance", "MACs direct", "method");
+  std::map<std::string, int64_t> pixels;
+  size_t width = 10;
+  for (const auto& row : layer_counts(options, size)) {
+    pixels[row.name] = row.height * row.width;
+    width = std::max(width, row.name.size());
+  }
+  constexpr auto kRow = "{:<{}} {:>10} {:>10} {:>16} {:>16}  {}\n";
+  fmt::print(kRow, "layer", width, "branches", "positions", "MACs covariance", "MACs direct",
+             "method");
   for (const auto& unit : unit_table(options)) {
-    size = unit.output_size(size);
-    const int64_t positions = batch * size * size;
+    const int64_t positions = batch * pixels.at(unit.name);
     const auto cost = [&](Method method) {
       const double macs = training_macs(unit, method, positions);
       return std::isfinite(macs) ? fmt::format("{:.0f}", macs) : std::string("-");
     };
-    fmt::print(kRow, unit.name, unit.branches, positions, cost(Method::kCovariance),
+    fmt::print(kRow, unit.name, width, unit.branches, positions, cost(Method::kCovariance),
                cost(Method::kDirect), to_string(choose_method(unit, positions)));
   }
   fmt::print("multiply-adds of a training step of {} image(s), forward and backward\n", batch);

@@ -5,8 +5,9 @@
 namespace mobileone::cli {
 
 const TaskCommands& commands_of(HeadKind head) {
-  static constexpr TaskCommands kClassification{eval_classification, predict_classes},
-      kSegmentation{eval_segmentation, predict_masks};
+  static constexpr TaskCommands kClassification{eval_classification, predict_classes,
+                                                judge_classification},
+      kSegmentation{eval_segmentation, predict_masks, judge_segmentation};
   switch (head) {
     case HeadKind::kClassifier:
       return kClassification;

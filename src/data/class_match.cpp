@@ -93,8 +93,7 @@ std::string reason(const std::string& name, const Names& known) {
     if (differ_in_form(name, other)) {
       return fmt::format(
           "; '{}' looks the same: one has its accents as characters of their own (Unicode's NFD, "
-          "as "
-          "macOS writes names), the other has not (NFC)",
+          "as macOS writes names), the other has not (NFC)",
           other);
     }
   }
@@ -189,9 +188,8 @@ void require_no_doubt(const ImageList& list, const KnownClasses& known) {
     if (place == places.end() || place->second == label) continue;
     throw Error(
         "{}: label {} is in doubt: as an index it is the class '{}' of {}, as a name class {}, "
-        "since "
-        "names are in the order {}; say which by the name of the column in a CSV list, class_index "
-        "or class_name, or by classes.txt beside shards",
+        "since names are in the order {}; say which by the name of the column in a CSV list, "
+        "class_index or class_name, or by classes.txt beside shards",
         list.origin, label, label < std::ssize(known.names) ? known.names[label] : "(none)",
         known.origin, place->second, quoted(known.names, 12));
   }

@@ -114,8 +114,7 @@ void require_own_weights(const std::filesystem::path& path) {
   if (!read_torchscript_extra_files(path).contains(kDescriptionFile)) {
     throw Error(
         "{}: is a TorchScript program that `mobileone export` did not write; if you trust who "
-        "wrote "
-        "it, --run-code runs it",
+        "wrote it, --run-code runs it",
         path.string());
   }
 }

@@ -65,8 +65,8 @@ std::string odd_logits(double largest) {
   if (largest < kLargestUsualLogit) return "";
   return fmt::format(
       "its logits reach {:.2g}, where a trained network's stay below 100, so that every "
-      "probability "
-      "is 0 or 1: the learning rate was too high, or running statistics are not of these weights",
+      "probability is 0 or 1: the learning rate was too high, or running statistics are not of "
+      "these weights",
       largest);
 }
 

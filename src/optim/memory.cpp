@@ -123,8 +123,7 @@ void require_memory(const Config& config, const Place& place) {
   throw Error(
       "training would take about {:.1f} GiB of memory (weights {:.1f}, activations {:.1f}, images "
       "{:.1f}{}), {} {:.1f}; lower schedule.batch_size, data.size or model.width_multipliers, "
-      "raise "
-      "schedule.accumulate, or set runtime.memory_limit if the estimate is wrong",
+      "raise schedule.accumulate, or set runtime.memory_limit if the estimate is wrong",
       needed / kGiB, memory.weights / kGiB, memory.activations / kGiB, memory.images / kGiB,
       place.local_size > 1 ? fmt::format("; {} processes of it", place.local_size) : "",
       limit > 0 ? "runtime.memory_limit is" : "this machine has", most / kGiB);

@@ -203,8 +203,7 @@ std::string grid_page(const BranchesStudy& study, const std::vector<Outcome>& ou
   std::string body = html::paragraph(fmt::format(
       "{} of {} runs of {}, {} seed(s) each; mean ± standard deviation over seeds. Accuracy is the "
       "last epoch’s, of the weights or their moving average, whichever is better; the time is that "
-      "of "
-      "training alone.",
+      "of training alone.",
       outcomes.size(), wanted, study.recipe, study.seeds.size()));
   body += html::figures({chart_of(study, outcomes, "Accuracy", "top-1, %", &Outcome::top1, true)});
   body += html::figures({chart_of(study, outcomes, "Training time", "seconds of training",

@@ -53,8 +53,7 @@ std::string in_words(Block block, int64_t k) {
 
 std::string in_words(const PlainCnnConfig& config) {
   return fmt::format(
-      "A CNN of {} 3×3 convolutions of {} channels, halving the image where the "
-      "width changes.",
+      "A CNN of {} 3×3 convolutions of {} channels, halving the image where the width changes.",
       config.layers, fmt::join(config.widths, ", "));
 }
 

@@ -9,8 +9,6 @@
 
 #include "mobileone/config/difference.h"
 #include "mobileone/config/reader.h"
-#include "mobileone/eval/confusion.h"
-#include "mobileone/eval/evaluate.h"
 #include "mobileone/report/bars.h"
 #include "mobileone/report/page.h"
 #include "mobileone/report/run.h"
@@ -22,12 +20,14 @@ namespace mobileone {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr const char* kNone = "–";
+
 /// A run with its best weights, where it has any.
 struct Judged {
   TrainingRun run;
   std::optional<Config> config;
   std::optional<Model> model;
-  std::optional<Evaluation> evaluation;
+  std::optional<Judgement> judgement;
 };
 
 /// Rows: keys; columns: runs.
@@ -56,20 +56,20 @@ std::string difference_table(const std::vector<Judged>& runs) {
 }
 
 /// Evaluates where it can; says why where not.
-std::string evaluate_run(Judged& judged, const std::string& given_data) {
+std::string judge_run(Judged& judged, const CompareOptions& options) {
   if (!judged.model) {
     return html::paragraph(judged.run.name + ": has no best.pth; its weights are not compared.");
   }
-  const std::string data = given_data.empty() ? judged.model->config.data.val : given_data;
+  const std::string data = options.data.empty() ? judged.model->config.data.val : options.data;
   if (data.empty()) {
     return html::paragraph(judged.run.name + ": names no data.val; give --data.");
   }
   try {
     log::info("{}: evaluating on {}", judged.run.name, data);
-    judged.evaluation = evaluate(*judged.model, read_image_list(data), {});
+    judged.judgement = options.judge(*judged.model, data);
     return "";
   } catch (const Error& error) {
-    if (!given_data.empty()) throw;
+    if (!options.data.empty()) throw;
     return html::paragraph(fmt::format("{}: not evaluated: {}", judged.run.name, error.what()));
   }
 }
@@ -80,80 +80,80 @@ std::string class_table(const std::vector<const Judged*>& runs) {
     double range;
     std::vector<std::string> fields;
   };
+  const Judgement& first = *runs[0]->judgement;
   std::vector<Row> rows;
-  const auto& names = runs[0]->evaluation->class_names;
-  std::vector<std::vector<ClassScores>> by_run;
-  for (const auto* judged : runs) by_run.push_back(per_class(judged->evaluation->images));
-  for (size_t c = 0; c < by_run[0].size(); ++c) {
+  for (size_t c = 0; c < first.classes.size(); ++c) {
     double low = 100, high = 0;
-    Row row{0, {names[by_run[0][c].label], fmt::format("{}", by_run[0][c].images)}};
-    for (const auto& classes : by_run) {
-      low = std::min(low, classes[c].recall());
-      high = std::max(high, classes[c].recall());
-      row.fields.push_back(fmt::format("{:.2f}", classes[c].recall()));
+    Row row{0, {first.classes[c].name, first.classes[c].extent}};
+    for (const auto* judged : runs) {
+      const double score = judged->judgement->classes[c].score;
+      low = std::fmin(low, score);
+      high = std::fmax(high, score);
+      row.fields.push_back(std::isfinite(score) ? fmt::format("{:.2f}", score) : kNone);
     }
-    row.range = high - low;
+    row.range = std::max(0.0, high - low);
     row.fields.push_back(fmt::format("{:.2f}", row.range));
     rows.push_back(std::move(row));
   }
   std::stable_sort(rows.begin(), rows.end(),
                    [](const Row& a, const Row& b) { return a.range > b.range; });
   Table table;
-  table.header = {"class", "images"};
-  for (const auto* judged : runs) table.header.push_back(judged->run.name + ", %");
+  table.header = {"class", first.extent};
+  for (const auto* judged : runs) {
+    table.header.push_back(fmt::format("{}: {}, %", judged->run.name, first.score));
+  }
   table.header.push_back("range");
   for (auto& row : rows) table.rows.push_back(std::move(row.fields));
   return html::table(table);
 }
 
-bool same_classes(const Evaluation& a, const Evaluation& b) {
-  const auto counts = [](const Evaluation& evaluation) {
-    std::vector<int64_t> images;
-    for (const auto& entry : per_class(evaluation.images)) images.push_back(entry.images);
-    return images;
-  };
-  return a.class_names == b.class_names && counts(a) == counts(b);
+bool same_classes(const Judgement& a, const Judgement& b) {
+  return std::ranges::equal(a.classes, b.classes, [](const auto& x, const auto& y) {
+    return x.name == y.name && x.extent == y.extent;
+  });
 }
-
-constexpr const char* kNone = "–";
 
 /// Of five classes there is no top-5.
-std::string percentage(double value) {
-  return std::isfinite(value) ? fmt::format("{:.2f}", value) : kNone;
+void leave_out_empty_columns(Table& table) {
+  for (size_t column = table.header.size(); column-- > 0;) {
+    if (!std::ranges::all_of(table.rows, [&](const auto& row) { return row[column] == kNone; })) {
+      continue;
+    }
+    const auto at = static_cast<std::ptrdiff_t>(column);
+    table.header.erase(table.header.begin() + at);
+    for (auto& row : table.rows) row.erase(row.begin() + at);
+  }
 }
 
-std::string accuracy_part(std::vector<Judged>& runs, const std::string& data) {
+std::string accuracy_part(std::vector<Judged>& runs, const CompareOptions& options) {
   std::string body = html::heading("Accuracy of the best weights");
   std::string notes;
   std::vector<const Judged*> evaluated;
   Table table;
-  table.header = {"run",         "weights",  "images",
-                  "top-1, %",    "top-5, %", "balanced accuracy, %",
-                  "macro F1, %", "loss"};
   for (auto& judged : runs) {
-    notes += evaluate_run(judged, data);
-    if (!judged.evaluation) continue;
-    const auto& meter = judged.evaluation->meter;
-    const MeanScores scores = mean_scores(judged.evaluation->images);
-    table.rows.push_back({judged.run.name,
-                          std::string(to_string(judged.model->weights.value_or(Weights::kRaw))),
-                          fmt::format("{}", meter.images()), percentage(meter.top1()),
-                          percentage(meter.top5()), percentage(scores.balanced_accuracy),
-                          percentage(scores.f1), fmt::format("{:.4f}", meter.loss())});
+    notes += judge_run(judged, options);
+    if (!judged.judgement) continue;
+    const Judgement& judgement = *judged.judgement;
+    if (evaluated.empty()) {
+      table.header = {"run", "weights"};
+      table.header.insert(table.header.end(), judgement.header.begin(), judgement.header.end());
+    } else if (judgement.header != evaluated[0]->judgement->header) {
+      notes += html::paragraph(fmt::format("{}: is of another task than {}; not compared.",
+                                           judged.run.name, evaluated[0]->run.name));
+      continue;
+    }
+    table.rows.push_back(
+        {judged.run.name, std::string(to_string(judged.model->weights.value_or(Weights::kRaw)))});
+    table.rows.back().insert(table.rows.back().end(), judgement.row.begin(), judgement.row.end());
     evaluated.push_back(&judged);
   }
-  constexpr size_t kTop5 = 4;  // a column
-  if (std::all_of(table.rows.begin(), table.rows.end(),
-                  [](const auto& row) { return row[kTop5] == kNone; })) {
-    table.header.erase(table.header.begin() + kTop5);
-    for (auto& row : table.rows) row.erase(row.begin() + kTop5);
-  }
+  leave_out_empty_columns(table);
   if (!evaluated.empty()) body += html::table(table);
   body += notes;
   if (evaluated.size() < 2) return body;
   body += html::heading("Accuracy by class");
   for (const auto* judged : evaluated) {
-    if (same_classes(*evaluated[0]->evaluation, *judged->evaluation)) continue;
+    if (same_classes(*evaluated[0]->judgement, *judged->judgement)) continue;
     return body + html::paragraph("The runs were evaluated on different images; give --data.");
   }
   return body + html::paragraph("The classes that differ most come first.") +
@@ -184,7 +184,7 @@ std::string comparison_page(const std::vector<fs::path>& folders, const CompareO
   std::vector<TrainingRun> read = read_runs(folders);
   std::vector<Judged> runs;
   for (size_t i = 0; i < read.size(); ++i) {
-    Judged judged{.run = read[i], .config = {}, .model = {}, .evaluation = {}};
+    Judged judged{.run = read[i], .config = {}, .model = {}, .judgement = {}};
     const fs::path dir = fs::is_directory(folders[i]) ? folders[i] : folders[i].parent_path();
     if (!read[i].config.empty()) {
       judged.config = parse_config(read[i].config, (dir / "config.yaml").string());
@@ -193,7 +193,7 @@ std::string comparison_page(const std::vector<fs::path>& folders, const CompareO
     runs.push_back(std::move(judged));
   }
   std::string body = run_curves(read) + html::heading("What the configurations set differently") +
-                     difference_table(runs) + accuracy_part(runs, options.data) +
+                     difference_table(runs) + accuracy_part(runs, options) +
                      latency_part(runs, options.latency);
   return html::page(fmt::format("{} training runs compared", runs.size()), body);
 }

@@ -56,8 +56,7 @@ std::vector<std::string> expand_folders(const std::vector<std::string>& models) 
     }
     if (files.empty()) {
       throw Error(
-          "models: {}: holds no TorchScript files (*.pt); `python tools/export_peers.py {}` "
-          "makes "
+          "models: {}: holds no TorchScript files (*.pt); `python tools/export_peers.py {}` makes "
           "some",
           model, model);
     }

@@ -29,8 +29,7 @@ void announce_average(const Config& config, int64_t steps) {
   if (start > kForgotten) {
     log::warning(
         "ema.decay: {} is too slow for the {} of this run: at its end {:.0f} % of the moving "
-        "average "
-        "will be the first weights; set ema.warmup=true, or lower ema.decay",
+        "average will be the first weights; set ema.warmup=true, or lower ema.decay",
         config.ema.decay, counted(steps, "step"), 100 * start);
   } else if (last < config.ema.decay) {
     log::info("ema.decay: this run's {} end before it is {}; its warm-up comes to {:.4g}",
@@ -49,8 +48,7 @@ void warn_of_slow_precision(const Config& config) {
   if (cost < kNoise) return;
   log::warning(
       "runtime.precision: with {} and the engine '{}' a training step takes {:.1f} times as long "
-      "as "
-      "with fp32 on this machine; set runtime.precision=fp32 unless memory is short",
+      "as with fp32 on this machine; set runtime.precision=fp32 unless memory is short",
       to_string(runtime.precision), to_string(runtime.engine), cost);
 }
 

@@ -1,6 +1,7 @@
 #include "training_loop.h"
 
 #include <fmt/ranges.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>
@@ -18,6 +19,7 @@
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/random.h"
 #include "mobileone/util/seconds.h"
 
 namespace mobileone {
@@ -157,6 +159,11 @@ BatchSize TrainingLoop::size_of_all(const Batch& batch) const {
 void TrainingLoop::train_step(const Batch& batch, const BatchSize& size) {
   const StepRates rates = rates_at(state_.step);
   const int64_t images = size.images;
+  // Dropout's masks follow from the step, so that a resumed run draws those of one never stopped.
+  torch::manual_seed(
+      Random(static_cast<uint64_t>(config_.runtime.seed),
+             {static_cast<uint64_t>(state_.step), static_cast<uint64_t>(processes_.rank())})
+          .bits());
   const double step_weight = size.weight > 0 ? learner_.weight_of(batch) / size.weight : 0;
   const StepResult result = learner_.step(batch, rates, step_weight);
   if (result.finite) {

@@ -133,13 +133,15 @@ TEST_F(Grid, RunsCanBeCompared) {
   study.seeds = {1};
   ASSERT_EQ(study_branches(study), 0);
   const std::vector<fs::path> runs = {run("k-2-seed1"), run("no-scale-seed1")};
-  const std::string page = comparison_page(runs, {.latency = quick()});
+  const std::string page =
+      comparison_page(runs, {.judge = judge_classification, .latency = quick()});
   EXPECT_EQ(xml_fault(page), "");
   for (const char* part : {"model.scale_branch", "Accuracy by class", "circle", "Latency", "k-2"}) {
     EXPECT_NE(page.find(part), page.npos) << part;
   }
   fs::remove(runs[0] / "best.pth");
-  const std::string without = comparison_page(runs, {.latency = quick()});
+  const std::string without =
+      comparison_page(runs, {.judge = judge_classification, .latency = quick()});
   EXPECT_NE(without.find("has no best.pth"), without.npos);
   EXPECT_EQ(without.find("Accuracy by class"), without.npos);
 }

@@ -7,6 +7,7 @@
 #include "mobileone/cli/inference_options.h"
 #include "mobileone/data/image_list.h"
 #include "mobileone/dist/processes.h"
+#include "mobileone/eval/judgement.h"
 #include "mobileone/eval/model.h"
 
 namespace mobileone::cli {
@@ -34,10 +35,11 @@ struct PredictOptions {
   PredictionFormat format = PredictionFormat::kText;
 };
 
-/// What `eval` and `predict` do with a loaded network, by its task.
+/// What `eval`, `predict` and `compare` do with a loaded network, by its task.
 struct TaskCommands {
   void (*eval)(const EvalOptions& options, const Model& model, const Processes& processes);
   void (*predict)(const PredictOptions& options, const Model& model, const ImageList& images);
+  Judgement (*judge)(const Model& model, const std::string& data);
 };
 
 /// The one list of them.

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "mobileone/config/study.h"
+#include "mobileone/eval/judgement.h"
 
 namespace mobileone {
 
 struct CompareOptions {
-  std::string data = "";  ///< labelled images to judge by; empty: each run's data.val
+  std::string data = "";  ///< annotated images to judge by; empty: each run's data.val
+  Judge judge;            ///< what evaluates a run's network
   LatencyConfig latency = {};
 };
 
