@@ -151,7 +151,11 @@ void predict_masks(const PredictOptions& options, const Model& model, const Imag
   require_folder_name("--output", options.output);
   const std::vector<MaskFiles> files = mask_files(options.output, images);
   if (!options.output.empty()) {
-    fs::create_directories(options.output);
+    std::error_code error;
+    fs::create_directories(options.output, error);
+    if (error) {
+      throw Error("--output {}: the folder cannot be made: {}", options.output, error.message());
+    }
     for (int64_t i = 0; i < images.size(); ++i) {
       require_output(files[static_cast<size_t>(i)].mask, {images.name(i)});
     }

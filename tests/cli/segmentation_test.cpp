@@ -166,6 +166,7 @@ TEST_F(SegmentationRun, RefusesWhatIsOfAnotherTask) {
            {{"eval", classifier, "--data", val()}, "val"},
            {{"eval", run() + "/last.pth", "--data", shop().shapes("val")}, "mask"},
            {{"export", classifier, "-o", shop().path("x.pt"), "--argmax"}, "--argmax"},
+           {{"predict", run() + "/last.pth", val(), "--output", classifier}, "cannot be made"},
            {training("run", {"--resume"}), "resume with the same"},
            {training("other", {"model.pretrained=" + shop().path("scene.onnx")}), "scene.onnx"}}) {
     const auto outcome = run_program(arguments);
