@@ -215,7 +215,8 @@ MaskFilesSummary write_coco_masks(const CocoAnnotations& coco, const MaskClasses
   folder.write("classes.txt", fmt::format("{}\n", fmt::join(classes.names, "\n")));
 
   MaskFilesSummary summary;
-  const fs::path to_images = fs::relative(options.images, output);
+  // Of a relative path of which nothing is there yet, `relative` would make nothing.
+  const fs::path to_images = fs::relative(options.images, fs::absolute(output));
   std::string list;
   bool has_blanks = false;
   Progress progress("masks", std::ssize(coco.images), "img");
