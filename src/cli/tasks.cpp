@@ -13,6 +13,8 @@ const TaskCommands& commands_of(HeadKind head) {
       return kClassification;
     case HeadKind::kDeepLabV3:
       return kSegmentation;
+    case HeadKind::kSsdLite:
+      break;
   }
   TORCH_CHECK(false, "unknown head");
 }

@@ -167,6 +167,27 @@ void check_classes(const Config& config, Contradictions& found) {
                "sets the weights that loss.class_weights gives; choose one of them");
 }
 
+void check_detection(const Config& config, Contradictions& found) {
+  const DetectConfig& detect = config.detect;
+  found.expect(config.loss.class_weights.empty(), {"loss.class_weights", "model.head"},
+               "is not for model.head ssdlite; leave it out");
+  const auto& strides = detect.strides;
+  bool doubles = strides.empty() || strides[0] == 8 || strides[0] == 16;
+  for (size_t i = 1; i < strides.size(); ++i) doubles &= strides[i] == 2 * strides[i - 1];
+  found.expect(doubles && strides.size() != 1, {"detect"},
+               "strides: expected two or more, each twice the one before, from 8 or 16 on, got "
+               "[{}]",
+               fmt::join(strides, ", "));
+  const auto levels = strides.empty() ? kSsdLevels : std::ssize(strides);
+  found.expect(detect.scales.empty() || std::ssize(detect.scales) == levels + 1, {"detect"},
+               "scales: expected {} numbers, one for each of the {} levels and one more, got {}",
+               levels + 1, levels, detect.scales.size());
+  const bool known = strides.empty() || strides.back() <= kLargestSsdStride;
+  found.expect(!detect.scales.empty() || known, {"detect"},
+               "scales: the presets have none for strides above {}; give {} numbers",
+               kLargestSsdStride, levels + 1);
+}
+
 /// What one kind of head or optimizer knows is not set for another.
 void check_kinds(const Config& config, Contradictions& found) {
   const OptimizerConfig& optimizer = config.optimizer;
@@ -176,32 +197,43 @@ void check_kinds(const Config& config, Contradictions& found) {
   const OptimizerConfig defaults;
   found.expect(!sgd || optimizer.betas == defaults.betas, {"optimizer.betas", "optimizer.name"},
                "are AdamW's, but optimizer.name is sgd");
-  const bool dense = config.model.head == HeadKind::kDeepLabV3;
+  const HeadKind head = config.model.head;
+  const std::string_view name = to_string(head);
+  const bool segments = head == HeadKind::kDeepLabV3, detects = head == HeadKind::kSsdLite;
   const LrFactors& factors = config.optimizer.lr_factors;
-  found.expect((dense ? factors.classifier : factors.head) == 1,
+  found.expect((head == HeadKind::kClassifier ? factors.head : factors.classifier) == 1,
                {"optimizer.lr_factors", "model.head"}, "{} is set, but model.head is {}",
-               to_string(other_head(config.model.head)), to_string(config.model.head));
-  found.expect(dense || config.segment == SegmentConfig{}, {"segment", "model.head"},
-               "is set, but model.head is {}; set model.head to deeplabv3",
-               to_string(config.model.head));
-  found.expect(dense || config.augment.segment == SegmentAugmentConfig{},
-               {"augment.segment", "model.head"}, "is set, but model.head is {}",
-               to_string(config.model.head));
-  if (!dense) return;
-  found.expect(config.model.output_stride == 32, {"model.output_stride", "segment.output_stride"},
-               "{}, but with model.head deeplabv3 segment.output_stride says it",
-               config.model.output_stride);
+               to_string(other_head(head)), name);
+  const auto only_for = [&](bool holds, bool is_default, const std::string& key, HeadKind kind) {
+    found.expect(holds || is_default, {key, "model.head"},
+                 "is set, but model.head is {}; set model.head to {}", name, to_string(kind));
+  };
+  only_for(segments, config.segment == SegmentConfig{}, "segment", HeadKind::kDeepLabV3);
+  only_for(segments, config.augment.segment == SegmentAugmentConfig{}, "augment.segment",
+           HeadKind::kDeepLabV3);
+  only_for(detects, config.detect == DetectConfig{}, "detect", HeadKind::kSsdLite);
+  only_for(detects, config.augment.detect == DetectAugmentConfig{}, "augment.detect",
+           HeadKind::kSsdLite);
+  only_for(detects, !config.data.letterbox, "data.letterbox", HeadKind::kSsdLite);
+  if (head == HeadKind::kClassifier) return;
+  const std::string_view what = segments ? "mask" : "boxes";
+  found.expect(config.model.output_stride == 32,
+               {"model.output_stride", segments ? "segment" : "detect"},
+               "{}, but with model.head {} {} says it", config.model.output_stride, name,
+               segments ? "segment.output_stride" : "detect.strides");
   found.expect(config.augment.mix == MixConfig{}, {"augment.mix", "model.head"},
-               "mixes labels of images, which model.head deeplabv3 has none of");
+               "mixes labels of images, which model.head {} has none of", name);
   found.expect(config.augment.erase == EraseConfig{}, {"augment.erase", "model.head"},
-               "is for classification; model.head is deeplabv3");
+               "is for classification; model.head is {}", name);
   found.expect(config.augment.policy == Policy::kNone, {"augment.policy", "model.head"},
-               "moves the image without its mask; with model.head deeplabv3 set it to none");
+               "moves the image without its {}; with model.head {} set it to none", what, name);
   found.expect(!config.loss.balanced, {"loss.balanced", "model.head"},
-               "counts images; with model.head deeplabv3 give loss.class_weights, which `mobileone "
-               "data inspect` prints");
+               "counts images; with model.head {} {}", name,
+               segments ? "give loss.class_weights, which `mobileone data inspect` prints"
+                        : "set it to false");
   found.expect(config.data.sampler == Sampler::kShuffled, {"data.sampler", "model.head"},
-               "balances classes of images; with model.head deeplabv3 set it to shuffled");
+               "balances classes of images; with model.head {} set it to shuffled", name);
+  if (detects) return check_detection(config, found);
   const auto ordered = config.augment.segment.short_side;
   found.expect(ordered[0] <= ordered[1], {"augment.segment", "augment.segment"},
                "short_side: expected the smaller number first, got [{}, {}]", ordered[0],

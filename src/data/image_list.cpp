@@ -35,6 +35,10 @@ StoredImage ImageList::read_mask(int64_t index) const { return read_patiently(*m
 
 Annotation ImageList::annotation(int64_t index) const {
   Annotation annotation{.label = labels[index]};
+  if (objects) {
+    const auto own = objects->of(index);
+    annotation.objects.assign(own.begin(), own.end());
+  }
   if (!masks) return annotation;
   const StoredImage stored = read_mask(index);
   if (stored.is_decoded()) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "mobileone/data/box_cut.h"
 #include "mobileone/data/exif.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/index_mask.h"
@@ -83,8 +84,9 @@ void ImagePipeline::take_grey() {
 
 void ImagePipeline::finish(const Transform& transform, Random& random, float* out) {
   const Span span("transform");
-  if (annotation_.mask.defined() && !options_.original_masks) {
-    annotation_.mask = cut_mask(cut_, annotation_.mask);
+  if (!options_.original_annotations) {
+    if (annotation_.mask.defined()) annotation_.mask = cut_mask(cut_, annotation_.mask);
+    annotation_.objects = cut_objects(cut_, annotation_.objects);
   }
   const auto normalize_rows = [&](const uint8_t* rows, int64_t count) {
     normalize(rows, count * width(), levels_, out);

@@ -38,7 +38,7 @@ StoredImage read(const ImageList& list, int64_t index) {
 }
 
 Annotation read_annotation(const ImageList& list, int64_t index) {
-  if (!list.masks) return {.label = list.labels[index]};
+  if (!list.masks) return list.annotation(index);
   const Span span("mask");
   return list.annotation(index);
 }
@@ -52,6 +52,20 @@ void require_size(const at::Tensor& batch, int64_t height, int64_t width, const 
               name, what, width, height, columns, rows);
 }
 
+/// Puts what one image is trained towards in place `slot` of a batch of `count`.
+void add_targets(const std::vector<at::Tensor>& own, int64_t count, int64_t slot,
+                 std::vector<at::Tensor>& targets) {
+  const Span span("collate");
+  for (size_t i = 0; i < own.size(); ++i) {
+    if (targets.size() == i) {
+      std::vector<int64_t> sizes = own[i].sizes().vec();
+      sizes.insert(sizes.begin(), count);
+      targets.push_back(at::empty(sizes, own[i].options()));
+    }
+    targets[i][slot].copy_(own[i]);
+  }
+}
+
 }  // namespace
 
 Batch Batch::part(int64_t i, int64_t parts) const {
@@ -63,9 +77,15 @@ Batch Batch::part(int64_t i, int64_t parts) const {
   result.labels = of(labels);
   result.masks = of(masks);
   result.other_labels = of(other_labels);
+  for (const auto& target : targets) result.targets.push_back(of(target));
   const int64_t count = std::ssize(indices), small = count / parts, larger = count % parts;
-  const auto begin = indices.begin() + i * small + std::min(i, larger);
-  result.indices.assign(begin, begin + small + (i < larger ? 1 : 0));
+  const int64_t begin = i * small + std::min(i, larger), end = begin + small + (i < larger ? 1 : 0);
+  const auto each_of = [&](const auto& all) {
+    return std::decay_t<decltype(all)>(all.begin() + begin, all.begin() + end);
+  };
+  result.indices = each_of(indices);
+  result.cuts = each_of(cuts);
+  if (!objects.empty()) result.objects = each_of(objects);
   result.number = number;
   result.mixture_weight = mixture_weight;
   return result;
@@ -226,12 +246,19 @@ Batch Loader::make_batch(const Epoch& epoch, int64_t batch_number, ImagePipeline
       require_size(batch.masks, mask.size(0), mask.size(1), "the mask", list_.name(index));
       batch.masks[slot].copy_(mask);
     }
+    if (list_.objects) batch.objects.push_back(pipeline.annotation().objects);
+    if (epoch.transform.targets) {
+      add_targets(epoch.transform.targets(pipeline.annotation(), height, width), std::ssize(places),
+                  slot, batch.targets);
+    }
+    batch.cuts.push_back(pipeline.cut());
     labels.push_back(list_.labels[index]);
     batch.indices.push_back(index);
     draws.push_back(draw);
   }
   if (!labels.empty()) batch.images = batch.images.narrow(0, 0, labels.size());
   if (batch.masks.defined()) batch.masks = batch.masks.narrow(0, 0, labels.size());
+  for (auto& target : batch.targets) target = target.narrow(0, 0, labels.size());
   batch.labels = at::tensor(labels, at::kLong);
   finish_batch(epoch, draws, batch);
   return batch;

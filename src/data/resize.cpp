@@ -119,12 +119,16 @@ void Resizer::operator()(const Patch& patch, const Cut& cut, const Sink& sink) {
 
   const int64_t stride = 3 * window.width;
   const int64_t margin = 3 * (cut.flip ? window_right - right : left - window.left);
-  out_.assign(kRows * stride, 0);
+  out_.resize(kRows * stride);
+  const auto fill_rows = [&] {
+    for (size_t i = 0; i < out_.size(); ++i) out_[i] = cut.fill[i % 3];
+  };
+  fill_rows();
   for (int64_t y = window.top; y < window_bottom; y += kRows) {
     const int64_t count = std::min(kRows, window_bottom - y);
     const int64_t first = std::clamp(y, top, bottom);
     const int64_t last = std::clamp(y + count, top, bottom);
-    if (last - first < count) std::fill(out_.begin(), out_.end(), 0);
+    if (last - first < count) fill_rows();
     uint8_t* out = out_.data() + (first - y) * stride + margin;
     if (rows_first) {
       kernels::weigh_columns(columns_.taps(), columns_.outputs(),

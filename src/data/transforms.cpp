@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "mobileone/data/auto_augment.h"
+#include "mobileone/data/box_cut.h"
 #include "mobileone/data/color_jitter.h"
 #include "mobileone/data/mask_cut.h"
 #include "mobileone/data/random_policies.h"
@@ -124,6 +125,7 @@ Sample Transform::operator()(const Sample& sample, Random& random) const {
   const Cut chosen = cut(image.size(0), image.size(1), annotation, random);
   Sample result{apply_cut(chosen, image), annotation};
   if (annotation.mask.defined()) result.annotation.mask = cut_mask(chosen, annotation.mask);
+  result.annotation.objects = cut_objects(chosen, annotation.objects);
   if (augment) augment(result, random);
   return result;
 }

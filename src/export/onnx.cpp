@@ -61,6 +61,15 @@ class OnnxNodes {
     for (size_t i = 0; i < node_->inputs.size(); ++i) inputs.push_back(in(i));
     return last("Concat", inputs, {{"axis", 1}});
   }
+  std::string operator()(const graph::PerAnchor& o) {
+    const std::string& name = node_->name;
+    const int64_t outputs = types_[node_->output.id].shape[2];
+    const std::string cells = onnx_.add_node("Transpose", name + ".cells", {in(0)},
+                                             {{"perm", std::vector<int64_t>{0, 2, 3, 1}}});
+    const std::string shape =
+        onnx_.add_initializer(name + ".shape", at::tensor({0, -1, outputs}, at::kLong));
+    return last("Reshape", {cells, shape});
+  }
   std::string operator()(graph::Resize) {
     const std::string channels =
         onnx_.add_node("Shape", node_->name + ".channels", {in(0)}, {{"start", 0}, {"end", 2}});
@@ -117,6 +126,7 @@ class OnnxNodes {
   const graph::Graph& graph_;
   const torch::ScalarType type_;
   OnnxGraph& onnx_;
+  const std::vector<graph::Type> types_ = graph::infer_shapes(graph_, 1, 64, 64);
   const graph::Node* node_ = nullptr;
   std::vector<std::string> names_;    // of each value, in the file
   std::vector<std::string> outputs_;  // its name as an output of the network, or empty

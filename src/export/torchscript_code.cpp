@@ -167,6 +167,12 @@ class CodeWriter {
     for (size_t i = 0; i < node_->inputs.size(); ++i) parts.push_back(in(i));
     return fmt::format("torch.cat([{}], 1)", fmt::join(parts, ", "));
   }
+  std::string operator()(const graph::PerAnchor& o) {
+    return fmt::format(
+        "torch.reshape(torch.permute({0}, [0, 2, 3, 1]), [torch.size({0}, 0), -1, "
+        "torch.size({0}, 1) // {1}])",
+        in(0), o.anchors);
+  }
   std::string operator()(graph::Resize) {
     return fmt::format(
         "torch.upsample_bilinear2d({0}, [torch.size({1}, 2), torch.size({1}, 3)], False)", in(0),

@@ -63,15 +63,21 @@ class NodeShapes {
   }
 
   Type operator()(Concat) const {
-    require(!inputs_.empty());
-    Shape joined = map(0);
-    joined[1] = 0;
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      const Shape& x = map(i);
-      require(x[0] == joined[0] && x[2] == joined[2] && x[3] == joined[3]);
-      joined[1] += x[1];
+    require(!inputs_.empty() && shape(0).size() >= 3);
+    Shape joined = shape(0);
+    for (size_t i = 1; i < inputs_.size(); ++i) {
+      Shape x = shape(i);
+      const int64_t own = std::exchange(x[1], joined[1]);
+      require(x == joined);
+      joined[1] += own;
     }
     return floats(joined);
+  }
+
+  Type operator()(const PerAnchor& per_anchor) const {
+    const Shape& x = map(0);
+    require(inputs_.size() == 1 && x[1] % per_anchor.anchors == 0);
+    return floats({x[0], x[2] * x[3] * per_anchor.anchors, x[1] / per_anchor.anchors});
   }
 
   Type operator()(Resize) const {

@@ -101,8 +101,57 @@ Outputs DeepLabImpl::forward(const std::vector<Tensor>& features, at::IntArrayRe
   return outputs;
 }
 
+SsdLiteImpl::SsdLiteImpl(const NetworkOptions& network)
+    : stages_(ssd_stages(network)), levels_(std::get<SsdLiteOptions>(network.head).strides.size()) {
+  const size_t prefix = name().size() + 1;
+  const int64_t extras = std::ssize(levels_) - std::ssize(stages_);
+  for (int64_t level = 0; level < std::ssize(levels_); ++level) {
+    levels_[level].boxes.outputs = 4;
+    levels_[level].classes.outputs = network.num_classes + 1;
+  }
+  for (const auto& layer : head_table(network)) {
+    const std::string own = layer.unit.name.substr(prefix);
+    const size_t mark = own.find('_');
+    const int64_t number = std::stoll(own.substr(own.find_first_of("123456789")));
+    const bool is_extra = own.starts_with("extra");
+    Level& level = levels_[is_extra ? std::ssize(levels_) - extras + number - 1 : number - 1];
+    Branch& branch = own.substr(mark).starts_with("_boxes") ? level.boxes : level.classes;
+    if (layer.kind == HeadLayer::Kind::kUnit) {
+      units_.push_back(register_module(own, Unit(layer.unit)));
+      const bool is_shared = own.substr(mark) == "_depthwise";
+      auto& chain = is_extra ? level.extra : is_shared ? level.shared : branch.units;
+      chain.push_back(units_.back());
+    } else {
+      const nn::Conv2dOptions conv(layer.unit.in_channels, layer.unit.out_channels, 1);
+      branch.conv = register_module(own, nn::Conv2d(conv));
+    }
+  }
+}
+
+Outputs SsdLiteImpl::forward(const std::vector<Tensor>& features, at::IntArrayRef,
+                             const ChainRunner& run) {
+  std::vector<Tensor> all;
+  Tensor map;
+  for (size_t i = 0; i < levels_.size(); ++i) {
+    Level& level = levels_[i];
+    map = i < features.size() ? features[i] : run(level.extra, map);
+    const Tensor shared = level.shared.empty() ? map : run(level.shared, map);
+    std::vector<Tensor> of_anchors;
+    for (Branch* branch : {&level.boxes, &level.classes}) {
+      const Tensor x = branch->units.empty() ? shared : run(branch->units, shared);
+      const Tensor y = classify(branch->conv, x).permute({0, 2, 3, 1});
+      of_anchors.push_back(y.reshape({y.size(0), -1, branch->outputs}));
+    }
+    all.push_back(torch::cat(of_anchors, 2));
+  }
+  return {torch::cat(all, 1)};
+}
+
 std::shared_ptr<HeadImpl> make_head(const NetworkOptions& network) {
   if (network.num_classes == 0) return nullptr;
+  if (std::holds_alternative<SsdLiteOptions>(network.head)) {
+    return std::make_shared<SsdLiteImpl>(network);
+  }
   if (std::holds_alternative<DeepLabOptions>(network.head)) {
     return std::make_shared<DeepLabImpl>(network);
   }

@@ -102,7 +102,7 @@ std::vector<graph::Output> lower_deeplab(graph::Graph& graph, const NetworkOptio
   std::vector<graph::Value> maps;  // of ASPP
   const graph::Value features = stages.back();
   graph::Value x;
-  for (const auto& [unit, kind, stage, pooled] : head_table(options)) {
+  for (const auto& [unit, kind, stage, pooled, halvings] : head_table(options)) {
     const std::string own = unit.name.substr(std::string_view("head.").size());
     if (pooled) {
       const auto mean = graph.add({"head.mean", graph::GlobalMean{.keep_sizes = true}, {features}});
@@ -127,6 +127,42 @@ std::vector<graph::Output> lower_deeplab(graph::Graph& graph, const NetworkOptio
   return outputs;
 }
 
+std::vector<graph::Output> lower_ssdlite(graph::Graph& graph, const NetworkOptions& options,
+                                         const std::vector<graph::Value>& stages) {
+  const auto& head = std::get<SsdLiteOptions>(options.head);
+  std::vector<graph::Value> maps;
+  for (const int64_t stage : ssd_stages(options)) maps.push_back(stages[stage - 1]);
+  const size_t extra = maps.size();
+  maps.resize(head.strides.size(), stages.back());
+  graph::Value x = stages.back();
+  size_t next = extra;  // the level whose extra layer comes
+  std::vector<graph::Value> boxes, logits;
+  for (const auto& layer : head_table(options)) {
+    const UnitOptions& unit = layer.unit;
+    const std::string own = unit.name.substr(std::string_view("head.").size());
+    const size_t mark = own.find('_');
+    const std::string_view part = std::string_view(own).substr(mark);
+    if (own.starts_with("extra")) {
+      x = lower_unit(graph, unit, x);
+      if (part == "_expand") maps[next++] = x;
+      continue;
+    }
+    const auto level = std::stoull(own.substr(std::string_view("level").size())) - 1;
+    if (part == "_depthwise") {
+      maps[level] = lower_unit(graph, unit, maps[level]);
+    } else if (layer.kind == HeadLayer::Kind::kUnit) {
+      x = lower_unit(graph, unit, maps[level]);
+    } else {
+      const graph::Value y = lower_conv(graph, unit.name, unit, head.joint ? maps[level] : x);
+      auto& all = part == "_boxes" ? boxes : logits;
+      all.push_back(
+          graph.add({unit.name + "_of_anchors", graph::PerAnchor{head.anchors(level)}, {y}}));
+    }
+  }
+  return {{"boxes", graph.add({"head.boxes", graph::Concat{}, boxes})},
+          {"logits", graph.add({"head.logits", graph::Concat{}, logits})}};
+}
+
 graph::Graph lower(const NetworkOptions& options) {
   graph::Graph graph;
   graph.input.channels = options.in_channels;
@@ -137,6 +173,8 @@ graph::Graph lower(const NetworkOptions& options) {
     }
   } else if (std::holds_alternative<DeepLabOptions>(options.head)) {
     graph.outputs = lower_deeplab(graph, options, stages);
+  } else if (std::holds_alternative<SsdLiteOptions>(options.head)) {
+    graph.outputs = lower_ssdlite(graph, options, stages);
   } else {
     graph.outputs = {{"logits", lower_classifier(graph, options.stages.back().channels,
                                                  options.num_classes, stages.back())}};

@@ -90,6 +90,95 @@ std::vector<HeadLayer> layers_of(const DeepLabOptions& head, const NetworkOption
   return layers;
 }
 
+/// Of the stage (from 1) whose map has this stride, or would have.
+int64_t stage_of_stride(const NetworkOptions& network, int64_t stride) {
+  int64_t stage = 0;
+  for (int64_t reached = network.stem_stride; reached < stride; reached *= 2) ++stage;
+  return stage;
+}
+
+std::vector<HeadLayer> layers_of(const SsdLiteOptions& head, const NetworkOptions& network) {
+  const int64_t last = std::ssize(network.stages);
+  std::vector<HeadLayer> layers;
+  HeadLayer at;  // on which map
+  const auto unit = [&](const std::string& name, int64_t in, int64_t out) -> UnitOptions& {
+    UnitOptions& added = layers.emplace_back(at).unit;
+    added.name = "head." + name;
+    added.in_channels = in;
+    added.out_channels = out;
+    added.scale = added.skip = false;
+    added.folded = network.folded;
+    return added;
+  };
+  const auto depthwise = [&](const std::string& name, int64_t channels) -> UnitOptions& {
+    UnitOptions& added = unit(name, channels, channels);
+    added.kernel = 3;
+    added.groups = channels;
+    return added;
+  };
+  std::vector<HeadLayer> maps;  // each level's, of which the unit counts channels
+  for (int64_t level = 0, extras = 0; level < head.levels(); ++level) {
+    const int64_t stage = stage_of_stride(network, head.strides[level]);
+    if (stage <= last) {
+      at.stage = stage;
+      at.unit.out_channels = network.stages[stage - 1].channels;
+    } else {
+      const int64_t in = extras == 0 ? network.stages.back().channels : at.unit.out_channels;
+      const int64_t out = head.extra_channels[extras++], half = std::max<int64_t>(1, out / 2);
+      const std::string name = fmt::format("extra{}_", extras);
+      at.stage = last;
+      unit(name + "reduce", in, half);
+      depthwise(name + "depthwise", half).stride = 2;
+      ++at.halvings;
+      unit(name + "expand", half, out);
+      at.unit.out_channels = out;
+    }
+    maps.push_back(at);
+  }
+  for (int64_t level = 0; level < head.levels(); ++level) {
+    at = maps[level];
+    const int64_t channels = at.unit.out_channels, anchors = head.anchors(level);
+    const std::string name = fmt::format("level{}_", level + 1);
+    if (head.joint) depthwise(name + "depthwise", channels);
+    for (const auto& [what, outputs] :
+         {std::pair{"classes", network.num_classes + 1}, std::pair{"boxes", int64_t{4}}}) {
+      if (!head.joint) depthwise(fmt::format("{}{}_depthwise", name, what), channels);
+      unit(name + what, channels, anchors * outputs);
+      layers.back().kind = HeadLayer::Kind::kConv;
+    }
+  }
+  return layers;
+}
+
+/// What the configuration says of SSDLite, and its preset where it says nothing.
+SsdLiteOptions ssd_options(const DetectConfig& detect, int64_t largest_stride) {
+  SsdLiteOptions head;
+  head.preset = detect.preset;
+  head.joint = detect.joint;
+  head.variances = detect.variances;
+  const bool cvnets = detect.preset == SsdPreset::kCvnets;
+  if (cvnets) head.extra_channels = {256, 128, 128, 64};
+  if (!detect.extra_channels.empty()) head.extra_channels = detect.extra_channels;
+  if (detect.preset == SsdPreset::kTorchvision) head.scales = {0.2, 0.35, 0.5, 0.65, 0.8, 0.95, 1};
+  if (cvnets) {
+    for (int64_t i = 0; i <= kSsdLevels; ++i) {
+      head.scales[i] = 0.1 + 0.95 / kSsdLevels * static_cast<double>(i);
+    }
+  }
+  if (!detect.strides.empty()) head.strides = detect.strides;
+  if (head.strides.front() == 8) head.scales.insert(head.scales.begin(), head.scales.front() / 2);
+  head.scales.resize(head.strides.size() + 1);
+  if (!detect.scales.empty()) head.scales = detect.scales;
+  const std::vector<double> ratios =
+      detect.ratios.empty() ? std::vector<double>{2, 3} : detect.ratios;
+  head.ratios.assign(head.strides.size(), ratios);
+  if (cvnets && detect.ratios.empty()) head.ratios.back() = {2};
+  const auto extras =
+      std::ranges::count_if(head.strides, [=](int64_t each) { return each > largest_stride; });
+  head.extra_channels.resize(extras, head.extra_channels.back());
+  return head;
+}
+
 template <typename T>
 std::array<T, 4> per_stage(const std::vector<T>& configured, const std::array<T, 4>& otherwise) {
   if (configured.empty()) return otherwise;
@@ -135,6 +224,11 @@ NetworkOptions network_options(const ModelConfig& config, int64_t num_classes) {
 NetworkOptions network_options(const Config& config, int64_t num_classes) {
   if (config.model.head == HeadKind::kClassifier) {
     return network_options(config.model, num_classes);
+  }
+  if (config.model.head == HeadKind::kSsdLite) {
+    NetworkOptions options = network_options(config.model, num_classes);
+    options.head = ssd_options(config.detect, options.stem_stride << options.stages.size());
+    return options;
   }
   const SegmentConfig& segment = config.segment;
   ModelConfig model = config.model;
@@ -210,6 +304,15 @@ std::vector<UnitOptions> unit_table(const NetworkOptions& options) {
     previous_dilation = stage.dilation;
   }
   return units;
+}
+
+std::vector<int64_t> ssd_stages(const NetworkOptions& options) {
+  std::vector<int64_t> stages;
+  for (const int64_t stride : std::get<SsdLiteOptions>(options.head).strides) {
+    const int64_t stage = stage_of_stride(options, stride);
+    if (stage <= std::ssize(options.stages)) stages.push_back(stage);
+  }
+  return stages;
 }
 
 std::vector<HeadLayer> head_table(const NetworkOptions& options) {

@@ -91,7 +91,7 @@ StateDict state_dict(const torch::nn::Module& module) {
 StateShapes state_shapes(const NetworkOptions& options) {
   ShapeList list;
   for (const UnitOptions& unit : unit_table(options)) list.add_unit(unit);
-  for (const auto& [unit, kind, stage, pooled] : head_table(options)) {
+  for (const auto& [unit, kind, stage, pooled, halvings] : head_table(options)) {
     if (kind == HeadLayer::Kind::kUnit) {
       list.add_unit(unit);
     } else if (kind == HeadLayer::Kind::kConv) {

@@ -38,7 +38,9 @@ std::vector<PlacedUnit> placed_units(const NetworkOptions& network, int64_t size
     sizes.back() = size;
   }
   for (const HeadLayer& layer : head_table(network)) {
-    units.push_back({layer.unit, layer.pooled ? 1 : sizes[layer.stage]});
+    int64_t own = layer.pooled ? 1 : sizes[layer.stage];
+    for (int64_t i = 0; i < layer.halvings; ++i) own = (own + 1) / 2;
+    units.push_back({layer.unit, own});
   }
   return units;
 }

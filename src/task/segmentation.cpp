@@ -104,7 +104,7 @@ Transform Segmentation::eval_transform(const DataConfig& data) const {
 LoaderOptions Segmentation::eval_options(const DataConfig& data, int64_t) const {
   LoaderOptions options = loader_options(data);
   options.batch_size = 1;
-  options.images.original_masks = true;
+  options.images.original_annotations = true;
   return options;
 }
 

@@ -15,6 +15,8 @@ std::unique_ptr<Task> task_of(const Config& config, const std::vector<double>& c
       return std::make_unique<Classification>(config, weights);
     case HeadKind::kDeepLabV3:
       return std::make_unique<Segmentation>(config, weights);
+    case HeadKind::kSsdLite:
+      break;
   }
   TORCH_CHECK(false, "unknown head");
 }

@@ -117,14 +117,28 @@ void reconcile_head(Config& config) {
     config.model.output_stride = 16;
     config.segment = {};
     config.augment.segment = {};
+    config.detect = {};
+    config.augment.detect = {};
+    config.data.letterbox = false;
     factors.head = 1;
     std::erase(config.model.freeze, Part::kHead);
     return;
   }
   config.model.output_stride = 32;
-  config.segment.output_stride = 8;
-  if (!config.segment.rates.empty()) config.segment.rates.resize(3);
-  std::ranges::sort(config.augment.segment.short_side);
+  if (config.model.head == HeadKind::kDeepLabV3) {
+    config.detect = {};
+    config.augment.detect = {};
+    config.data.letterbox = false;
+    config.segment.output_stride = 8;
+    if (!config.segment.rates.empty()) config.segment.rates.resize(3);
+    std::ranges::sort(config.augment.segment.short_side);
+  } else {
+    config.segment = {};
+    config.augment.segment = {};
+    config.detect.strides = {16, 32, 64};
+    config.detect.scales = {0.1, 0.3, 0.5, 0.7};
+    config.loss.class_weights = {};
+  }
   config.augment.erase = {};
   config.augment.mix = {};
   config.augment.policy = Policy::kNone;

@@ -231,7 +231,7 @@ TEST_F(SegmentLoader, EvaluatesWholePicturesByTheirOwnMasks) {
   DataConfig data;
   data.eval_resize = 40;
   LoaderOptions options = loader_options(data);
-  options.images.original_masks = true;
+  options.images.original_annotations = true;
   Loader loader(list(), options);
   loader.start_epoch(0, segment_eval_transform(data));
   for (int64_t i = 0; i < 13; ++i) {

@@ -48,6 +48,10 @@ class GraphInterpreter {
     for (size_t i = 0; i < node_->inputs.size(); ++i) parts.push_back(in(i));
     return at::cat(parts, 1);
   }
+  at::Tensor operator()(const graph::PerAnchor& o) const {
+    const at::Tensor cells = in(0).permute({0, 2, 3, 1});
+    return cells.reshape({cells.size(0), -1, cells.size(3) / o.anchors});
+  }
   at::Tensor operator()(graph::Resize) const {
     return at::upsample_bilinear2d(in(0), in(1).sizes().slice(2), /*align_corners=*/false);
   }

@@ -118,6 +118,39 @@ struct SegmentAugmentConfig {
   }
 };
 
+/// Whose rules a random crop of a picture with boxes follows.
+enum class BoxCrop { kNone, kMmdetection, kTorchvision, kCvnets };
+inline constexpr auto enum_names(BoxCrop) {
+  return std::array<EnumName<BoxCrop>, 4>{{{BoxCrop::kNone, "none"},
+                                           {BoxCrop::kMmdetection, "mmdetection"},
+                                           {BoxCrop::kTorchvision, "torchvision"},
+                                           {BoxCrop::kCvnets, "cvnets"}}};
+}
+
+struct DetectAugmentConfig {
+  double zoom_out = 0.5;
+  double most_zoom = 4;
+  BoxCrop crop = BoxCrop::kMmdetection;
+  double photometric = 0.5;
+
+  bool operator==(const DetectAugmentConfig&) const = default;
+
+  template <typename Visitor>
+  void visit(Visitor&& v) {
+    v("zoom_out", zoom_out,
+      {"Probability that the image is put on a larger canvas of the mean colour.", "", 0, 1});
+    v("most_zoom", most_zoom, {"Largest ratio of the canvas' side to the image's.", "", 1, 16});
+    v("crop", crop,
+      {"Random crop by its overlap with the boxes: mmdetection's MinIoURandomCrop, where every box "
+       "must overlap enough; torchvision's RandomIoUCrop, where one of those inside must; CVNets' "
+       "SSDCroping, where any must; or none (docs/detection.md)."});
+    v("photometric", photometric,
+      {"Probability of each step of photometric distortion: brightness, contrast, saturation, hue, "
+       "and another order of the channels.",
+       "", 0, 1});
+  }
+};
+
 struct AugmentConfig {
   std::array<double, 2> crop_area = {0.08, 1.0};
   std::array<double, 2> crop_ratio = {3.0 / 4, 4.0 / 3};
@@ -129,6 +162,7 @@ struct AugmentConfig {
   EraseConfig erase = {};
   MixConfig mix = {};
   SegmentAugmentConfig segment = {};
+  DetectAugmentConfig detect = {};
 
   bool operator==(const AugmentConfig&) const = default;
 
@@ -156,6 +190,9 @@ struct AugmentConfig {
     v("segment", segment,
       {"Segmentation's: image and mask are resized, flipped with probability `flip`, cropped to "
        "data.size, blurred, distorted and rotated, in this order, as in CVNets."});
+    v("detect", detect,
+      {"Detection's: image and boxes are zoomed out, cropped, resized to data.size, flipped with "
+       "probability `flip` and distorted, in this order."});
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include "mobileone/config/augment.h"    // IWYU pragma: export
 #include "mobileone/config/data.h"       // IWYU pragma: export
+#include "mobileone/config/detect.h"     // IWYU pragma: export
 #include "mobileone/config/model.h"      // IWYU pragma: export
 #include "mobileone/config/optimizer.h"  // IWYU pragma: export
 #include "mobileone/config/run.h"        // IWYU pragma: export
@@ -16,6 +17,7 @@ namespace mobileone {
 struct Config {
   ModelConfig model;
   SegmentConfig segment;
+  DetectConfig detect;
   DataConfig data;
   AugmentConfig augment;
   OptimizerConfig optimizer;
@@ -33,6 +35,7 @@ struct Config {
   void visit(Visitor&& v) {
     v("model", model, {"The network."});
     v("segment", segment, {"The head of `model.head: deeplabv3`."});
+    v("detect", detect, {"The head of `model.head: ssdlite`."});
     v("data", data, {"Images in, and how evaluation sees them."});
     v("augment", augment, {"What training does to images."});
     v("optimizer", optimizer, {"How weights follow gradients."});

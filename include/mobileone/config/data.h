@@ -21,14 +21,16 @@ inline constexpr auto enum_names(Sampler) {
       {{Sampler::kShuffled, "shuffled"}, {Sampler::kBalanced, "balanced"}}};
 }
 
-/// How a set of images with masks lies on disk.
-enum class DataFormat { kAuto, kFolders, kCamVid, kVoc, kAde20k };
+/// How a set of images with masks or boxes lies on disk.
+enum class DataFormat { kAuto, kFolders, kCamVid, kVoc, kAde20k, kCoco, kYolo };
 inline constexpr auto enum_names(DataFormat) {
-  return std::array<EnumName<DataFormat>, 5>{{{DataFormat::kAuto, "auto"},
+  return std::array<EnumName<DataFormat>, 7>{{{DataFormat::kAuto, "auto"},
                                               {DataFormat::kFolders, "folders"},
                                               {DataFormat::kCamVid, "camvid"},
                                               {DataFormat::kVoc, "voc"},
-                                              {DataFormat::kAde20k, "ade20k"}}};
+                                              {DataFormat::kAde20k, "ade20k"},
+                                              {DataFormat::kCoco, "coco"},
+                                              {DataFormat::kYolo, "yolo"}}};
 }
 
 struct DataConfig {
@@ -37,6 +39,9 @@ struct DataConfig {
   DataFormat format = DataFormat::kAuto;
   std::string train_masks = {};
   std::string val_masks = {};
+  std::string train_annotations = {};
+  std::string val_annotations = {};
+  bool letterbox = false;
   int64_t ignore_label = 255;
   bool reduce_zero_label = false;
   int64_t size = 224;
@@ -59,18 +64,28 @@ struct DataConfig {
     v("train", train,
       FieldInfo{
           "Training images: a folder of class folders, a CSV list `path,label`, tar shards (a "
-          "folder of them, or `DIR/{000..146}.tar`), or a pack; for segmentation a folder of "
-          "images, a list of CamVid's or VOC's, shards or a pack (docs/data.md)."}
+          "folder of them, or `DIR/{000..146}.tar`), or a pack; for segmentation and detection "
+          "a folder of images, a list of CamVid's or VOC's, shards or a pack (docs/data.md)."}
           .with(Scope::kPlace));
     v("val", val,
       FieldInfo{"Validation images, as `train`; empty: no validation."}.with(Scope::kPlace));
     v("format", format,
-      {"Segmentation: how images and masks lie; auto: found by looking (docs/data.md)."});
+      {"Segmentation and detection: how images and masks, or boxes, lie; auto: found by looking "
+       "(docs/data.md)."});
     v("train_masks", train_masks,
       FieldInfo{"Segmentation: the folder of the masks of `train`; empty: beside the images, as "
                 "`trainannot` beside `train`."}
           .with(Scope::kPlace));
     v("val_masks", val_masks, FieldInfo{"Likewise of `val`."}.with(Scope::kPlace));
+    v("train_annotations", train_annotations,
+      FieldInfo{
+          "Detection: the annotations of `train`, a file of COCO's instances or the folder of "
+          "VOC's or YOLO's; empty: beside the images."}
+          .with(Scope::kPlace));
+    v("val_annotations", val_annotations, FieldInfo{"Likewise of `val`."}.with(Scope::kPlace));
+    v("letterbox", letterbox,
+      {"Detection: whether images keep their shape, on the mean colour, instead of being squashed "
+       "into a square."});
     v("ignore_label", ignore_label,
       {"Segmentation: pixels of this label in a mask belong to no class: they are neither learnt "
        "nor judged.",

@@ -19,10 +19,11 @@ inline constexpr auto enum_names(Variant) {
 }
 
 /// What follows the backbone.
-enum class HeadKind { kClassifier, kDeepLabV3 };
+enum class HeadKind { kClassifier, kDeepLabV3, kSsdLite };
 inline constexpr auto enum_names(HeadKind) {
-  return std::array<EnumName<HeadKind>, 2>{
-      {{HeadKind::kClassifier, "classifier"}, {HeadKind::kDeepLabV3, "deeplabv3"}}};
+  return std::array<EnumName<HeadKind>, 3>{{{HeadKind::kClassifier, "classifier"},
+                                            {HeadKind::kDeepLabV3, "deeplabv3"},
+                                            {HeadKind::kSsdLite, "ssdlite"}}};
 }
 
 /// A part of the network: the stem, a stage of blocks, the classifier, or another head.
@@ -66,8 +67,9 @@ struct ModelConfig {
   void visit(Visitor&& v) {
     v("variant", variant, {"The published network that the keys below start from."});
     v("head", head,
-      {"What follows the backbone, and so the task: a linear classifier of images, or DeepLabV3, "
-       "which gives each pixel a class (section `segment`)."});
+      {"What follows the backbone, and so the task: a linear classifier of images; DeepLabV3, which "
+       "gives each pixel a class (section `segment`); or SSDLite, which finds objects (section "
+       "`detect`)."});
     v("num_classes", num_classes,
       {"Outputs of the head; 0: as many as the training data has classes.", "classes", 0,
        static_cast<double>(kMostClasses)});

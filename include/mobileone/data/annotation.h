@@ -3,6 +3,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
+
+#include "mobileone/data/object.h"
 
 namespace mobileone {
 
@@ -13,6 +16,7 @@ inline constexpr uint8_t kIgnored = 255;
 struct Annotation {
   int64_t label = -1;    ///< its class; -1: none
   at::Tensor mask = {};  ///< uint8 [H,W], the class of each pixel or kIgnored; undefined: none
+  std::vector<Object> objects = {};  ///< what is in it, of a set for detection
 };
 
 /// An image and what is known of it.

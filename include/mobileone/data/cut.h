@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "mobileone/config/config.h"
@@ -19,9 +20,10 @@ struct Cut {
   CropBox box;     ///< of the picture, inside it
   int64_t height;  ///< that the box is resized to
   int64_t width;
-  CropBox window;     ///< of the resized box, the part that is kept; black where it lies outside
+  CropBox window;     ///< of the resized box, the part that is kept; `fill` where it lies outside
   bool flip = false;  ///< whether the window's rows are reversed
   Interpolation interpolation = Interpolation::kBilinear;
+  std::array<uint8_t, 3> fill = {0, 0, 0};  ///< RGB
 };
 
 }  // namespace mobileone

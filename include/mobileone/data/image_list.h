@@ -19,12 +19,15 @@ struct ImageList {
   std::vector<std::string> class_names;  ///< by label, each on one line; empty where labels are
                                          ///< integers
   std::vector<int32_t> labels;           ///< of each image, not negative; -1 where there are masks
+                                         ///< or objects
   std::shared_ptr<const ImageStorage> storage;
   bool are_indices = false;  ///< labels without names are said to be indices of classes
   /// Mask i, the bytes of a file of indices or decoded labels [H,W], belongs to image i; null where
   /// the set has none.
   std::shared_ptr<const ImageStorage> masks = nullptr;
   MaskLabels mask_labels = {};  ///< what the values of masks' files stand for
+  /// What is in each image; null where the set has no boxes.
+  std::shared_ptr<const ObjectTable> objects = nullptr;
 
   int64_t size() const { return std::ssize(labels); }
   std::string name(int64_t index) const { return storage->name(index); }
@@ -33,8 +36,8 @@ struct ImageList {
   StoredImage read(int64_t index) const;
   /// Likewise the mask, of a set that has masks.
   StoredImage read_mask(int64_t index) const;
-  /// What is known of the image: its label, or its mask, read and decoded. Throws like `read`,
-  /// naming the mask, and Error where a label is none of the classes.
+  /// What is known of the image: its label, its objects, or its mask, read and decoded. Throws like
+  /// `read`, naming the mask, and Error where a label is none of the classes.
   Annotation annotation(int64_t index) const;
   /// "cat", or "3" where classes have no names.
   std::string class_name(int64_t label) const {

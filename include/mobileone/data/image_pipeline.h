@@ -33,7 +33,8 @@ class ImagePipeline {
     /// as by Pillow's `convert("L")` once they are decoded.
     std::vector<double> mean = {0, 0, 0};
     std::vector<double> std = {1, 1, 1};
-    bool original_masks = false;  ///< masks stay as they are stored, whatever becomes of the image
+    /// Annotations stay as they are stored, whatever becomes of the image.
+    bool original_annotations = false;
   };
   explicit ImagePipeline(const Options& options);
 
@@ -53,7 +54,9 @@ class ImagePipeline {
   /// one image of a channels-last batch.
   void finish(const Transform& transform, Random& random, float* out);
 
-  /// What is known of the finished image, its mask as it was cut and augmented.
+  /// Of the decoded image.
+  const Cut& cut() const { return cut_; }
+  /// What is known of the finished image, mask and objects as they were cut and augmented.
   const Annotation& annotation() const { return annotation_; }
 
  private:

@@ -35,8 +35,13 @@ struct Batch {
   at::Tensor images;  ///< float32 [N,C,S,S], channels last; used again when let go
   at::Tensor labels;  ///< int64 [N]; -1 where there are masks
   /// uint8 [N,S,S], kIgnored outside the picture; undefined where the set has none. With
-  /// `original_masks` [N,H,W], as they are stored.
+  /// `original_annotations` [N,H,W], as they are stored.
   at::Tensor masks;
+  /// What is in each of the N images, as they were cut or, with `original_annotations`, as they are
+  /// stored; empty where the set has no boxes.
+  std::vector<std::vector<Object>> objects;
+  std::vector<Cut> cuts;              ///< of each of the N images
+  std::vector<at::Tensor> targets;    ///< [N,...], what `Transform::targets` gives
   std::vector<int64_t> indices;       ///< N positions in the image list
   std::vector<DamagedImage> damaged;  ///< images that should be here, in the list's order
   int64_t number = 0;                 ///< position of the batch in its epoch, from 0

@@ -24,7 +24,7 @@ Transform segment_train_transform(const AugmentConfig& augment, Interpolation in
 /// The whole picture with a short side of `data.eval_resize` px, or as it is where that is 0; of
 /// one longer than kLongestOfShortSides times its short side the long side is so much instead.
 /// Networks are judged by masks as they are stored: let the loader leave them so
-/// (`ImagePipeline::Options::original_masks`).
+/// (`ImagePipeline::Options::original_annotations`).
 Transform segment_eval_transform(const DataConfig& data);
 
 }  // namespace mobileone

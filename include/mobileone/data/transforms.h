@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "mobileone/config/config.h"
 #include "mobileone/data/annotation.h"
@@ -53,6 +54,11 @@ struct Transform {
       cut;
   /// What is then done to the cut's window, image and mask, whose sizes stay; empty: nothing.
   std::function<void(Sample& sample, Random& random)> augment;
+  /// What a network is trained towards, of a finished sample's annotation: tensors of the same
+  /// shapes for every image of `height` x `width`; empty: nothing but labels and masks.
+  std::function<std::vector<at::Tensor>(const Annotation& annotation, int64_t height,
+                                        int64_t width)>
+      targets = {};
 
   /// Both, of a decoded image and its annotation.
   Sample operator()(const Sample& sample, Random& random) const;

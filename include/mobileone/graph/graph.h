@@ -71,8 +71,15 @@ struct Multiply {};
 /// The sum of two values of one shape.
 struct Add {};
 
-/// Joins the channels of feature maps of one height and width.
+/// Joins along the second axis: the channels of feature maps of one height and width, or what
+/// PerAnchor gives.
 struct Concat {};
+
+/// What a map gives for each of the `anchors` of its cells: [N,anchors·K,H,W] → [N,H·W·anchors,K],
+/// row by row, a cell's anchors one after the other.
+struct PerAnchor {
+  int64_t anchors = 1;
+};
 
 /// Bilinear with half-pixel centres (torch's align_corners=False), not antialiased: the first input
 /// at the height and width of the second, a feature map.
@@ -91,8 +98,8 @@ struct Normalize {
   std::vector<float> mean, std;  ///< of each channel, in levels
 };
 
-using Operation = std::variant<Conv, Linear, GlobalMean, Sigmoid, Multiply, Add, Concat, Resize,
-                               Softmax, ArgMax, Normalize>;
+using Operation = std::variant<Conv, Linear, GlobalMean, Sigmoid, Multiply, Add, Concat, PerAnchor,
+                               Resize, Softmax, ArgMax, Normalize>;
 
 struct Node {
   std::string name;  ///< unique; of a parameter's key the part before ".weight"

@@ -73,6 +73,35 @@ class DeepLabImpl : public HeadImpl {
   torch::nn::Dropout2d dropout_, auxiliary_dropout_;
 };
 
+/// SsdLiteOptions. One output [N,A,4+1+classes], of each of the A anchors of `ssd_anchors`
+/// (anchors.h) the offsets of its box, then logits of the background and of each class.
+class SsdLiteImpl : public HeadImpl {
+ public:
+  explicit SsdLiteImpl(const NetworkOptions& network);
+  std::string name() const override { return "head"; }
+  std::vector<int64_t> stages() const override { return stages_; }
+  Outputs forward(const std::vector<torch::Tensor>& features, at::IntArrayRef image_size,
+                  const ChainRunner& run) override;
+  std::vector<Unit> units() const override { return units_; }
+
+ private:
+  /// What makes a level's classes, or boxes, of its map.
+  struct Branch {
+    std::vector<Unit> units;
+    torch::nn::Conv2d conv{nullptr};
+    int64_t outputs = 0;  ///< of an anchor
+  };
+  struct Level {
+    std::vector<Unit> extra;   ///< that make its map of that of the level before; or none
+    std::vector<Unit> shared;  ///< by its branches
+    Branch boxes, classes;
+  };
+
+  std::vector<int64_t> stages_;
+  std::vector<Unit> units_;
+  std::vector<Level> levels_;
+};
+
 /// The head that `network.head` describes; null where `network.num_classes` is 0.
 std::shared_ptr<HeadImpl> make_head(const NetworkOptions& network);
 

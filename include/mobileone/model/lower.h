@@ -11,9 +11,10 @@ namespace mobileone {
 
 /// What a network does once it is folded, as a graph of floating point images [N,C,H,W]. Its output
 /// is `logits`, of a classifier [N,num_classes], of DeepLabV3 [N,num_classes,H,W], which has a
-/// second one, `auxiliary`, unless `options.folded`; a backbone's are `stage1` to `stage4`. The
-/// parameters, by their keys and in the order of a folded network's state dict, have shapes but no
-/// values.
+/// second one, `auxiliary`, unless `options.folded`; of SSDLite `boxes` [N,A,4], the offsets from
+/// the anchors, and `logits` [N,A,1+num_classes], background first; a backbone's are `stage1` to
+/// `stage4`. The parameters, by their keys and in the order of a folded network's state dict, have
+/// shapes but no values.
 graph::Graph lower(const NetworkOptions& options);
 
 /// The same with the parameters' values, in float32; those of a network of float32 on the CPU share
@@ -44,6 +45,10 @@ graph::Value lower_classifier(graph::Graph& graph, int64_t channels, int64_t cla
 
 /// The layers of `head_table` over the outputs of the stages.
 std::vector<graph::Output> lower_deeplab(graph::Graph& graph, const NetworkOptions& options,
+                                         const std::vector<graph::Value>& stages);
+
+/// Likewise.
+std::vector<graph::Output> lower_ssdlite(graph::Graph& graph, const NetworkOptions& options,
                                          const std::vector<graph::Value>& stages);
 
 }  // namespace mobileone

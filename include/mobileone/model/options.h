@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -65,7 +67,29 @@ struct DeepLabOptions {
   bool operator==(const DeepLabOptions&) const = default;
 };
 
-using HeadOptions = std::variant<ClassifierOptions, DeepLabOptions>;
+/// Object detection by SSDLite (Liu et al. 2016; Sandler et al. 2018, section 6.2): maps of several
+/// strides, each with a number of anchors a cell, of which it gives the classes and boxes by a
+/// depthwise 3×3 unit and a 1×1 convolution.
+struct SsdLiteOptions {
+  /// Of the maps, each twice the one before. Those that the stages have not are extra layers: a 1×1
+  /// unit to half the channels, a depthwise 3×3 one of stride 2, a 1×1 one.
+  std::vector<int64_t> strides = {16, 32, 64, 128, 256, 512};
+  std::vector<int64_t> extra_channels = {512, 256, 256, 128};  ///< of each extra layer
+  bool joint = false;  ///< a level's classes and boxes share the depthwise unit
+  /// Of each level, and of one after it: the side of its square anchors as a share of the image's.
+  std::vector<double> scales = {0.15, 0.3125, 0.46875, 0.63125, 0.790625, 0.95, 1};
+  std::vector<std::vector<double>> ratios = {{2, 3}, {2, 3}, {2, 3}, {2, 3}, {2, 3}, {2, 3}};
+  SsdPreset preset = SsdPreset::kMmdetection;  ///< whose rules place and clip the anchors
+  std::array<double, 2> variances = {0.1, 0.2};
+
+  bool operator==(const SsdLiteOptions&) const = default;
+
+  int64_t levels() const { return std::ssize(strides); }
+  /// A cell's: two squares, and a wide and a high one of each ratio.
+  int64_t anchors(int64_t level) const { return 2 + 2 * std::ssize(ratios[level]); }
+};
+
+using HeadOptions = std::variant<ClassifierOptions, DeepLabOptions, SsdLiteOptions>;
 
 /// A whole network. A stage's first block dilates as the stage before it (as torchvision's
 /// replace_stride_with_dilation).
@@ -112,9 +136,13 @@ struct HeadLayer {
   };
   UnitOptions unit;  ///< of the others name and channels count
   Kind kind = Kind::kUnit;
-  int64_t stage = 0;    ///< on a map of this stage's size, from 1
-  bool pooled = false;  ///< or on one pixel, the mean of such a map
+  int64_t stage = 0;     ///< on a map of this stage's size, from 1
+  bool pooled = false;   ///< or on one pixel, the mean of such a map
+  int64_t halvings = 0;  ///< or on such a map, its sides halved so often and rounded up
 };
+
+/// The levels of SSDLite that are maps of the network's stages: their numbers, from 1.
+std::vector<int64_t> ssd_stages(const NetworkOptions& options);
 
 /// Every such layer in order of computation, which is that of the state dict.
 std::vector<HeadLayer> head_table(const NetworkOptions& options);

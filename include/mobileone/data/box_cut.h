@@ -1,0 +1,25 @@
+#pragma once
+
+#include <vector>
+
+#include "mobileone/data/cut.h"
+#include "mobileone/data/object.h"
+
+namespace mobileone {
+
+/// Where a box of the picture lies in the cut's window, in its pixels; may reach out of it. What
+/// the window shows of the picture moves exactly so (no rounding).
+Box cut_box(const Cut& cut, const Box& box);
+
+/// The inverse: a box of the window in the picture's pixels.
+Box uncut_box(const Cut& cut, const Box& box);
+
+/// The part of a box within [0, width] x [0, height]; empty (of no width or height) where it lies
+/// outside.
+Box clipped(const Box& box, double width, double height);
+
+/// Objects as the cut's window shows them: moved, clipped to the window, their areas scaled. Those
+/// whose centres it does not show are left out.
+std::vector<Object> cut_objects(const Cut& cut, const std::vector<Object>& objects);
+
+}  // namespace mobileone

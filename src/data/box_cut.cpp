@@ -1,0 +1,67 @@
+#include "mobileone/data/box_cut.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mobileone {
+namespace {
+
+/// window = scale * picture + shift, before a flip.
+struct Line {
+  double scale, shift;
+};
+
+Line columns_of(const Cut& cut) {
+  const double scale = static_cast<double>(cut.width) / static_cast<double>(cut.box.width);
+  return {scale, -scale * static_cast<double>(cut.box.left) - static_cast<double>(cut.window.left)};
+}
+
+Line rows_of(const Cut& cut) {
+  const double scale = static_cast<double>(cut.height) / static_cast<double>(cut.box.height);
+  return {scale, -scale * static_cast<double>(cut.box.top) - static_cast<double>(cut.window.top)};
+}
+
+Box flipped(const Box& box, double width) {
+  return {width - box.right, box.top, width - box.left, box.bottom};
+}
+
+}  // namespace
+
+Box cut_box(const Cut& cut, const Box& box) {
+  const auto [x, left] = columns_of(cut);
+  const auto [y, top] = rows_of(cut);
+  const Box moved{x * box.left + left, y * box.top + top, x * box.right + left,
+                  y * box.bottom + top};
+  return cut.flip ? flipped(moved, static_cast<double>(cut.window.width)) : moved;
+}
+
+Box uncut_box(const Cut& cut, const Box& box) {
+  const auto [x, left] = columns_of(cut);
+  const auto [y, top] = rows_of(cut);
+  const Box own = cut.flip ? flipped(box, static_cast<double>(cut.window.width)) : box;
+  return {(own.left - left) / x, (own.top - top) / y, (own.right - left) / x,
+          (own.bottom - top) / y};
+}
+
+Box clipped(const Box& box, double width, double height) {
+  return {std::clamp(box.left, 0.0, width), std::clamp(box.top, 0.0, height),
+          std::clamp(box.right, 0.0, width), std::clamp(box.bottom, 0.0, height)};
+}
+
+std::vector<Object> cut_objects(const Cut& cut, const std::vector<Object>& objects) {
+  const auto width = static_cast<double>(cut.window.width);
+  const auto height = static_cast<double>(cut.window.height);
+  const double area = columns_of(cut).scale * rows_of(cut).scale;
+  std::vector<Object> shown;
+  for (Object object : objects) {
+    const Box moved = cut_box(cut, object.box);
+    const double x = moved.center_x(), y = moved.center_y();
+    if (!(x > 0 && x < width && y > 0 && y < height)) continue;
+    object.box = clipped(moved, width, height);
+    object.area *= area;
+    if (object.box.area() > 0) shown.push_back(object);
+  }
+  return shown;
+}
+
+}  // namespace mobileone
