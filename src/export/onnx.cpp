@@ -61,13 +61,13 @@ class OnnxNodes {
     for (size_t i = 0; i < node_->inputs.size(); ++i) inputs.push_back(in(i));
     return last("Concat", inputs, {{"axis", 1}});
   }
-  std::string operator()(const graph::PerAnchor& o) {
+  std::string operator()(graph::PerAnchor) {
     const std::string& name = node_->name;
     const int64_t outputs = types_[node_->output.id].shape[2];
     const std::string cells = onnx_.add_node("Transpose", name + ".cells", {in(0)},
                                              {{"perm", std::vector<int64_t>{0, 2, 3, 1}}});
     const std::string shape =
-        onnx_.add_initializer(name + ".shape", at::tensor({0, -1, outputs}, at::kLong));
+        onnx_.add_initializer(name + ".shape", at::tensor(std::vector<int64_t>{0, -1, outputs}));
     return last("Reshape", {cells, shape});
   }
   std::string operator()(graph::Resize) {
