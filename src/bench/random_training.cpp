@@ -2,6 +2,10 @@
 
 #include <torch/utils.h>
 
+#include <algorithm>
+#include <vector>
+
+#include "mobileone/optim/detection_loss.h"
 #include "mobileone/optim/loss.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/util/profile.h"
@@ -23,21 +27,55 @@ RandomTraining::RandomTraining(const Config& config, int64_t images, int64_t siz
                 .to(device_)
                 .contiguous(torch::MemoryFormat::ChannelsLast);
   const int64_t classes = network_->options.num_classes;
-  targets_ =
-      (config.model.head == HeadKind::kClassifier
-           ? torch::randint(classes, {images}, torch::kInt64)
-           : torch::randint(std::min(classes, kIgnoredClass), {images, size, size}, torch::kUInt8))
-          .to(device_);
+  switch (config.model.head) {
+    case HeadKind::kClassifier:
+      targets_ = torch::randint(classes, {images}, torch::kInt64);
+      break;
+    case HeadKind::kDeepLabV3:
+      targets_ =
+          torch::randint(std::min(classes, kIgnoredClass), {images, size, size}, torch::kUInt8);
+      break;
+    case HeadKind::kSsdLite:
+      take_random_boxes(images, size);
+      break;
+  }
+  targets_ = targets_.to(device_);
+}
+
+/// Eight in each image.
+void RandomTraining::take_random_boxes(int64_t images, int64_t size) {
+  const auto& head = std::get<SsdLiteOptions>(network_->options.head);
+  const AnchorMatcher match(head, size, size, config_.detect.positive_iou);
+  std::vector<torch::Tensor> labels, offsets;
+  for (int64_t i = 0; i < images; ++i) {
+    std::vector<LabelledBox> boxes;
+    const auto numbers = torch::rand({8, 4}, torch::kFloat64) * size;
+    for (const double* x = numbers.const_data_ptr<double>(); boxes.size() < 8; x += 4) {
+      const double left = 0.6 * x[0], top = 0.6 * x[1];
+      boxes.push_back({{left, top, left + 4 + 0.4 * x[2], top + 4 + 0.4 * x[3]},
+                       static_cast<int32_t>(std::ssize(boxes) % network_->options.num_classes)});
+    }
+    const SsdTargets targets = match(boxes);
+    labels.push_back(targets.labels);
+    offsets.push_back(targets.offsets);
+  }
+  targets_ = torch::stack(labels);
+  offsets_ = torch::stack(offsets).to(device_);
 }
 
 torch::Tensor RandomTraining::loss(const Outputs& outputs) const {
-  if (config_.model.head == HeadKind::kClassifier) {
-    return classification_loss(outputs.front(), targets_, config_.loss.label_smoothing);
+  const double smoothing = config_.loss.label_smoothing;
+  switch (config_.model.head) {
+    case HeadKind::kClassifier:
+      return classification_loss(outputs.front(), targets_, smoothing);
+    case HeadKind::kSsdLite:
+      return detection_loss(outputs.front(), targets_, offsets_, config_.detect, smoothing);
+    case HeadKind::kDeepLabV3:
+      break;
   }
-  auto sum = segmentation_loss(outputs.front(), targets_, config_.loss.label_smoothing);
+  auto sum = segmentation_loss(outputs.front(), targets_, smoothing);
   for (size_t i = 1; i < outputs.size(); ++i) {
-    sum = sum + config_.segment.auxiliary *
-                    segmentation_loss(outputs[i], targets_, config_.loss.label_smoothing);
+    sum = sum + config_.segment.auxiliary * segmentation_loss(outputs[i], targets_, smoothing);
   }
   return sum;
 }

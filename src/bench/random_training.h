@@ -13,7 +13,7 @@
 
 namespace mobileone {
 
-/// Training steps on random images and labels or masks.
+/// Training steps on random images and labels, masks or boxes.
 class RandomTraining {
  public:
   /// Readies the process for training. `images` are those of a step, [images,3,size,size].
@@ -25,6 +25,7 @@ class RandomTraining {
   void step(GradientSum* sum);
 
  private:
+  void take_random_boxes(int64_t images, int64_t size);
   torch::Tensor loss(const Outputs& outputs) const;
 
   Config config_;
@@ -33,7 +34,8 @@ class RandomTraining {
   std::unique_ptr<FlatState> state_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Ema> ema_;
-  torch::Tensor images_, targets_;  // of segmentation targets are masks
+  torch::Tensor images_, targets_;  // masks of segmentation, of detection the anchors' labels
+  torch::Tensor offsets_;           // of detection
 };
 
 }  // namespace mobileone

@@ -52,6 +52,8 @@ void describe(Checkpoint& checkpoint, const Recognized& found, const std::string
     checkpoint.config.model = infer_model(found.state);
     if (checkpoint.config.model.head == HeadKind::kDeepLabV3) {
       checkpoint.config.segment = infer_segment(found.state);
+    } else if (checkpoint.config.model.head == HeadKind::kSsdLite) {
+      checkpoint.config.detect = infer_detect(found.state);
     }
   } catch (const Error& error) {
     throw Error("{}: {}", origin, error.what());

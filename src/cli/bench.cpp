@@ -171,7 +171,7 @@ void add_bench_train(CLI::App& bench) {
   command->add_option("--branches", config.model.branches, "k, of each stage [the variant's]");
   add_enum_option(*command, "--head", config.model.head, "What the network ends in");
   command->add_option("--classes", config.model.num_classes,
-                      "Outputs; 0: 1000 of the classifier, 21 of segmentation");
+                      "Outputs; 0: 1000 of the classifier, 21 of segmentation, 80 of detection");
   command->add_option("--output-stride", config.segment.output_stride, "Of deeplabv3")
       ->check(CLI::IsMember(std::vector<int64_t>{8, 16}))
       ->capture_default_str();
@@ -201,10 +201,10 @@ void add_bench_train(CLI::App& bench) {
       ->capture_default_str();
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
   command->callback([options] {
-    constexpr int64_t kVocClasses = 21;
+    constexpr int64_t kVocClasses = 21, kCocoClasses = 80;  // that papers measure with
     ModelConfig& model = options->config.model;
     if (model.num_classes == 0 && model.head != HeadKind::kClassifier) {
-      model.num_classes = kVocClasses;
+      model.num_classes = model.head == HeadKind::kSsdLite ? kCocoClasses : kVocClasses;
     }
     bench_train(*options);
   });

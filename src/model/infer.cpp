@@ -154,6 +154,11 @@ ModelConfig infer_model(const StateDict& state) {
   if (has_part(state, "head.classify.")) {
     config.head = HeadKind::kDeepLabV3;
     config.num_classes = extent(state, "head.classify.weight", 4, 0).value_or(0);
+  } else if (has_part(state, "head.level1_classes.")) {
+    config.head = HeadKind::kSsdLite;
+    const int64_t classes = extent(state, "head.level1_classes.weight", 4, 0).value_or(0);
+    const int64_t offsets = extent(state, "head.level1_boxes.weight", 4, 0).value_or(0);
+    config.num_classes = offsets > 0 ? classes * 4 / offsets - 1 : 0;
   } else {
     config.num_classes = extent(state, "linear.weight", 2, 0).value_or(0);
   }
@@ -174,6 +179,26 @@ SegmentConfig infer_segment(const StateDict& state) {
   segment.separable = has_part(state, "head.aspp1_depthwise.");
   if (!has_part(state, "head.auxiliary.")) segment.auxiliary = 0;
   return segment;
+}
+
+DetectConfig infer_detect(const StateDict& state) {
+  constexpr int64_t kMostLevels = 9;  // to the largest stride that there may be
+  DetectConfig detect;
+  int64_t levels = 0;
+  while (has_part(state, fmt::format("head.level{}_classes.", levels + 1))) ++levels;
+  for (int64_t i = 1; i <= levels; ++i) {
+    for (const char* own : {"reparam_conv", "rbr_conv.0.conv"}) {
+      const std::string weight = fmt::format("head.extra{}_expand.{}.weight", i, own);
+      const auto channels = extent(state, weight.c_str(), 4, 0);
+      if (channels) detect.extra_channels.push_back(*channels);
+    }
+  }
+  detect.joint = has_part(state, "head.level1_depthwise.");
+  const int64_t of_stages = levels - std::ssize(detect.extra_channels);
+  if ((of_stages == 2 || of_stages == 3) && levels <= kMostLevels) {
+    for (int64_t i = 0; i < levels; ++i) detect.strides.push_back((64 >> of_stages) << i);
+  }
+  return detect;
 }
 
 }  // namespace mobileone

@@ -19,6 +19,15 @@ struct Object {
   bool operator==(const Object&) const = default;
 };
 
+/// What a network takes for an object.
+struct Detection {
+  Box box;
+  int32_t label = 0;  ///< the class
+  double score = 0;   ///< how sure it is, the higher the surer
+
+  bool operator==(const Detection&) const = default;
+};
+
 /// The objects of a set of images.
 struct ObjectTable {
   std::vector<Object> objects;  ///< of all images, one after the other

@@ -22,4 +22,7 @@ ModelConfig infer_model(const StateDict& state);
 /// weight where there is such a head.
 SegmentConfig infer_segment(const StateDict& state);
 
+/// Likewise of a head of detection. No tensor tells its anchors but for their number.
+DetectConfig infer_detect(const StateDict& state);
+
 }  // namespace mobileone
