@@ -1,15 +1,14 @@
 #include "mobileone/data/coco.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
+#include "coco_element.h"
 #include "mobileone/data/file_kind.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/labels.h"
@@ -19,94 +18,6 @@
 
 namespace mobileone {
 namespace {
-
-using Json = nlohmann::json;
-
-constexpr int64_t kMostId = int64_t{1} << 53;  ///< beyond it a number of JavaScript's is not exact
-constexpr int64_t kMostSide = 65535;           ///< px
-
-/// A value as a message shows it.
-std::string shown(const Json& value) {
-  constexpr size_t kMost = 60;
-  const std::string text = one_line(value.dump(-1, ' ', false, Json::error_handler_t::replace));
-  return text.size() <= kMost ? text : one_line(text.substr(0, kMost)) + "...";
-}
-
-/// An integer that is written as one, or as 640.0.
-bool is_integer(const Json& value, int64_t least, int64_t most) {
-  if (!value.is_number()) return false;
-  const auto number = value.get<double>();
-  return number == std::floor(number) && number >= static_cast<double>(least) &&
-         number <= static_cast<double>(most);
-}
-
-/// A list of the file.
-struct Section {
-  const char* name;   ///< "annotations"
-  const char* kind;   ///< of its elements: "annotation"
-  int64_t count = 0;  ///< of them that were read
-  bool is_there = false;
-  std::unordered_set<int64_t> ids = {};
-};
-
-/// An element of a section, whose members are checked as they are taken.
-class Element {
- public:
-  Element(const std::string& path, const Section& section, const Json& object)
-      : path_(path), section_(section), object_(object) {}
-
-  int64_t take_id() {
-    id_ = integer("id", 0, kMostId);
-    return id_;
-  }
-  int64_t integer(const char* key, int64_t least, int64_t most) const {
-    return integer(member(key), key, least, most);
-  }
-  int64_t integer(const Json& value, const std::string& what, int64_t least, int64_t most) const {
-    if (!is_integer(value, least, most)) {
-      throw unexpected(what, value, fmt::format("an integer from {} to {}", least, most));
-    }
-    return value.get<int64_t>();
-  }
-  double number(const Json& value, const std::string& what, double least, double most) const {
-    if (!value.is_number() || !(value.get<double>() >= least) || !(value.get<double>() <= most)) {
-      throw unexpected(what, value, fmt::format("a number from {} to {}", least, most));
-    }
-    return value.get<double>();
-  }
-  const std::string& text(const char* key) const {
-    const Json& value = member(key);
-    if (!value.is_string() || trimmed(value.get_ref<const std::string&>()).empty()) {
-      throw unexpected(key, value, "a text");
-    }
-    return value.get_ref<const std::string&>();
-  }
-  const Json& member(const char* key) const {
-    const Json* value = optional(key);
-    if (value == nullptr) throw Error("{}: has no `{}`", place(), key);
-    return *value;
-  }
-  /// Null where it is not there, or null.
-  const Json* optional(const char* key) const {
-    const auto found = object_.find(key);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-
-  Error unexpected(const std::string& what, const Json& value, const std::string& expected) const {
-    return Error("{}: `{}` is {}, expected {}", place(), what, shown(value), expected);
-  }
-  /// "x.json: annotation 7", or by its place as long as its id is not known.
-  std::string place() const {
-    if (id_ < 0) return fmt::format("{}: {}[{}]", path_, section_.name, section_.count);
-    return fmt::format("{}: {} {}", path_, section_.kind, id_);
-  }
-
- private:
-  const std::string& path_;
-  const Section& section_;
-  const Json& object_;
-  int64_t id_ = -1;
-};
 
 Polygon read_polygon(const Element& element, const Json& value) {
   if (!value.is_array() || value.size() < 6 || value.size() % 2 != 0) {
@@ -147,7 +58,7 @@ Rle read_rle(const Element& element, const Json& value) {
   return rle;
 }
 
-Segmentation read_segmentation(const Element& element) {
+CocoShape read_segmentation(const Element& element) {
   const Json* value = element.optional("segmentation");
   if (value == nullptr) return {};
   if (value->is_object()) return read_rle(element, *value);
@@ -169,16 +80,8 @@ CocoImage read_image(const Element& element, int64_t id) {
 
 /// Its category is still an id.
 CocoObject read_object(const Element& element, int64_t id) {
-  CocoObject object{.id = id, .category = element.integer("category_id", 0, kMostId)};
-  const Json& box = element.member("bbox");
-  const auto is_sound = [](const Json& value) {
-    return value.is_number() && std::abs(value.get<double>()) <= kMostCoordinate;
-  };
-  if (!box.is_array() || box.size() != 4 || !std::all_of(box.begin(), box.end(), is_sound) ||
-      box[2].get<double>() < 0 || box[3].get<double>() < 0) {
-    throw element.unexpected("bbox", box, "left, top, width and height, px, sizes not negative");
-  }
-  for (size_t i = 0; i < 4; ++i) object.box[i] = box[i].get<double>();
+  CocoObject object{
+      .id = id, .category = element.integer("category_id", 0, kMostId), .box = element.box()};
   const Json* area = element.optional("area");
   object.area = area == nullptr
                     ? object.box[2] * object.box[3]
@@ -274,7 +177,7 @@ class Collector {
       require_new(names_, result_.categories.back().name, element, "name");
     } else {
       objects_.emplace_back(read_object(element, id), element.integer("image_id", 0, kMostId));
-      Segmentation& segmentation = objects_.back().first.segmentation;
+      CocoShape& segmentation = objects_.back().first.segmentation;
       // Runs are still to be compared with the image's size.
       if (parts_ == CocoParts::kBoxes && segmentation.index() == 0) segmentation = {};
     }
@@ -312,27 +215,30 @@ class Collector {
 
 }  // namespace
 
-CocoAnnotations read_coco(const std::string& path, CocoParts parts) {
-  const MappedFile file(path);
-  const std::string_view bytes = file.bytes();
+void parse_json(const std::string& path, std::string_view bytes, const std::string& expected,
+                const Json::parser_callback_t& take) {
   const auto begin = bytes.substr(std::min(bytes.find_first_not_of(" \t\r\n"), bytes.size()));
   if (begin.empty()) throw Error("{}: is empty", path);
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (!begin.starts_with('{') && !begin.starts_with('[') && !begin.starts_with(kByteOrderMark)) {
-    throw Error("{}: is {}, expected COCO's annotations as JSON", path,
-                file_kind(begin.substr(0, 512)));
+    throw Error("{}: is {}, expected {} as JSON", path, file_kind(begin.substr(0, 512)), expected);
   }
-  Collector collector(path, parts);
   try {
-    [[maybe_unused]] const Json rest = Json::parse(
-        bytes.begin(), bytes.end(), [&](int depth, Json::parse_event_t event, const Json& parsed) {
-          return collector.visit(depth, event, parsed);
-        });
+    [[maybe_unused]] const Json rest = Json::parse(bytes.begin(), bytes.end(), take);
   } catch (const Json::exception& error) {
     const std::string_view what = error.what();  // "[json.exception.parse_error.101] parse error"
     throw Error("{}: is no sound JSON: {}", path,
                 one_line(what.substr(std::min(what.find("] ") + 2, what.size()))));
   }
+}
+
+CocoAnnotations read_coco(const std::string& path, CocoParts parts) {
+  const MappedFile file(path);
+  Collector collector(path, parts);
+  parse_json(path, file.bytes(), "COCO's annotations",
+             [&](int depth, Json::parse_event_t event, const Json& parsed) {
+               return collector.visit(depth, event, parsed);
+             });
   return collector.finish();
 }
 

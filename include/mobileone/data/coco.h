@@ -12,7 +12,7 @@ namespace mobileone {
 
 /// The pixels of an object: polygons, none where only its box is known, or runs, of its image's
 /// size.
-using Segmentation = std::variant<std::vector<Polygon>, Rle>;
+using CocoShape = std::variant<std::vector<Polygon>, Rle>;
 
 /// An object in an image, or a crowd of them.
 struct CocoObject {
@@ -21,7 +21,7 @@ struct CocoObject {
   std::array<double, 4> box = {};  ///< left, top, width and height, px; may reach out of the image
   double area = 0;                 ///< px, of its segmentation; of its box where the file has none
   bool is_crowd = false;           ///< one annotation for many objects
-  Segmentation segmentation = {};
+  CocoShape segmentation = {};
 };
 
 struct CocoImage {
