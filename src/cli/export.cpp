@@ -24,7 +24,8 @@ struct ExportOptions {
   ExportType type = ExportType::kFloat32;
   std::optional<Weights> weights;
   FormatOptions of_format;
-  bool with_preprocessing = false, argmax = false;
+  bool with_preprocessing = false;
+  OutputChoices outputs;
 };
 
 /// The format whose files' names end like this one's; null where there is none.
@@ -74,7 +75,7 @@ void export_network(const ExportOptions& options) {
   const Package written =
       package(folded, checkpoint, options.input,
               options.with_preprocessing ? Preprocessing::kInside : Preprocessing::kOutside,
-              options.argmax);
+              options.outputs);
   const auto difference = format.write(written, options.output, options.of_format);
   if (!difference) {
     fmt::print("{}: written\n", options.output);
@@ -82,9 +83,10 @@ void export_network(const ExportOptions& options) {
   }
   const std::string& output = written.description.output;
   fmt::print("{}: written, loaded back and compared; largest {} difference {}\n", options.output,
-             output == "classes"         ? "share of classes"
-             : output == "probabilities" ? "probability"
-                                         : "logit",
+             output == "classes"                            ? "share of classes"
+             : output == "probabilities"                    ? "probability"
+             : output == "detections" || output == "scores" ? "score"
+                                                            : "logit",
              to_string(*difference));
 }
 
@@ -110,8 +112,11 @@ void add_export(CLI::App& app) {
       "--with-preprocessing", options->with_preprocessing,
       "Take uint8 images [N,H,W,3], resized and cropped already; of a classifier give "
       "probabilities");
-  command->add_flag("--argmax", options->argmax,
+  command->add_flag("--argmax", options->outputs.argmax,
                     "Segmentation: give the class of each pixel, uint8 [N,H,W], instead of logits");
+  command->add_flag("--raw-outputs", options->outputs.raw,
+                    "Detection: give the scores and boxes of all anchors, of any number of images, "
+                    "without non-maximum suppression");
   command->add_flag("--freeze", options->of_format.frozen,
                     "Turn TorchScript's weights into constants of its code");
   command->add_flag("--portable", options->of_format.portable,

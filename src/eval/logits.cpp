@@ -8,9 +8,6 @@
 
 namespace mobileone {
 
-namespace {
-
-/// What the model puts out for images, computed in `precision` without gradients.
 torch::Tensor output_of(const Model& model, const torch::Tensor& images, Precision precision) {
   if (model.exported && precision != Precision::kFloat32) {
     throw Error(
@@ -22,6 +19,8 @@ torch::Tensor output_of(const Model& model, const torch::Tensor& images, Precisi
   const PrecisionGuard guard(model.device, precision);
   return model.forward(images.to(model.device));
 }
+
+namespace {
 
 /// Logits of `dims` dimensions, on the CPU. Throws Error if they are none; `form` says what was
 /// expected beside the number of images and of classes.

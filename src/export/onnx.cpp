@@ -80,10 +80,82 @@ class OnnxNodes {
     return last("Resize", {in(0), "", "", sizes},
                 {{"mode", "linear"}, {"coordinate_transformation_mode", "half_pixel"}});
   }
-  std::string operator()(graph::Softmax) {
-    const std::string x =
-        type_ == torch::kFloat32 ? in(0) : cast(node_->name + ".float", in(0), torch::kFloat32);
-    return last("Softmax", {x}, {{"axis", 1}});
+  std::string operator()(graph::Softmax o) {
+    return last("Softmax", {in_float32(0)}, {{"axis", o.axis}});
+  }
+  std::string operator()(const graph::DecodeBoxes& o) {
+    const std::string& name = node_->name;
+    const at::Tensor anchors = to_tensor(o.anchors, at::kFloat);
+    const auto constant = [&](const char* own, const at::Tensor& value) {
+      return onnx_.add_initializer(name + own, value);
+    };
+    const auto node = [&](const char* own, const char* type, std::vector<std::string> inputs) {
+      return onnx_.add_node(type, name + own, inputs);
+    };
+    const std::string x = in_float32(0), zero = constant(".zero", at::zeros({1})),
+                      two = whole(".two", {2}), four = whole(".four", {4}),
+                      last_axis = whole(".axis", {2});
+    const std::string sides = constant(".sides", anchors.slice(1, 2, 4).contiguous());
+    std::string middle = node(".to_middle", "Slice", {x, whole(".begin", {0}), two, last_axis});
+    middle =
+        node(".in_centres", "Mul", {middle, constant(".of_centres", at::tensor({o.variances[0]}))});
+    middle = node(".in_pixels", "Mul", {middle, sides});
+    middle =
+        node(".middle", "Add", {middle, constant(".centres", anchors.slice(1, 0, 2).contiguous())});
+    std::string half = node(".to_side", "Slice", {x, two, four, last_axis});
+    half = node(".in_sides", "Mul", {half, constant(".of_sides", at::tensor({o.variances[1]}))});
+    half = node(".limited", "Min", {half, constant(".most", at::tensor({graph::kMostLogSide}))});
+    half = node(".times", "Exp", {half});
+    half = node(".half", "Mul", {half, constant(".half_sides", 0.5 * anchors.slice(1, 2, 4))});
+    const std::string edges = onnx_.add_node(
+        "Concat", name + ".edges",
+        {node(".first", "Sub", {middle, half}), node(".second", "Add", {middle, half})},
+        {{"axis", 2}});
+    const std::string above = node(".above", "Max", {edges, zero});
+    return last("Min",
+                {above, constant(".limits", at::tensor({o.width, o.height, o.width, o.height}))});
+  }
+  std::string operator()(const graph::Suppress& o) {
+    const std::string& name = node_->name;
+    const auto node = [&](const char* own, const char* type, std::vector<std::string> inputs,
+                          const OnnxGraph::Attributes& attributes = {}) {
+      return onnx_.add_node(type, name + own, inputs, attributes);
+    };
+    const auto number = [&](const char* own, float value) {
+      return onnx_.add_initializer(name + own, at::tensor({value}));
+    };
+    const graph::Shape& shape = types_[node_->inputs[1].id].shape;
+    const std::string first = whole(".first", {0}), one = whole(".one", {1}),
+                      two = whole(".two", {2});
+    std::string scores =
+        node(".by_class", "Transpose", {in(1)}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
+    scores = node(".of_objects", "Slice", {scores, one, whole(".classes", {shape[2]}), one});
+    if (o.candidates < shape[1]) scores = only_best(o.candidates, scores);
+    // Some runtimes drop a box at the threshold, others above it only: between two floats both are
+    // the same.
+    const float limit = std::nextafter(o.iou, 2.0f);
+    const std::string chosen = node(".chosen", "NonMaxSuppression",
+                                    {in(0), scores, whole(".most", {o.detections}),
+                                     number(".iou", limit), number(".score", o.score)});
+    const std::string values = node(".scores", "GatherND", {scores, chosen});
+    const std::string count = node(
+        ".count", "Min", {node(".found", "Shape", {values}), whole(".detections", {o.detections})});
+    onnx_.add_node("TopK", name + ".order", {values, count}, {},
+                   std::vector{name + ".score_column", name + ".rows"});
+    const std::string rows = name + ".rows";
+    const auto column = [&](const char* own, const std::string& at) {
+      const std::string all =
+          onnx_.add_node("Gather", name + own + "_of_all", {chosen, at}, {{"axis", 1}});
+      return onnx_.add_node("Gather", name + own, {all, rows}, {{"axis", 0}});
+    };
+    const std::string labels =
+        cast(name + ".label_column", column(".labels", one), torch::kFloat32);
+    const std::string places = node(".places", "Squeeze", {column(".boxes", two), one});
+    const std::string boxes = node(
+        ".edges", "Gather", {node(".all_boxes", "Squeeze", {in(0), first}), places}, {{"axis", 0}});
+    const std::string score_column =
+        node(".score_rows", "Unsqueeze", {name + ".score_column", one});
+    return last("Concat", {boxes, score_column, labels}, {{"axis", 1}});
   }
   std::string operator()(graph::ArgMax) {
     const std::string index = onnx_.add_node("ArgMax", graph::sibling(node_->name, "index"),
@@ -106,6 +178,30 @@ class OnnxNodes {
   const std::string& in(size_t i) const { return names_[node_->inputs[i].id]; }
   const std::string& name_of(graph::Parameter parameter) const {
     return graph_.parameters[parameter.id].name;
+  }
+
+  std::string in_float32(size_t i) {
+    const std::string name =
+        fmt::format("{}.float{}", node_->name, i == 0 ? "" : std::to_string(i));
+    return type_ == torch::kFloat32 ? in(i) : cast(name, in(i), torch::kFloat32);
+  }
+
+  /// A constant of the node's.
+  std::string whole(const char* own, const std::vector<int64_t>& values) {
+    return onnx_.add_initializer(node_->name + own, at::tensor(values));
+  }
+
+  /// Of each class's scores [1,C,A] the `count` best; zeros for the others.
+  std::string only_best(int64_t count, const std::string& scores) {
+    const std::string name = node_->name + ".best";
+    onnx_.add_node("TopK", name, {scores, whole(".candidates", {count})}, {{"axis", 2}},
+                   std::vector{name + "_scores", name + "_places"});
+    const std::string least = onnx_.add_node("Slice", name + "_least",
+                                             {name + "_scores", whole(".last", {count - 1}),
+                                              whole(".end", {count}), whole(".places_axis", {2})});
+    const std::string enough = onnx_.add_node("GreaterOrEqual", name + "_enough", {scores, least});
+    return onnx_.add_node("Where", name + "_only",
+                          {enough, scores, onnx_.add_initializer(name + "_none", at::zeros({1}))});
   }
 
   std::string cast(const std::string& name, const std::string& x, torch::ScalarType type) {
@@ -136,32 +232,56 @@ torch::ScalarType scalar_type(graph::Element element, torch::ScalarType floating
   return element == graph::Element::kFloat ? floating : torch::kByte;
 }
 
+/// Whose outputs are float32 whatever the network computes in.
+bool is_of_float32(const graph::Operation& operation) {
+  return std::holds_alternative<graph::Softmax>(operation) ||
+         std::holds_alternative<graph::DecodeBoxes>(operation) ||
+         std::holds_alternative<graph::Suppress>(operation);
+}
+
+constexpr int64_t kHeight = 160, kWidth = 224;  ///< of images that may have any size
+
 void add_input(const graph::Input& input, torch::ScalarType type, OnnxGraph& onnx) {
-  std::vector<OnnxSize> sizes{"batch", input.channels, "height", "width"};
-  if (input.element == graph::Element::kUint8) {
-    sizes = {"batch", "height", "width", input.channels};
-  }
+  const auto size = [](int64_t fixed, const char* name) {
+    return fixed > 0 ? OnnxSize(fixed) : OnnxSize(name);
+  };
+  const OnnxSize batch = size(input.batch, "batch"), height = size(input.height, "height"),
+                 width = size(input.width, "width");
+  std::vector<OnnxSize> sizes{batch, input.channels, height, width};
+  if (input.element == graph::Element::kUint8) sizes = {batch, height, width, input.channels};
   onnx.add_input(input.name, scalar_type(input.element, type), sizes);
 }
 
-/// [N,C], [N,C,H,W] or [N,H,W]: sizes that are the image's have its names.
+/// Of an output, a name for each size that may vary. [N,C], [N,C,H,W] or [N,H,W]: sizes that are
+/// the image's have its names. [N,A,C]: anchors of images of one size.
+std::vector<OnnxSize> output_sizes(const graph::Output& output, const graph::Type& type,
+                                   bool fixed) {
+  const auto& [element, shape] = type;
+  std::vector<OnnxSize> sizes{"batch"};
+  if (element == graph::Element::kFloat) sizes.emplace_back(shape[1]);
+  if (shape.size() == 3 && element == graph::Element::kFloat) {
+    sizes.emplace_back(shape[2]);
+  } else if (shape.size() > 2) {
+    const bool as_image = shape[shape.size() - 2] == kHeight && shape.back() == kWidth;
+    const std::string prefix = as_image || fixed ? "" : output.name + "_";
+    sizes.emplace_back(prefix + "height");
+    sizes.emplace_back(prefix + "width");
+  }
+  return sizes;
+}
+
 void add_outputs(const graph::Graph& graph, torch::ScalarType type, OnnxGraph& onnx) {
-  constexpr int64_t kHeight = 160, kWidth = 224;
   const auto types = graph::infer_shapes(graph, 1, kHeight, kWidth);
-  for (const auto& [name, value] : graph.outputs) {
-    const auto& [element, shape] = types[value.id];
-    std::vector<OnnxSize> sizes{"batch"};
-    if (element == graph::Element::kFloat) sizes.emplace_back(shape[1]);
-    if (shape.size() > 2) {
-      const bool as_image = shape[shape.size() - 2] == kHeight && shape.back() == kWidth;
-      const std::string prefix = as_image ? "" : name + "_";
-      sizes.emplace_back(prefix + "height");
-      sizes.emplace_back(prefix + "width");
+  for (const auto& output : graph.outputs) {
+    const auto node = std::ranges::find(graph.nodes, output.value, &graph::Node::output);
+    const bool in_float32 = node != graph.nodes.end() && is_of_float32(node->operation);
+    auto sizes = output_sizes(output, types[output.value.id], graph.input.height > 0);
+    if (node != graph.nodes.end() && std::holds_alternative<graph::Suppress>(node->operation)) {
+      sizes.front() = "found";
     }
-    const bool probabilities = std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](auto& node) {
-      return node.output == value && std::holds_alternative<graph::Softmax>(node.operation);
-    });
-    onnx.add_output(name, scalar_type(element, probabilities ? torch::kFloat32 : type), sizes);
+    onnx.add_output(
+        output.name,
+        scalar_type(types[output.value.id].element, in_float32 ? torch::kFloat32 : type), sizes);
   }
 }
 

@@ -117,10 +117,17 @@ std::string OnnxGraph::add_initializer(const std::string& name, const at::Tensor
 std::string OnnxGraph::add_node(const std::string& type, const std::string& name,
                                 const std::vector<std::string>& inputs,
                                 const Attributes& attributes, const std::string& output) {
+  const std::string& result = output.empty() ? name : output;
+  add_node(type, name, inputs, attributes, std::vector{result});
+  return result;
+}
+
+void OnnxGraph::add_node(const std::string& type, const std::string& name,
+                         const std::vector<std::string>& inputs, const Attributes& attributes,
+                         const std::vector<std::string>& outputs) {
   protozero::pbf_writer node(graph_, graph_field::kNode);
   for (const auto& input : inputs) node.add_string(node_field::kInput, input);
-  const std::string& result = output.empty() ? name : output;
-  node.add_string(node_field::kOutput, result);
+  for (const auto& output : outputs) node.add_string(node_field::kOutput, output);
   node.add_string(node_field::kName, name);
   node.add_string(node_field::kType, type);
   for (const auto& [key, value] : attributes) {
@@ -140,7 +147,6 @@ std::string OnnxGraph::add_node(const std::string& type, const std::string& name
       attribute.add_enum(f::kType, kIntegersAttribute);
     }
   }
-  return result;
 }
 
 std::string onnx_model(const OnnxGraph& graph, const std::string& producer,

@@ -32,6 +32,11 @@ class OnnxGraph {
                        const std::vector<std::string>& inputs, const Attributes& attributes = {},
                        const std::string& output = "");
 
+  /// A node with several outputs, by their names.
+  void add_node(const std::string& type, const std::string& name,
+                const std::vector<std::string>& inputs, const Attributes& attributes,
+                const std::vector<std::string>& outputs);
+
   const std::string& bytes() const { return bytes_; }
 
  private:

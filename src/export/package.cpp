@@ -2,9 +2,16 @@
 
 #include <torch/types.h>
 
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <vector>
+
 #include "mobileone/graph/counts.h"
 #include "mobileone/graph/passes.h"
+#include "mobileone/model/anchors.h"
 #include "mobileone/model/lower.h"
+#include "mobileone/task/detections.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/version.h"
 
@@ -30,6 +37,30 @@ torch::Tensor normalized(const torch::Tensor& images, const Preparation& p) {
          channels(levels.std);
 }
 
+std::string task_name(const HeadOptions& head) {
+  if (std::holds_alternative<DeepLabOptions>(head)) return "segmentation";
+  return std::holds_alternative<SsdLiteOptions>(head) ? "detection" : "classification";
+}
+
+graph::DecodeBoxes decoding(const SsdLiteOptions& head, int64_t size) {
+  const auto anchors =
+      std::make_shared<const torch::Tensor>(ssd_anchors(head, size, size).to(torch::kFloat32));
+  const auto side = static_cast<float>(size);
+  return {
+      .anchors = {anchors->sizes().vec(), {anchors, anchors->const_data_ptr<float>()}},
+      .variances = {static_cast<float>(head.variances[0]), static_cast<float>(head.variances[1])},
+      .width = side,
+      .height = side};
+}
+
+graph::Suppress suppression(const DetectConfig& detect) {
+  const NmsConfig nms = nms_of(detect);
+  return {.score = static_cast<float>(nms.score),
+          .iou = static_cast<float>(nms.iou),
+          .candidates = nms.candidates,
+          .detections = nms.detections};
+}
+
 }  // namespace
 
 MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::string& origin) {
@@ -51,7 +82,7 @@ MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::
 }
 
 Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std::string& source,
-                Preprocessing preprocessing, bool argmax) {
+                Preprocessing preprocessing, const OutputChoices& outputs) {
   const DataConfig& data = checkpoint.config.data;
   const bool half = folded->parameters().front().scalar_type() == torch::kHalf;
   Package package;
@@ -61,10 +92,14 @@ Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std
     return network->forward(x);
   };
   const auto counts = graph::count_total(package.graph, data.eval_crop, data.eval_crop);
-  const bool segments = std::holds_alternative<DeepLabOptions>(folded->options.head);
-  if (argmax && !segments) throw Error("--argmax: is for segmentation; {} classifies", source);
+  const std::string task = task_name(folded->options.head);
+  const auto require_task = [&](bool wanted, const char* option, const char* own) {
+    if (wanted && task != own) throw Error("{}: is for {}; {} does {}", option, own, source, task);
+  };
+  require_task(outputs.argmax, "--argmax", "segmentation");
+  require_task(outputs.raw, "--raw-outputs", "detection");
   package.description = {
-      .task = segments ? "segmentation" : "classification",
+      .task = task,
       .variant = folded->options.variant,
       .class_names = checkpoint.class_names,
       .num_classes = folded->options.num_classes,
@@ -80,42 +115,78 @@ Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std
   graph::Graph& graph = package.graph;
   if (preprocessing == Preprocessing::kInside) {
     graph = graph::with_levels(std::move(graph), normalize_levels(package.description.preparation));
-    if (!segments) {
+    if (task == "classification") {
       graph = graph::with_last(std::move(graph), "softmax", graph::Softmax{}, "probabilities");
     }
   }
-  if (argmax) graph = graph::with_last(std::move(graph), "argmax", graph::ArgMax{}, "classes");
+  if (outputs.argmax) {
+    graph = graph::with_last(std::move(graph), "argmax", graph::ArgMax{}, "classes");
+  }
+  if (task == "detection") {
+    const auto& head = std::get<SsdLiteOptions>(folded->options.head);
+    graph = graph::with_boxes(std::move(graph), decoding(head, data.eval_crop), data.eval_crop,
+                              data.eval_crop);
+    if (!outputs.raw) {
+      graph = graph::with_detections(std::move(graph), suppression(checkpoint.config.detect));
+    }
+  }
   package.description.output = package.graph.outputs.front().name;
   return package;
 }
 
 namespace {
 
-/// What a file's output is to be, of the network's logits.
-torch::Tensor output_of(const torch::Tensor& logits, const std::string& output) {
-  if (output == "classes") return logits.argmax(1).to(torch::kByte);
-  return output == "probabilities" ? logits.to(torch::kFloat32).softmax(1) : logits;
+/// The scores of what SSDLite finds in each of its images, one by one.
+torch::Tensor best_scores(const Package& package, const torch::Tensor& outputs) {
+  const auto& head = std::get<SsdLiteOptions>(network_options(package.config).head);
+  const int64_t size = package.description.preparation.crop;
+  const auto found = DetectionDecoder(head, nms_of(package.config.detect), size, size)(outputs[0]);
+  std::vector<double> scores;
+  for (const Detection& each : found) scores.push_back(each.score);
+  return torch::tensor(scores, torch::kFloat32);
+}
+
+/// What is compared of a file's output, of the network's.
+torch::Tensor output_of(const Package& package, const torch::Tensor& x) {
+  const std::string& output = package.description.output;
+  if (output == "classes") return x.argmax(1).to(torch::kByte);
+  if (output == "probabilities") return x.to(torch::kFloat32).softmax(1);
+  if (output == "scores") return x.slice(2, 4).to(torch::kFloat32).softmax(2);
+  return output == "detections" ? best_scores(package, x) : x;
+}
+
+/// Rounding may swap or drop a few of the last detections: of these the best are compared, of which
+/// both have as many, unless many more are missing.
+Difference detections_difference(torch::Tensor expected, torch::Tensor written) {
+  written = written.select(1, 4);
+  const int64_t most = std::max(expected.size(0), written.size(0)),
+                least = std::min(expected.size(0), written.size(0));
+  constexpr double kInfinite = std::numeric_limits<double>::infinity();
+  if (most - least > 2 + most / 50) return {kInfinite, kInfinite, 1};
+  if (least == 0) return {0, 0, 1};
+  return largest_difference(expected.slice(0, 0, least), written.slice(0, 0, least));
 }
 
 }  // namespace
 
 Difference compare(const Package& package,
                    const std::function<at::Tensor(const at::Tensor&)>& written) {
-  const std::string& output = package.description.output;
   const auto& [type, preprocessing] = package.description.interface;
   const Preparation& p = package.description.preparation;
   const auto dtype = type == ExportType::kFloat16 ? torch::kHalf : torch::kFloat32;
   const int64_t size = p.crop, channels = package.graph.input.channels;
-  if (preprocessing == Preprocessing::kOutside) {
-    const auto x = seeded_input(channels, 2, size).to(dtype);
-    return largest_difference(output_of(package.reference(x), output), written(x));
+  const int64_t batch = package.graph.input.batch > 0 ? package.graph.input.batch : 2;
+  torch::Tensor x = seeded_input(channels, batch, size).to(dtype), own = x;
+  if (preprocessing == Preprocessing::kInside) {
+    x = torch::arange(batch * size * size * channels)
+            .remainder(256)
+            .to(torch::kByte)
+            .view({batch, size, size, channels});
+    own = normalized(x, p).to(dtype);
   }
-  const auto images = torch::arange(2 * size * size * channels)
-                          .remainder(256)
-                          .to(torch::kByte)
-                          .view({2, size, size, channels});
-  const auto logits = package.reference(normalized(images, p).to(dtype));
-  return largest_difference(output_of(logits, output), written(images));
+  const auto expected = output_of(package, package.reference(own)), actual = written(x);
+  return package.description.output == "detections" ? detections_difference(expected, actual)
+                                                    : largest_difference(expected, actual);
 }
 
 }  // namespace mobileone

@@ -111,6 +111,45 @@ jit::Module make_packed(const ModuleTree& modules, const graph::Conv& o, const a
   return module;
 }
 
+/// SSD's coding of boxes: offsets [N,A,4] → edges [N,A,4].
+constexpr const char* kDecodeCode = R"(
+def decode(self, offsets: Tensor) -> Tensor:
+    x = torch.to(offsets, {0})
+    middle = torch.slice(x, 2, 0, 2) * {1} * self.anchor_sides + self.anchor_centers
+    half = torch.exp(torch.clamp_max(torch.slice(x, 2, 2, 4) * {2}, {3})) * (0.5 * self.anchor_sides)
+    edges = torch.cat([middle - half, middle + half], 2)
+    return torch.minimum(torch.clamp_min(edges, 0.0), self.limits)
+)";
+
+/// Non-maximum suppression, class by class: boxes [1,A,4] and probabilities [1,A,1+C] → [n,6].
+constexpr const char* kSuppressCode = R"(
+def suppress(self, boxes: Tensor, scores: Tensor) -> Tensor:
+    rows = [torch.zeros([0, 6], dtype={4}, device=boxes.device)]
+    for label in range(1, torch.size(scores, 2)):
+        score = torch.select(torch.select(scores, 0, 0), 1, label)
+        places = torch.squeeze(torch.nonzero(torch.gt(score, {0})), 1)
+        found = torch.index_select(score, 0, places)
+        order = torch.slice(torch.argsort(found, stable=True, dim=0, descending=True), 0, 0, {2})
+        found = torch.index_select(found, 0, order)
+        own = torch.index_select(torch.select(boxes, 0, 0), 0, torch.index_select(places, 0, order))
+        first = torch.slice(own, 1, 0, 2)
+        last = torch.slice(own, 1, 2, 4)
+        area = torch.prod(last - first, 1)
+        sides = torch.clamp_min(torch.minimum(torch.unsqueeze(last, 0), torch.unsqueeze(last, 1)) - torch.maximum(torch.unsqueeze(first, 0), torch.unsqueeze(first, 1)), 0.0)
+        both = torch.prod(sides, 2)
+        over = torch.triu(torch.gt(both / (torch.unsqueeze(area, 0) + torch.unsqueeze(area, 1) - both), {1}), 1)
+        keep = torch.ones_like(found, dtype=11)
+        for i in range(torch.size(found, 0)):
+            if bool(keep[i]):
+                keep = torch.logical_and(keep, torch.logical_not(over[i]))
+        kept = torch.squeeze(torch.nonzero(keep), 1)
+        column = torch.unsqueeze(torch.index_select(found, 0, kept), 1)
+        rows.append(torch.cat([torch.index_select(own, 0, kept), column, torch.full_like(column, label - 1)], 1))
+    all = torch.cat(rows, 0)
+    best = torch.argsort(torch.select(all, 1, 4), stable=True, dim=0, descending=True)
+    return torch.index_select(all, 0, torch.slice(best, 0, 0, {3}))
+)";
+
 /// Where code is written: the forward of the module at `path`. Each value in it has a variable; one
 /// that is not needed any more leaves its variable to the next.
 struct Forward {
@@ -178,8 +217,23 @@ class CodeWriter {
         "torch.upsample_bilinear2d({0}, [torch.size({1}, 2), torch.size({1}, 3)], False)", in(0),
         in(1));
   }
-  std::string operator()(graph::Softmax) {
-    return fmt::format("torch.softmax(torch.to({}, {}), 1)", in(0), kFloat32);
+  std::string operator()(graph::Softmax o) {
+    return fmt::format("torch.softmax(torch.to({}, {}), {})", in(0), kFloat32, o.axis);
+  }
+  std::string operator()(const graph::DecodeBoxes& o) {
+    const at::Tensor anchors = to_tensor(o.anchors, at::kFloat);
+    jit::Module& module = modules_.at("");
+    module.register_buffer("anchor_centers", anchors.slice(1, 0, 2).contiguous());
+    module.register_buffer("anchor_sides", anchors.slice(1, 2, 4).contiguous());
+    module.register_buffer("limits", at::tensor({o.width, o.height, o.width, o.height}));
+    module.define(
+        fmt::format(kDecodeCode, kFloat32, o.variances[0], o.variances[1], graph::kMostLogSide));
+    return fmt::format("self.decode({})", in(0));
+  }
+  std::string operator()(const graph::Suppress& o) {
+    modules_.at("").define(
+        fmt::format(kSuppressCode, o.score, o.iou, o.candidates, o.detections, kFloat32));
+    return fmt::format("self.suppress({}, {})", in(0), in(1));
   }
   std::string operator()(graph::ArgMax) {
     return fmt::format("torch.to(torch.argmax({}, 1), {})", in(0), kUint8);
@@ -206,6 +260,9 @@ class CodeWriter {
     for (const auto input : inputs) {
       forward.variables[input] = new_variable(forward, begin);
       parameters += fmt::format(", {}: Tensor", forward.variables[input]);
+    }
+    if (path.empty() && graph_.input.height > 0) {
+      forward.code += require_size(forward.variables[graph_.input.value]);
     }
     if (path.empty() && graph_.input.element == graph::Element::kFloat) {
       forward.code += channels_last(forward.variables[graph_.input.value]);
@@ -269,6 +326,24 @@ class CodeWriter {
   /// What oneDNN's kernels of both kinds of convolution take as it is.
   static std::string channels_last(const std::string& x) {
     return fmt::format("    {0} = torch.contiguous({0}, memory_format={1})\n", x, kChannelsLast);
+  }
+
+  /// Throws for images that the network was not written for.
+  std::string require_size(const std::string& x) const {
+    const graph::Input& input = graph_.input;
+    const bool levels = input.element == graph::Element::kUint8;
+    const int rows = levels ? 1 : 2;
+    std::string fits = fmt::format("torch.size({0}, {1}) == {2} and torch.size({0}, {3}) == {4}", x,
+                                   rows, input.height, rows + 1, input.width);
+    std::string batch = "N";
+    if (input.batch > 0) {
+      fits += fmt::format(" and torch.size({}, 0) == {}", x, input.batch);
+      batch = std::to_string(input.batch);
+    }
+    const std::string expected =
+        levels ? fmt::format("{},{},{},{}", batch, input.height, input.width, input.channels)
+               : fmt::format("{},{},{},{}", batch, input.channels, input.height, input.width);
+    return fmt::format("    assert {}, \"expected images [{}]\"\n", fits, expected);
   }
 
   /// The module just below `path` that `unit` is or is in; empty where it is not below.

@@ -27,4 +27,21 @@ Graph with_last(Graph graph, const std::string& node, Operation operation,
   return graph;
 }
 
+Graph with_boxes(Graph graph, DecodeBoxes decode, int64_t height, int64_t width) {
+  graph.input.height = height;
+  graph.input.width = width;
+  const Value offsets = graph.outputs.at(0).value, logits = graph.outputs.at(1).value;
+  const Value scores = graph.add({"softmax", Softmax{.axis = 2}, {logits}});
+  graph.outputs = {{"scores", scores},
+                   {"boxes", graph.add({"decode", std::move(decode), {offsets}})}};
+  return graph;
+}
+
+Graph with_detections(Graph graph, Suppress suppress) {
+  graph.input.batch = 1;
+  const Value scores = graph.outputs.at(0).value, boxes = graph.outputs.at(1).value;
+  graph.outputs = {{"detections", graph.add({"nms", suppress, {boxes, scores}})}};
+  return graph;
+}
+
 }  // namespace mobileone::graph

@@ -85,9 +85,23 @@ class NodeShapes {
     return floats({map(0)[0], map(0)[1], map(1)[2], map(1)[3]});
   }
 
-  Type operator()(Softmax) const {
-    require(inputs_.size() == 1 && shape(0).size() >= 2);
+  Type operator()(Softmax softmax) const {
+    require(inputs_.size() == 1 && shape(0).size() > static_cast<size_t>(softmax.axis));
     return floats(shape(0));
+  }
+
+  Type operator()(const DecodeBoxes& decode) const {
+    const Shape& x = shape(0);
+    require(inputs_.size() == 1 && x.size() == 3 && decode.anchors.shape == Shape{x[1], 4});
+    require(x[2] == 4);
+    return floats(x);
+  }
+
+  /// As many rows as there may be.
+  Type operator()(const Suppress& suppress) const {
+    require(inputs_.size() == 2 && shape(0).size() == 3 && shape(1).size() == 3);
+    require(shape(0)[0] == 1 && shape(1)[0] == 1 && shape(0)[1] == shape(1)[1]);
+    return floats({suppress.detections, 6});
   }
 
   Type operator()(ArgMax) const {
@@ -165,6 +179,8 @@ std::vector<Type> infer_shapes(const Graph& graph, int64_t batch, int64_t height
     return types[value.id];
   };
   const int64_t channels = graph.input.channels;
+  if (graph.input.batch > 0) batch = graph.input.batch;
+  if (graph.input.height > 0) height = graph.input.height, width = graph.input.width;
   types.at(graph.input.value.id) = {graph.input.element,
                                     graph.input.element == Element::kFloat
                                         ? Shape{batch, channels, height, width}

@@ -3,6 +3,7 @@
 #include <torch/utils.h>
 
 #include "mobileone/task/classification.h"
+#include "mobileone/task/detection.h"
 #include "mobileone/task/segmentation.h"
 
 namespace mobileone {
@@ -16,7 +17,7 @@ std::unique_ptr<Task> task_of(const Config& config, const std::vector<double>& c
     case HeadKind::kDeepLabV3:
       return std::make_unique<Segmentation>(config, weights);
     case HeadKind::kSsdLite:
-      break;
+      return std::make_unique<DetectionTask>(config);
   }
   TORCH_CHECK(false, "unknown head");
 }

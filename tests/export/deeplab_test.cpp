@@ -47,7 +47,7 @@ class DeepLab : public testing::Test {
   const graph::Graph graph = lower(network);
   const Package outside = package(network, checkpoint, "deeplab.pth", Preprocessing::kOutside),
                 inside = package(network, checkpoint, "deeplab.pth", Preprocessing::kInside,
-                                 /*argmax=*/true);
+                                 {.argmax = true});
 };
 
 TEST_F(DeepLab, IsTheSameInTorchScriptOfEachForm) {

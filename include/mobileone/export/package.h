@@ -30,15 +30,21 @@ struct FormatOptions {
   bool unchecked = false;  ///< written even if it does not agree with the network
 };
 
+/// What a network gives instead of what its task usually has.
+struct OutputChoices {
+  bool argmax = false;  ///< segmentation: the class of each pixel, uint8 [N,H,W], not logits
+  /// Detection: all scores and boxes of any number of images, not the detections of one.
+  bool raw = false;
+};
+
 /// The folded network in evaluation mode with numbers of `type`. Throws Error naming a weight that
 /// float16 cannot hold; `origin` says where the network comes from.
 MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::string& origin);
 
 /// A network that `fold_for_export` made of `checkpoint` (the file `source`), packed up in its
-/// type. With `argmax` it gives the class of each pixel, uint8 [N,H,W], instead of logits. Throws
-/// Error if it classifies whole images then.
+/// type. Throws Error if the choices of its outputs are another task's.
 Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std::string& source,
-                Preprocessing preprocessing, bool argmax = false);
+                Preprocessing preprocessing, const OutputChoices& outputs = {});
 
 /// How far the outputs of a written network are from those of the package, on fixed images.
 Difference compare(const Package& package,

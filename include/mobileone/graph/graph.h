@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <memory>
@@ -85,8 +86,32 @@ struct PerAnchor {
 /// at the height and width of the second, a feature map.
 struct Resize {};
 
-/// Over channels: [N,C] or [N,C,H,W].
-struct Softmax {};
+/// Over channels: [N,C] or [N,C,H,W]; or where `axis` is 2, over the last of [N,A,C].
+struct Softmax {
+  int64_t axis = 1;
+};
+
+/// What the logarithm of a box's side may be in its anchor's at most, as in torchvision: beyond it
+/// sides would overflow.
+inline constexpr float kMostLogSide = 4.135166556742356f;  // log(1000 / 16)
+
+/// Boxes of their offsets from anchors, as SSD codes them: [N,A,4] → [N,A,4], left, top, right and
+/// bottom in pixels, clipped to an image of `width` x `height`; computed in float32.
+struct DecodeBoxes {
+  Array anchors;  ///< [A,4], the centre's x and y, width and height, px
+  std::array<float, 2> variances = {0.1f, 0.2f};
+  float width = 0, height = 0;
+};
+
+/// Non-maximum suppression of one image: boxes [1,A,4] and probabilities [1,A,1+C], the background
+/// first → detections [n,6] in float32, a row each of left, top, right, bottom, score and class
+/// from 0, the best first. Of each class the `candidates` best boxes of a score above `score` are
+/// looked at, of which those are dropped that overlap a better one by more than `iou`; of all
+/// classes the `detections` best remain.
+struct Suppress {
+  float score = 0, iou = 0;
+  int64_t candidates = 0, detections = 0;
+};
 
 /// The channel with the largest value, the first of equals: [N,C,H,W] → uint8 [N,H,W], likewise
 /// [N,C] → [N]; of 256 channels at most.
@@ -99,7 +124,7 @@ struct Normalize {
 };
 
 using Operation = std::variant<Conv, Linear, GlobalMean, Sigmoid, Multiply, Add, Concat, PerAnchor,
-                               Resize, Softmax, ArgMax, Normalize>;
+                               Resize, Softmax, DecodeBoxes, Suppress, ArgMax, Normalize>;
 
 struct Node {
   std::string name;  ///< unique; of a parameter's key the part before ".weight"
@@ -113,11 +138,12 @@ struct Node {
 /// What kind of numbers a value has.
 enum class Element { kFloat, kUint8 };
 
-/// The images: float [N,C,H,W] or uint8 [N,H,W,C], for any N, H and W.
+/// The images: float [N,C,H,W] or uint8 [N,H,W,C].
 struct Input {
   std::string name = "images";
   Element element = Element::kFloat;
   int64_t channels = 3;
+  int64_t batch = 0, height = 0, width = 0;  ///< 0: any
   Value value = {0};
 };
 

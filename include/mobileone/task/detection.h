@@ -1,15 +1,41 @@
 #pragma once
 
-#include <map>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "mobileone/optim/detection_loss.h"
+#include "mobileone/task/coco_ap.h"
 #include "mobileone/task/detections.h"
 #include "mobileone/task/task.h"
 
 namespace mobileone {
+
+/// What was found in a cut's window, in pixels of the picture and within it.
+std::vector<Detection> in_picture(const Cut& cut, std::vector<Detection> found);
+
+/// COCO's numbers of the outputs of SSDLite. Boxes are judged in pixels of the pictures as they are
+/// stored; equal scores count in the order of the list.
+class DetectionMeter : public Meter {
+ public:
+  explicit DetectionMeter(const Config& config);
+
+  /// The batch's objects are as they are stored (`ImagePipeline::Options::original_annotations`).
+  void add(const Outputs& outputs, const Batch& batch) override;
+  void sum_over(const Processes& processes) override;
+  int64_t images() const override { return images_; }
+  int64_t without_numbers() const override { return without_numbers_; }
+  /// loss, ap, ap50, ap75.
+  Metrics metrics() const override;
+
+ private:
+  double loss() const;
+
+  const Config config_;
+  const SsdLiteOptions head_;
+  CocoMeter coco_;
+  int64_t images_ = 0, without_numbers_ = 0;
+  double loss_ = 0, anchors_ = 0;  // a sum over images, and the anchors with an object
+};
 
 /// Boxes of the classes of objects in pictures (SSDLite).
 class DetectionTask : public Task {
