@@ -8,6 +8,7 @@
 #include "mobileone/optim/runtime.h"
 #include "mobileone/train/same_session.h"
 #include "mobileone/util/crc32.h"
+#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/log.h"
 
@@ -36,6 +37,10 @@ namespace {
 
 void eval(const EvalOptions& options) {
   require_folder_name("--report", options.report);
+  if (!options.detections.empty()) return eval_results(options);
+  if (options.inference.model.empty()) {
+    throw Error("model is required: name the network's file, or --detections RESULTS.json");
+  }
   const Place place = place_in_environment();
   set_threads(options.inference.threads, place.local_size);
   const auto device = choose_device(options.inference.device(), place);
@@ -56,10 +61,14 @@ void add_eval(CLI::App& app) {
   command
       ->add_option("--data", options->data,
                    "Folder of class folders, CSV list, tar shards or pack; for segmentation folder "
-                   "of images with masks beside it, list, shards or pack")
+                   "of images with masks beside it, list, shards or pack; for --detections COCO's "
+                   "instances, a JSON file")
       ->required();
   command->add_option("--masks", options->masks,
                       "Segmentation: folder of the masks [beside the images]");
+  auto* detections =
+      command->add_option("--detections", options->detections,
+                          "COCO's results, a JSON file: judge these instead of a network's");
   command->add_option("--report", options->report, "Folder for report.html and what belongs to it");
   command->add_option("--mistakes", options->mistakes, "Worst images to show in the report")
       ->check(CLI::Range(0, 10000))
@@ -67,6 +76,12 @@ void add_eval(CLI::App& app) {
   command->add_flag("--restrict", options->inference.evaluation.restrict,
                     "Let only the classes compete that the data has images of");
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
+  command->get_option("model")->required(false);
+  for (const char* name :
+       {"model", "--masks", "--mistakes", "--restrict", "--resize", "--crop", "--batch",
+        "--workers", "--threads", "--precision", "--raw", "--ema", "--run-code", "--cpu"}) {
+    detections->excludes(command->get_option(name));
+  }
   command->callback([options] { eval(*options); });
 }
 

@@ -7,6 +7,7 @@
 #include "mobileone/cli/inference_options.h"
 #include "mobileone/data/image_list.h"
 #include "mobileone/dist/processes.h"
+#include "mobileone/eval/detection_scores.h"
 #include "mobileone/eval/judgement.h"
 #include "mobileone/eval/model.h"
 
@@ -15,6 +16,7 @@ namespace mobileone::cli {
 struct EvalOptions {
   InferenceOptions inference;
   std::string data, masks, report;
+  std::string detections;  ///< COCO's results, judged instead of a network's
   int64_t mistakes = 48;
   bool json = false;
 };
@@ -50,6 +52,11 @@ void eval_classification(const EvalOptions& options, const Model& model,
 void eval_segmentation(const EvalOptions& options, const Model& model, const Processes& processes);
 void predict_classes(const PredictOptions& options, const Model& model, const ImageList& images);
 void predict_masks(const PredictOptions& options, const Model& model, const ImageList& images);
+
+/// Judges a file of COCO's results by COCO's annotations.
+void eval_results(const EvalOptions& options);
+/// As a table, or as one JSON object in percent.
+void print_detection_evaluation(const DetectionEvaluation& result, bool as_json);
 
 /// Throws Error unless all processes are to do the same.
 void require_same_evaluation(const EvalOptions& options, const ImageList& list,

@@ -26,8 +26,8 @@ enum class DetectionError {
   kLocalization,  ///< overlaps an object of its class by 0.1 or more
   kBoth,          ///< overlaps an object of another class by 0.1 or more
   kBackground,    ///< overlaps nothing by 0.1
-  /// No detection, but an object that was not found, and of which no detection is wrong in class or
-  /// in place alone: none such overlaps it most.
+  /// No detection, but an object that was not found, and that no detection of wrong class or place
+  /// overlaps most.
   kMissed,
 };
 inline constexpr std::array kDetectionErrors = {"duplicate", "class",      "localization",
