@@ -33,11 +33,13 @@ def map_sizes(size, strides):
 
 
 def torchvision_anchors(size):
-    maps = [torch.zeros(1, 1, n, n, dtype=torch.float64) for n in map_sizes(size, (16, 32, 64, 128, 256, 512))]
+    torch.set_default_dtype(torch.float64)
+    maps = [torch.zeros(1, 1, n, n) for n in map_sizes(size, (16, 32, 64, 128, 256, 512))]
     generator = DefaultBoxGenerator([[2, 3]] * 6, min_ratio=0.2, max_ratio=0.95)
-    generator._wh_pairs = [pairs.double() for pairs in generator._generate_wh_pairs(6, dtype=torch.float64)]
-    images = torch.zeros(1, 3, size, size, dtype=torch.float64)
-    boxes = generator(ImageList(images, [(size, size)]), maps)[0]
+    generator._wh_pairs = generator._generate_wh_pairs(6, dtype=torch.float64)
+    images = ImageList(torch.zeros(1, 3, size, size), [(size, size)])
+    boxes = generator(images, maps)[0]
+    torch.set_default_dtype(torch.float32)
     return torch.cat([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], 1)
 
 
@@ -166,8 +168,10 @@ class Head(nn.Module):
         rows = []
         for i, x in enumerate(maps, 1):
             parts = []
+            if self.joint:
+                x = getattr(self, f"level{i}_depthwise")(x)
             for what, outputs in (("boxes", 4), ("classes", CLASSES + 1)):
-                y = getattr(self, f"level{i}_depthwise" if self.joint else f"level{i}_{what}_depthwise")(x)
+                y = x if self.joint else getattr(self, f"level{i}_{what}_depthwise")(x)
                 y = getattr(self, f"level{i}_{what}")(y)
                 parts.append(y.permute(0, 2, 3, 1).reshape(len(y), -1, outputs))
             rows.append(torch.cat(parts, 2))
