@@ -15,7 +15,7 @@ PACKAGES=(build-essential cmake ninja-build ccache git python3 python3-venv
           libjpeg-dev libpng-dev libwebp-dev libtiff-dev libgif-dev zlib1g-dev
           libopencv-core-dev libopencv-imgproc-dev
           libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev nlohmann-json3-dev libgtest-dev
-          libhwy-dev libbenchmark-dev libprotozero-dev libgloo-dev
+          libhwy-dev libbenchmark-dev libprotozero-dev libgloo-dev libpugixml-dev
           clang libclang-rt-dev  # these two: for the fuzzers
           clang-format-14        # for the test style.Format
           doxygen)

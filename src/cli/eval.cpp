@@ -66,6 +66,10 @@ void add_eval(CLI::App& app) {
       ->required();
   command->add_option("--masks", options->masks,
                       "Segmentation: folder of the masks [beside the images]");
+  command->add_option(
+      "--annotations", options->annotations,
+      "Detection: COCO's JSON, or the folder of VOC's or YOLO's annotations [beside "
+      "the images]");
   auto* detections =
       command->add_option("--detections", options->detections,
                           "COCO's results, a JSON file: judge these instead of a network's");
@@ -77,9 +81,9 @@ void add_eval(CLI::App& app) {
                     "Let only the classes compete that the data has images of");
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
   command->get_option("model")->required(false);
-  for (const char* name :
-       {"model", "--masks", "--mistakes", "--restrict", "--resize", "--crop", "--batch",
-        "--workers", "--threads", "--precision", "--raw", "--ema", "--run-code", "--cpu"}) {
+  for (const char* name : {"model", "--masks", "--annotations", "--mistakes", "--restrict",
+                           "--resize", "--crop", "--batch", "--workers", "--threads", "--precision",
+                           "--raw", "--ema", "--run-code", "--cpu"}) {
     detections->excludes(command->get_option(name));
   }
   command->callback([options] { eval(*options); });

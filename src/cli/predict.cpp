@@ -27,8 +27,8 @@ void predict_all(const PredictOptions& options) {
 
 void add_predict(CLI::App& app) {
   auto options = std::make_shared<PredictOptions>();
-  auto* command =
-      app.add_subcommand("predict", "Classify or segment images, with any network file");
+  auto* command = app.add_subcommand(
+      "predict", "Classify or segment images, or find objects in them, with any network file");
   add_inference_options(*command, options->inference);
   command->add_option("images", options->images,
                       "Image files, folders, patterns, CSV lists, tar shards, packs; - for the "
@@ -39,10 +39,16 @@ void add_predict(CLI::App& app) {
   command->add_option("--top", options->count, "Classes to print per image")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  command
+      ->add_option("--least-score", options->least_score,
+                   "Detection: of less sure objects nothing is said")
+      ->check(number_range(0, 1))
+      ->capture_default_str();
   add_enum_option(*command, "--format", options->format, "What to print");
-  command->add_option("--output", options->output,
-                      "Segmentation: folder for the mask of each image, a PNG of indices, and an "
-                      "overlay");
+  command->add_option(
+      "--output", options->output,
+      "Folder: of segmentation for the mask of each image, a PNG of indices, and an "
+      "overlay, of detection for the images with boxes drawn on them");
   command->add_flag_callback(
       "--json", [options] { options->format = PredictionFormat::kJson; },
       "Print one JSON array and nothing else");

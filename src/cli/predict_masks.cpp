@@ -1,13 +1,11 @@
 #include <unistd.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "mobileone/cli/endings.h"
+#include "mobileone/cli/output_files.h"
 #include "mobileone/cli/tasks.h"
 #include "mobileone/data/jpeg.h"
 #include "mobileone/data/mask_picture.h"
@@ -22,7 +20,6 @@
 #include "mobileone/util/progress.h"
 
 namespace mobileone::cli {
-namespace fs = std::filesystem;
 namespace {
 
 /// A class and the share of the picture that it takes, 0 to 1.
@@ -51,25 +48,6 @@ std::vector<ClassShare> shares_of(const at::Tensor& mask, const Model& model) {
 struct MaskFiles {
   std::string mask, overlay;
 };
-
-/// By the images' names, in the folders that they have below what was asked for. Throws Error where
-/// two images would have one file.
-std::vector<MaskFiles> mask_files(const std::string& folder, const ImageList& images) {
-  std::vector<MaskFiles> files(static_cast<size_t>(images.size()));
-  if (folder.empty()) return files;
-  std::set<fs::path> taken;
-  for (int64_t i = 0; i < images.size(); ++i) {
-    const fs::path name = fs::path(images.name(i)).filename();
-    const fs::path stem = fs::path(folder) / name.stem();
-    if (!taken.insert(stem).second) {
-      throw Error(
-          "{}: another image has the mask {}.png already; give images of one name one by one",
-          images.name(i), stem.string());
-    }
-    files[static_cast<size_t>(i)] = {stem.string() + ".png", stem.string() + "_overlay.jpg"};
-  }
-  return files;
-}
 
 void write_pictures(const MaskFiles& files, const SegmentedPicture& picture) {
   constexpr double kOpacity = 0.5;
@@ -148,17 +126,11 @@ class MaskPrinter {
 }  // namespace
 
 void predict_masks(const PredictOptions& options, const Model& model, const ImageList& images) {
-  require_folder_name("--output", options.output);
-  const std::vector<MaskFiles> files = mask_files(options.output, images);
-  if (!options.output.empty()) {
-    std::error_code error;
-    fs::create_directories(options.output, error);
-    if (error) {
-      throw Error("--output {}: the folder cannot be made: {}", options.output, error.message());
-    }
-    for (int64_t i = 0; i < images.size(); ++i) {
-      require_output(files[static_cast<size_t>(i)].mask, {images.name(i)});
-    }
+  std::vector<MaskFiles> files;
+  for (const std::string& stem : output_stems(options.output, images)) {
+    files.push_back(stem.empty() ? MaskFiles{} : MaskFiles{stem + ".png", stem + "_overlay.jpg"});
+    if (stem.empty()) continue;
+    require_output(files.back().mask, {images.name(std::ssize(files) - 1)});
   }
   MaskPrinter printer(options.format, options.count);
   std::optional<Progress> progress;  // where it is not between the results

@@ -7,14 +7,15 @@ namespace mobileone::cli {
 const TaskCommands& commands_of(HeadKind head) {
   static constexpr TaskCommands kClassification{eval_classification, predict_classes,
                                                 judge_classification},
-      kSegmentation{eval_segmentation, predict_masks, judge_segmentation};
+      kSegmentation{eval_segmentation, predict_masks, judge_segmentation},
+      kDetection{eval_detection, predict_boxes, judge_detection};
   switch (head) {
     case HeadKind::kClassifier:
       return kClassification;
     case HeadKind::kDeepLabV3:
       return kSegmentation;
     case HeadKind::kSsdLite:
-      break;
+      return kDetection;
   }
   TORCH_CHECK(false, "unknown head");
 }

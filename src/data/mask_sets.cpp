@@ -27,29 +27,14 @@
 #include "mobileone/util/progress.h"
 #include "mobileone/util/system_error.h"
 #include "mobileone/util/utf8.h"
+#include "paths.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;
 namespace {
 
-bool is_folder(const fs::path& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
-}
-
-bool is_file(const fs::path& path) {
-  std::error_code error;
-  return fs::is_regular_file(path, error);
-}
-
 bool is_text_list(const fs::path& path) {
   return lower_case(path.extension().string()) == ".txt" && is_file(path);
-}
-
-/// Without a slash at its end.
-fs::path plain(const fs::path& path) {
-  const fs::path normal = path.lexically_normal();
-  return normal.filename().empty() ? normal.parent_path() : normal;
 }
 
 /// Folders of images, and those that hold the masks where they stand instead.

@@ -9,8 +9,7 @@
 #include "mobileone/data/annotation.h"
 #include "mobileone/data/index_mask.h"
 #include "mobileone/data/mask_picture.h"
-#include "mobileone/util/one_line.h"
-#include "mobileone/util/utf8.h"
+#include "picture_text.h"
 
 namespace mobileone {
 namespace {
@@ -24,41 +23,13 @@ constexpr int kSquare = 12;  // of a legend's colour
 constexpr int64_t kSmallestTile = 160;
 static_assert((kSheetWidth - kGap) / (kSmallestTile + kGap) == kSheetColumns);
 
-constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
 constexpr double kTextSize = 0.43;
 constexpr double kHeadingSize = 0.55;
 const cv::Scalar kInk(32, 32, 32);
 
-/// What the font lacks is written as Python writes it: \u732b, \U0001f408.
-std::string ascii(const std::string& text) {
-  const std::string line = one_line(text);
-  std::string result;
-  for (const auto& [code, bytes] : characters(line)) {
-    if (code < 0x80) {
-      result += bytes;
-    } else {
-      result += code < 0x10000 ? fmt::format("\\u{:04x}", static_cast<uint32_t>(code))
-                               : fmt::format("\\U{:08x}", static_cast<uint32_t>(code));
-    }
-  }
-  return result;
-}
-
-int text_width(const std::string& text, double size) {
-  int below = 0;
-  return cv::getTextSize(text, kFont, size, 1, &below).width;
-}
-
-std::string fitted(const std::string& text, int width, double size) {
-  std::string result = ascii(text);
-  if (text_width(result, size) <= width) return result;
-  while (!result.empty() && text_width(result + "...", size) > width) result.pop_back();
-  return result + "...";
-}
-
 void write_line(cv::Mat& sheet, const std::string& text, int left, int baseline, int width,
                 double size) {
-  cv::putText(sheet, fitted(text, width, size), {left, baseline}, kFont, size, kInk, 1,
+  cv::putText(sheet, fitted(text, width, size), {left, baseline}, kPictureFont, size, kInk, 1,
               cv::LINE_AA);
 }
 

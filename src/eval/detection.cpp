@@ -117,9 +117,8 @@ class Found {
 
 }  // namespace
 
-DetectionEvaluation evaluate_detection(const Model& model, const ImageList& images,
-                                       const EvaluationOptions& options,
-                                       const Processes& processes) {
+DetectedSet detect_set(const Model& model, const ImageList& images,
+                       const EvaluationOptions& options, const Processes& processes) {
   const ImageList list = match_object_classes(images, model.class_names, model.origin);
   const Detector detector(model, options.precision);
   LoaderOptions loading = loading_options(model, options);
@@ -144,17 +143,14 @@ DetectionEvaluation evaluate_detection(const Model& model, const ImageList& imag
       all[static_cast<size_t>(index)] = std::move(found);
     });
   }
-  DetectionEvaluation result{.class_names = list.class_names};
-  CocoMeter meter(std::ssize(list.class_names));
+  DetectedSet result{.class_names = list.class_names};
   for (int64_t index = 0; index < list.size(); ++index) {
     const auto& found = all[static_cast<size_t>(index)];
     if (!found) continue;
     result.indices.push_back(index);
     result.images.push_back({list.objects->image_id(index), coco_objects(list.objects->of(index)),
                              coco_detections(*found)});
-    meter.add(result.images.back().id, result.images.back().objects, result.images.back().found);
   }
-  result.scores = meter.scores();
   result.seconds = seconds_since(start);
   result.damaged = list.size() - std::ssize(result.images);
   require_few_damaged(list, result.damaged);

@@ -5,7 +5,10 @@
 #include <cmath>
 
 #include "mobileone/data/mask_sets.h"
+#include "mobileone/data/object_sets.h"
 #include "mobileone/eval/confusion.h"
+#include "mobileone/eval/detection.h"
+#include "mobileone/eval/detection_scores.h"
 #include "mobileone/eval/evaluate.h"
 #include "mobileone/eval/segmentation.h"
 #include "mobileone/eval/segmentation_report.h"
@@ -53,6 +56,28 @@ Judgement judge_segmentation(const Model& model, const std::string& data) {
   for (const auto& each : per_class(confusion)) {
     judgement.classes.push_back({evaluation.class_names[static_cast<size_t>(each.label)],
                                  percentage(each.share), each.iou});
+  }
+  return judgement;
+}
+
+Judgement judge_detection(const Model& model, const std::string& data) {
+  const DataConfig& config = model.config.data;
+  const std::string annotations = data == config.val ? config.val_annotations : "";
+  const DetectedSet set = detect_set(model, read_object_list(data, annotations, config), {});
+  const CocoScores scores = score_detections(set.class_names, set.images).scores;
+  Judgement judgement{
+      .header = {"images", "AP, %", "AP50, %", "AP75, %", "small, %", "medium, %", "large, %"},
+      .row = {fmt::format("{}", set.images.size())},
+      .extent = "objects",
+      .score = "AP",
+      .classes = {}};
+  for (const double share :
+       {scores.ap, scores.ap50, scores.ap75, scores.ap_small, scores.ap_medium, scores.ap_large}) {
+    judgement.row.push_back(percentage(100 * share));
+  }
+  for (size_t i = 0; i < set.class_names.size(); ++i) {
+    judgement.classes.push_back(
+        {set.class_names[i], fmt::format("{}", scores.class_objects[i]), 100 * scores.class_ap[i]});
   }
   return judgement;
 }

@@ -15,7 +15,7 @@ namespace mobileone::cli {
 
 struct EvalOptions {
   InferenceOptions inference;
-  std::string data, masks, report;
+  std::string data, masks, annotations, report;
   std::string detections;  ///< COCO's results, judged instead of a network's
   int64_t mistakes = 48;
   bool json = false;
@@ -34,6 +34,7 @@ struct PredictOptions {
   std::vector<std::string> images, lists;
   std::string output;  ///< folder
   int64_t count = 5;
+  double least_score = 0.3;  ///< of objects
   PredictionFormat format = PredictionFormat::kText;
 };
 
@@ -55,8 +56,11 @@ void predict_masks(const PredictOptions& options, const Model& model, const Imag
 
 /// Judges a file of COCO's results by COCO's annotations.
 void eval_results(const EvalOptions& options);
-/// As a table, or as one JSON object in percent.
-void print_detection_evaluation(const DetectionEvaluation& result, bool as_json);
+/// As a table, or as one JSON object in percent. `images_per_second` 0: no network computed.
+void print_detection_evaluation(const DetectionEvaluation& result, bool as_json,
+                                double images_per_second = 0);
+void eval_detection(const EvalOptions& options, const Model& model, const Processes& processes);
+void predict_boxes(const PredictOptions& options, const Model& model, const ImageList& images);
 
 /// Throws Error unless all processes are to do the same.
 void require_same_evaluation(const EvalOptions& options, const ImageList& list,

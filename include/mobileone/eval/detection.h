@@ -13,32 +13,28 @@
 #include "mobileone/eval/detection_errors.h"
 #include "mobileone/eval/evaluate.h"
 #include "mobileone/eval/model.h"
-#include "mobileone/task/coco_ap.h"
 
 namespace mobileone {
 
-/// What a network finds in a set of images with boxes.
-struct DetectionEvaluation {
-  CocoScores scores = {};
-  /// Those that could be read, in the list's order, by the ids of the set.
-  std::vector<DetectedImage> images = {};
+/// What a network finds in a set of images with boxes, beside what is there.
+struct DetectedSet {
+  std::vector<DetectedImage> images = {};     ///< those that could be read, in the list's order
   std::vector<int64_t> indices = {};          ///< of each of them, in the list
-  std::vector<std::string> class_names = {};  ///< by class
+  std::vector<std::string> class_names = {};  ///< by label
   int64_t damaged = 0;                        ///< images that could not be read
-  double seconds = 0;
+  double seconds = 0;                         ///< for reading and computing
 
   double images_per_second() const {
     return seconds > 0 ? static_cast<double>(images.size()) / seconds : 0;
   }
 };
 
-/// Evaluates with the model's own preprocessing; boxes are compared in pixels of the pictures. Of
+/// Looks for objects with the model's own preprocessing; boxes are in pixels of the pictures. Of
 /// the options `restrict` means nothing here. With `processes` each process takes every n-th batch,
 /// and all get the result of all. Throws Error if the set has classes that the model has not, or
 /// more than 1 % of the images cannot be read.
-DetectionEvaluation evaluate_detection(const Model& model, const ImageList& list,
-                                       const EvaluationOptions& options,
-                                       const Processes& processes = Processes::none());
+DetectedSet detect_set(const Model& model, const ImageList& list, const EvaluationOptions& options,
+                       const Processes& processes = Processes::none());
 
 /// What a network finds in an image.
 struct DetectedPicture {

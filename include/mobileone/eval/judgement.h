@@ -27,5 +27,6 @@ using Judge = std::function<Judgement(const Model& model, const std::string& dat
 
 Judgement judge_classification(const Model& model, const std::string& data);
 Judgement judge_segmentation(const Model& model, const std::string& data);
+Judgement judge_detection(const Model& model, const std::string& data);
 
 }  // namespace mobileone

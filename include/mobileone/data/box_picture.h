@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mobileone/util/box.h"
+
+namespace mobileone {
+
+/// A box to be drawn.
+struct DrawnBox {
+  Box box;
+  int64_t label = 0;  ///< whose colour it has (Pascal VOC's palette from 1 on)
+  std::string text = {};
+  bool thin = false;
+};
+
+/// A picture, uint8 [H,W,3], with boxes drawn on it, the first ones on top: each a frame of its
+/// class's colour and a text on a ground of that colour.
+at::Tensor with_boxes(const at::Tensor& image, const std::vector<DrawnBox>& boxes);
+
+}  // namespace mobileone
