@@ -84,7 +84,7 @@ Batch Batch::part(int64_t i, int64_t parts) const {
     return std::decay_t<decltype(all)>(all.begin() + begin, all.begin() + end);
   };
   result.indices = each_of(indices);
-  result.cuts = each_of(cuts);
+  if (!cuts.empty()) result.cuts = each_of(cuts);
   if (!objects.empty()) result.objects = each_of(objects);
   result.number = number;
   result.mixture_weight = mixture_weight;

@@ -2,6 +2,7 @@
 
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/upsample_bilinear2d.h>
+#include <torch/nn/init.h>
 #include <torch/types.h>
 
 #include <map>
@@ -13,6 +14,7 @@ using torch::Tensor;
 namespace {
 
 constexpr double kAuxiliaryDropout = 0.1;
+constexpr double kNarrow = 0.01;  // standard deviation of weights that outputs begin small with
 
 /// A head's last layer computes in its weight's precision under autocast, too: processors without
 /// bfloat16 arithmetic take longer for its product than for all else of a small batch.
@@ -39,6 +41,11 @@ Outputs ClassifierImpl::forward(const std::vector<Tensor>& features, at::IntArra
   const WithoutAutocast guard;
   nn::Linear layer = linear;
   return {layer(features.back().mean({2, 3}, /*keepdim=*/false, layer->weight.scalar_type()))};
+}
+
+void ClassifierImpl::initialise() {
+  nn::init::normal_(linear->weight, 0, kNarrow);
+  nn::init::zeros_(linear->bias);
 }
 
 DeepLabImpl::DeepLabImpl(const NetworkOptions& network)
@@ -125,6 +132,13 @@ SsdLiteImpl::SsdLiteImpl(const NetworkOptions& network)
       const nn::Conv2dOptions conv(layer.unit.in_channels, layer.unit.out_channels, 1);
       branch.conv = register_module(own, nn::Conv2d(conv));
     }
+  }
+}
+
+void SsdLiteImpl::initialise() {
+  for (auto& level : levels_) {
+    nn::init::normal_(level.boxes.conv->weight, 0, kNarrow);
+    nn::init::normal_(level.classes.conv->weight, 0, kNarrow);
   }
 }
 

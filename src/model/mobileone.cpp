@@ -33,7 +33,7 @@ MobileOneImpl::MobileOneImpl(NetworkOptions network_options) : options(std::move
 }
 
 void MobileOneImpl::initialise() {
-  // He et al. 2015 with fan-out over a group for convolutions, a narrow normal for the classifier:
+  // He et al. 2015 with fan-out over a group for convolutions, a narrow normal for what heads end in:
   // what timm uses for this family. Norms start as the identity, as torch makes them.
   torch::NoGradGuard no_grad;
   for (const auto& module : modules(/*include_self=*/false)) {
@@ -43,11 +43,9 @@ void MobileOneImpl::initialise() {
           static_cast<double>(weight.numel()) / weight.size(1) / conv->options.groups();
       nn::init::normal_(weight, 0, std::sqrt(2.0 / fan_out));
       if (conv->bias.defined()) nn::init::zeros_(conv->bias);
-    } else if (auto* classifier = module->as<ClassifierImpl>()) {
-      nn::init::normal_(classifier->linear->weight, 0, 0.01);
-      nn::init::zeros_(classifier->linear->bias);
     }
   }
+  if (head_) head_->initialise();
 }
 
 bool MobileOneImpl::is_frozen(std::string_view name) const {

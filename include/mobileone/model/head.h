@@ -33,6 +33,8 @@ class HeadImpl : public torch::nn::Module {
   virtual Outputs forward(const std::vector<torch::Tensor>& features, at::IntArrayRef image_size,
                           const ChainRunner& run) = 0;
   virtual std::vector<Unit> units() const { return {}; }
+  /// Draws the weights of what it ends in, anew; those of all convolutions have been.
+  virtual void initialise() {}
 };
 
 /// ClassifierOptions: one output, logits [N,classes].
@@ -43,6 +45,7 @@ class ClassifierImpl : public HeadImpl {
   std::vector<int64_t> stages() const override { return {last_stage_}; }
   Outputs forward(const std::vector<torch::Tensor>& features, at::IntArrayRef image_size,
                   const ChainRunner& run) override;
+  void initialise() override;
 
   /// Its parameters are the head's own, by Apple's keys: "linear.weight", "linear.bias".
   const torch::nn::Linear linear;
@@ -83,6 +86,7 @@ class SsdLiteImpl : public HeadImpl {
   Outputs forward(const std::vector<torch::Tensor>& features, at::IntArrayRef image_size,
                   const ChainRunner& run) override;
   std::vector<Unit> units() const override { return units_; }
+  void initialise() override;
 
  private:
   /// What makes a level's classes, or boxes, of its map.
