@@ -1,7 +1,7 @@
 """Writes the files that the fuzzers of tests/fuzz start from.
 
-make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, .../safetensors, .../pickle, .../coco, .../tar,
-                             .../pack and a folder for each kind of image, such as .../png
+make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, .../safetensors, .../pickle, .../coco,
+                             .../coco_results, .../tar, .../pack and a folder for each kind of image, such as .../png
 
 Small files of every container and of what people save in them, and the tests' images. Check sums are
 left out of zip files where torch can: a fuzzer would seldom get past them.
@@ -114,6 +114,14 @@ def write_annotations(folder):
         (folder / f"{image['id']}.json").write_text(json.dumps(one))
 
 
+def write_results(folder):
+    """Of the images and categories that the fuzzer knows."""
+    result = {"image_id": 42, "category_id": 13, "bbox": [1, 2.5, 3e1, 4], "score": 0.5}
+    for name, results in (("none", []), ("one", [result]), ("more", [result, {**result, "image_id": 1}]),
+                          ("others", [{**result, "segmentation": {"counts": [1], "size": [1, 1]}}])):
+        (folder / name).write_text(json.dumps(results))
+
+
 def write_tars(folder):
     long = "d" * 120 + "/" + "n" * 90
     for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
@@ -166,6 +174,7 @@ def main():
     for name, write in (("torch_file", write_torch_files), ("pickle", write_pickles),
                         ("safetensors", write_safetensors), ("jpeg", write_jpegs),
                         ("mask", write_masks), ("coco", write_annotations),
+                        ("coco_results", write_results),
                         ("tar", write_tars), ("pack", write_packs),
                         *((kind, write_images) for kind in ("png", "webp", "tiff", "gif", "bmp", "pnm"))):
         folder = Path(sys.argv[1]) / name

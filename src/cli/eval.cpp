@@ -1,4 +1,5 @@
 #include <memory>
+#include <set>
 #include <string>
 
 #include "mobileone/cli/commands.h"
@@ -34,6 +35,16 @@ void require_same_evaluation(const EvalOptions& options, const ImageList& list,
 }
 
 namespace {
+
+/// Throws Error where an option is given that results in a file have no use for.
+void require_no_network_options(const CLI::App& command) {
+  const std::set<std::string> useful = {"--detections", "--data", "--report", "--json", "--help"};
+  for (const auto* option : command.get_options()) {
+    const std::string name = option->get_name();
+    if (option->count() == 0 || useful.contains(name)) continue;
+    throw Error("--detections: there is no network to run, leave out {}", name);
+  }
+}
 
 void eval(const EvalOptions& options) {
   require_folder_name("--report", options.report);
@@ -81,12 +92,10 @@ void add_eval(CLI::App& app) {
                     "Let only the classes compete that the data has images of");
   command->add_flag("--json", options->json, "Print one JSON object and nothing else");
   command->get_option("model")->required(false);
-  for (const char* name : {"model", "--masks", "--annotations", "--mistakes", "--restrict",
-                           "--resize", "--crop", "--batch", "--workers", "--threads", "--precision",
-                           "--raw", "--ema", "--run-code", "--cpu"}) {
-    detections->excludes(command->get_option(name));
-  }
-  command->callback([options] { eval(*options); });
+  command->callback([options, command] {
+    if (!options->detections.empty()) require_no_network_options(*command);
+    eval(*options);
+  });
 }
 
 }  // namespace mobileone::cli

@@ -227,7 +227,9 @@ void parse_json(const std::string& path, std::string_view bytes, const std::stri
     [[maybe_unused]] const Json rest = Json::parse(bytes.begin(), bytes.end(), take);
   } catch (const Json::exception& error) {
     const std::string_view what = error.what();  // "[json.exception.parse_error.101] parse error"
-    throw Error("{}: is no sound JSON: {}", path,
+    const auto* syntax = dynamic_cast<const Json::parse_error*>(&error);
+    throw Error("{}: {}is no sound JSON: {}", path,
+                syntax == nullptr ? "" : fmt::format("byte {}: ", syntax->byte),
                 one_line(what.substr(std::min(what.find("] ") + 2, what.size()))));
   }
 }

@@ -32,8 +32,9 @@ struct Unknown {
 
   void require_none(const CocoAnnotations& annotations) const {
     if (count == 0) return;
-    throw Error("{}, expected the id of one of the {} that {} has; so are {} results", first,
-                indices.size(), annotations.path, count);
+    throw Error("{}, expected the id of one of the {} that {} has{}", first, indices.size(),
+                annotations.path,
+                count > 1 ? fmt::format("; {} results are of unknown ones", count) : "");
   }
 };
 

@@ -41,8 +41,8 @@ Table counts_table(const DetectionEvaluation& evaluation) {
             sum(evaluation.scores.class_objects), sum(evaluation.scores.class_detections)}}};
 }
 
-/// COCO's twelve: precision above, recall below.
-std::string numbers_tables(const CocoScores& scores) {
+/// COCO's twelve.
+std::string numbers_section(const CocoScores& scores) {
   constexpr std::array kHeads = {"AP, %",        "AP50, %",     "AP75, %",      "AP small, %",
                                  "AP medium, %", "AP large, %", "AR 1, %",      "AR 10, %",
                                  "AR 100, %",    "AR small, %", "AR medium, %", "AR large, %"};
@@ -53,7 +53,7 @@ std::string numbers_tables(const CocoScores& scores) {
       table.header.push_back(kHeads[i]);
       table.rows[0].push_back(percent_or("–", scores.*kCocoNumbers[i].second));
     }
-    body += html::table(table);
+    body += html::heading(first == 0 ? "Average precision" : "Average recall") + html::table(table);
   }
   return body;
 }
@@ -77,11 +77,13 @@ std::vector<std::string> doubts_of(const DetectionEvaluation& evaluation) {
   return doubts;
 }
 
+/// Up to where no precision is left.
 Series curve_of(const std::string& name, std::span<const double> precision, int color) {
   Series series{.name = name, .x = {}, .y = {}, .color = color};
   for (size_t i = 0; i < kCocoRecalls; ++i) {
     series.x.push_back(static_cast<double>(i));
     series.y.push_back(100 * precision[i]);
+    if (precision[i] == 0) break;
   }
   return series;
 }
@@ -172,7 +174,7 @@ std::string class_section(const DetectionEvaluation& evaluation) {
 std::string page(const std::string& measured, const DetectionEvaluation& evaluation,
                  const std::vector<Card>& worst) {
   std::string body = html::paragraph(measured) + html::table(counts_table(evaluation)) +
-                     numbers_tables(evaluation.scores) + html::doubts(doubts_of(evaluation)) +
+                     html::doubts(doubts_of(evaluation)) + numbers_section(evaluation.scores) +
                      html::heading("Precision and recall") +
                      html::figures({mean_curves(evaluation.scores), class_curves(evaluation)}) +
                      html::heading("What costs precision") + errors_section(evaluation.errors) +

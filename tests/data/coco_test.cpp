@@ -120,12 +120,13 @@ TEST_F(Coco, IsNothingElse) {
 TEST_F(Coco, WhereItIsNoJsonSaysWhere) {
   const std::string text = example().dump();
   for (const size_t length : {text.size() - 1, text.size() / 2, size_t{1}}) {
-    EXPECT_TRUE(error_of_text(text.substr(0, length)).starts_with("is no sound JSON: parse error"))
+    EXPECT_TRUE(error_of_text(text.substr(0, length))
+                    .starts_with(fmt::format("byte {}: is no sound JSON: parse error", length + 1)))
         << length;
   }
   EXPECT_EQ(
       error_of_text("{\"images\": [{\"id\": NaN}]}"),
-      "is no sound JSON: parse error at line 1, column 20: syntax error while parsing value - "
+      "byte 20: is no sound JSON: parse error at line 1, column 20: syntax error while parsing value - "
       "invalid literal; last read: '\"id\": N'");
   EXPECT_EQ(error_of_text("{\"images\": [{\"id\": 1e999}]}"),
             "is no sound JSON: number overflow parsing '1e999'");

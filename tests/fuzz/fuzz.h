@@ -23,6 +23,7 @@ void jpeg(std::string_view input);
 void image(std::string_view input);
 void mask(std::string_view input);
 void coco(std::string_view input);
+void coco_results(std::string_view input);
 void tar(std::string_view input);
 void pack(std::string_view input);
 

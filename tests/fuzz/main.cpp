@@ -32,6 +32,7 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
       {"--reader=pnm", fuzz::image},
       {"--reader=mask", fuzz::mask},
       {"--reader=coco", fuzz::coco},
+      {"--reader=coco_results", fuzz::coco_results},
       {"--reader=tar", fuzz::tar},
       {"--reader=pack", fuzz::pack}};
   const auto chosen = *argc > 1 ? readers.find((*argv)[1]) : readers.end();

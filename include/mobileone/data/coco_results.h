@@ -19,6 +19,8 @@ struct CocoDetection {
   std::array<double, 4> box = {};  ///< left, top, width and height, px
   int64_t category = 0;            ///< index, as CocoObject's
   double score = 0;
+
+  bool operator==(const CocoDetection&) const = default;
 };
 
 /// Objects and detections as COCO's evaluation takes them; what is difficult becomes a crowd, which
