@@ -81,9 +81,8 @@ void add_eval(CLI::App& app) {
       "--annotations", options->annotations,
       "Detection: COCO's JSON, or the folder of VOC's or YOLO's annotations [beside "
       "the images]");
-  auto* detections =
-      command->add_option("--detections", options->detections,
-                          "COCO's results, a JSON file: judge these instead of a network's");
+  command->add_option("--detections", options->detections,
+                      "COCO's results, a JSON file: judge these instead of a network's");
   command->add_option("--report", options->report, "Folder for report.html and what belongs to it");
   command->add_option("--mistakes", options->mistakes, "Worst images to show in the report")
       ->check(CLI::Range(0, 10000))

@@ -11,7 +11,6 @@
 #include <string_view>
 #include <unordered_set>
 
-#include "mobileone/data/file_kind.h"
 #include "mobileone/data/labels.h"
 #include "mobileone/data/rle.h"
 #include "mobileone/util/error.h"

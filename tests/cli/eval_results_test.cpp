@@ -1,5 +1,4 @@
 // `eval --detections`: COCO's results judged without a network.
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/program.h"

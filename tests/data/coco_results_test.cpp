@@ -63,7 +63,7 @@ TEST_F(CocoResults, SayWhatIsWrongWithThem) {
   EXPECT_EQ(error_of_text("[{}]"), "results[0]: has no `image_id`");
   EXPECT_EQ(error_of_text("hello"),
             "is text that begins with `hello`, expected COCO's results as JSON");
-  EXPECT_TRUE(error_of_text("[{\"score\": NaN}]").starts_with("byte 13: is no sound JSON: "))
+  EXPECT_TRUE(error_of_text("[{\"score\": NaN}]").starts_with("byte 12: is no sound JSON: "))
       << error_of_text("[{\"score\": NaN}]");
   EXPECT_EQ(error_with("/1/image_id", "2"),
             "results[1]: `image_id` is \"2\", expected an integer from 0 to 9007199254740992");

@@ -124,10 +124,9 @@ TEST_F(Coco, WhereItIsNoJsonSaysWhere) {
                     .starts_with(fmt::format("byte {}: is no sound JSON: parse error", length + 1)))
         << length;
   }
-  EXPECT_EQ(
-      error_of_text("{\"images\": [{\"id\": NaN}]}"),
-      "byte 20: is no sound JSON: parse error at line 1, column 20: syntax error while parsing value - "
-      "invalid literal; last read: '\"id\": N'");
+  EXPECT_EQ(error_of_text("{\"images\": [{\"id\": NaN}]}"),
+            "byte 20: is no sound JSON: parse error at line 1, column 20: syntax error while "
+            "parsing value - invalid literal; last read: '\"id\": N'");
   EXPECT_EQ(error_of_text("{\"images\": [{\"id\": 1e999}]}"),
             "is no sound JSON: number overflow parsing '1e999'");
 }

@@ -17,17 +17,16 @@ CocoObject object_at(const std::array<double, 4>& box, int64_t category = 0) {
 /// As many columns to the right, of 100.
 std::array<double, 4> beside(double columns) { return {100 + columns, 100, 100, 50}; }
 
-/// The kind of the one wrong detection beside a right one of the class at another place, or the
-/// kinds of errors of an image in all.
+/// Of one image.
 DetectionErrors errors_of(const DetectedImage& image) {
   return find_detection_errors(2, {&image, 1});
 }
 
-int64_t count(const DetectionErrors& errors, DetectionError kind) {
+int64_t number_of(const DetectionErrors& errors, DetectionError kind) {
   return errors.kinds[static_cast<size_t>(kind)].count;
 }
 
-double cost(const DetectionErrors& errors, DetectionError kind) {
+double cost_of(const DetectionErrors& errors, DetectionError kind) {
   return errors.kinds[static_cast<size_t>(kind)].cost;
 }
 
@@ -53,21 +52,21 @@ TEST(DetectionErrorsTest, ADuplicateIsOfAnObjectThatWasFound) {
                                  {{kPlace, 0, 0.9}, {beside(10), 0, 0.8}, {kElsewhere, 0, 0.7}}});
   expect_only(errors, DetectionError::kDuplicate);
   // 2 of 3 right from the recall of 0.5 on; without the duplicate all.
-  EXPECT_NEAR(cost(errors, DetectionError::kDuplicate), 50.0 / 101 / 3, 1e-12);
+  EXPECT_NEAR(cost_of(errors, DetectionError::kDuplicate), 50.0 / 101 / 3, 1e-12);
   EXPECT_EQ(errors.image_costs, std::vector<double>{0.8});
 }
 
 TEST(DetectionErrorsTest, OfTheWrongClassAtTheRightPlace) {
   const auto errors = errors_of({1, {object_at(kPlace, 1)}, {{kPlace, 0, 0.9}}});
   expect_only(errors, DetectionError::kClass);
-  EXPECT_NEAR(cost(errors, DetectionError::kClass), 1, 1e-12);
+  EXPECT_NEAR(cost_of(errors, DetectionError::kClass), 1, 1e-12);
 }
 
 TEST(DetectionErrorsTest, OfTheRightClassBesideItsObject) {
   for (const double columns : {40.0, 81.0}) {
     const auto errors = errors_of({1, {object_at(kPlace)}, {{beside(columns), 0, 0.9}}});
     expect_only(errors, DetectionError::kLocalization);
-    EXPECT_NEAR(cost(errors, DetectionError::kLocalization), 1, 1e-12);
+    EXPECT_NEAR(cost_of(errors, DetectionError::kLocalization), 1, 1e-12);
   }
 }
 
@@ -75,22 +74,22 @@ TEST(DetectionErrorsTest, NeitherClassNorPlaceIsRight) {
   const auto errors =
       errors_of({1, {object_at(kPlace, 1)}, {{kPlace, 1, 0.8}, {beside(40), 0, 0.9}}});
   expect_only(errors, DetectionError::kBoth);
-  EXPECT_EQ(cost(errors, DetectionError::kBoth), 0) << "a class without objects costs nothing";
+  EXPECT_EQ(cost_of(errors, DetectionError::kBoth), 0) << "a class without objects costs nothing";
 }
 
 TEST(DetectionErrorsTest, OfTheBackground) {
   const auto errors = errors_of({1, {object_at(kPlace)}, {{kPlace, 0, 0.8}, {beside(90), 0, 0.9}}});
   expect_only(errors, DetectionError::kBackground);
-  EXPECT_NEAR(cost(errors, DetectionError::kBackground), 0.5, 1e-12);
+  EXPECT_NEAR(cost_of(errors, DetectionError::kBackground), 0.5, 1e-12);
 }
 
 TEST(DetectionErrorsTest, MissedIsWhatNoDetectionIsMeantFor) {
   const auto errors =
       errors_of({1, {object_at(kPlace), object_at(kElsewhere)}, {{beside(40), 0, 0.25}}});
-  EXPECT_EQ(count(errors, DetectionError::kMissed), 1);
-  EXPECT_EQ(count(errors, DetectionError::kLocalization), 1);
-  EXPECT_NEAR(cost(errors, DetectionError::kMissed), 51.0 / 101, 1e-12);
-  EXPECT_NEAR(cost(errors, DetectionError::kLocalization), 51.0 / 101, 1e-12);
+  EXPECT_EQ(number_of(errors, DetectionError::kMissed), 1);
+  EXPECT_EQ(number_of(errors, DetectionError::kLocalization), 1);
+  EXPECT_NEAR(cost_of(errors, DetectionError::kMissed), 51.0 / 101, 1e-12);
+  EXPECT_NEAR(cost_of(errors, DetectionError::kLocalization), 51.0 / 101, 1e-12);
   EXPECT_EQ(errors.image_costs, std::vector<double>{1.25});
 }
 
@@ -99,9 +98,9 @@ TEST(DetectionErrorsTest, OfDetectionsBesideAnObjectTheSurestIsMended) {
       errors_of({1,
                  {object_at(kPlace), object_at(kElsewhere)},
                  {{beside(40), 0, 0.9}, {beside(45), 0, 0.8}, {kElsewhere, 0, 0.7}}});
-  EXPECT_EQ(count(errors, DetectionError::kLocalization), 2);
+  EXPECT_EQ(number_of(errors, DetectionError::kLocalization), 2);
   // AP50 is 1/3 up to a recall of 0.5; mended, both objects are found and nothing else.
-  EXPECT_NEAR(cost(errors, DetectionError::kLocalization), 1 - 51.0 / 101 / 3, 1e-12);
+  EXPECT_NEAR(cost_of(errors, DetectionError::kLocalization), 1 - 51.0 / 101 / 3, 1e-12);
 }
 
 TEST(DetectionErrorsTest, ACrowdIsNoObject) {
@@ -149,7 +148,7 @@ TEST(DetectionErrorsTest, AllMendedIsAllRight) {
       }
     }
     EXPECT_EQ(right + wrong, 100);
-    EXPECT_LE(right + count(errors, DetectionError::kMissed), 20);
+    EXPECT_LE(right + number_of(errors, DetectionError::kMissed), 20);
   }
 }
 
