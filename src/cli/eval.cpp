@@ -48,11 +48,14 @@ void require_no_network_options(const CLI::App& command) {
 
 void eval(const EvalOptions& options) {
   require_folder_name("--report", options.report);
-  if (!options.detections.empty()) return eval_results(options);
+  const Place place = place_in_environment();
+  if (!options.detections.empty()) {
+    if (place.rank == 0) eval_results(options);  // there is nothing to share out
+    return;
+  }
   if (options.inference.model.empty()) {
     throw Error("model is required: name the network's file, or --detections RESULTS.json");
   }
-  const Place place = place_in_environment();
   set_threads(options.inference.threads, place.local_size);
   const auto device = choose_device(options.inference.device(), place);
   const Processes processes(place, {.device = device});

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "mobileone/data/object.h"
+#include "mobileone/dist/processes.h"
 #include "mobileone/eval/detection_errors.h"
 #include "mobileone/task/coco_ap.h"
 
@@ -22,5 +24,9 @@ struct DetectionEvaluation {
 /// Labels are below the number of classes.
 DetectionEvaluation score_detections(std::vector<std::string> class_names,
                                      std::span<const DetectedImage> images);
+
+/// What was found in each image of a set, where each process has looked at some of them: afterwards
+/// all have the detections of all, the same in the same order.
+void share_detections(const Processes& processes, std::vector<std::vector<Detection>>& found);
 
 }  // namespace mobileone

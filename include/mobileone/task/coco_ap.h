@@ -8,7 +8,6 @@
 
 #include "mobileone/data/coco.h"
 #include "mobileone/data/coco_results.h"
-#include "mobileone/data/object.h"
 #include "mobileone/dist/processes.h"
 #include "mobileone/task/ranking.h"
 
