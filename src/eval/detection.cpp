@@ -4,15 +4,14 @@
 #include <torch/utils.h>
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 #include "logits.h"
 #include "mobileone/data/coco_results.h"
 #include "mobileone/data/detect_transforms.h"
 #include "mobileone/data/object_sets.h"
+#include "mobileone/eval/detection_scores.h"
 #include "mobileone/task/detection.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/progress.h"
@@ -79,42 +78,6 @@ LoaderOptions loading_options(const Model& model, const EvaluationOptions& optio
   return loading;
 }
 
-/// An image and a number of detections follow each other, as bytes of one program.
-class Found {
- public:
-  void add(int64_t index, const std::vector<Detection>& found) {
-    append(index);
-    append(std::ssize(found));
-    for (const Detection& each : found) append(each);
-  }
-  const std::string& bytes() const { return bytes_; }
-
-  template <typename F>
-  static void for_each(std::string_view bytes, const F& see) {
-    while (!bytes.empty()) {
-      const auto index = take<int64_t>(bytes);
-      std::vector<Detection> found(static_cast<size_t>(take<int64_t>(bytes)));
-      for (Detection& each : found) each = take<Detection>(bytes);
-      see(index, std::move(found));
-    }
-  }
-
- private:
-  template <typename T>
-  void append(const T& value) {
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
-  }
-  template <typename T>
-  static T take(std::string_view& bytes) {
-    T value;
-    std::memcpy(&value, bytes.data(), sizeof value);
-    bytes.remove_prefix(sizeof value);
-    return value;
-  }
-
-  std::string bytes_;
-};
-
 }  // namespace
 
 DetectedSet detect_set(const Model& model, const ImageList& images,
@@ -128,28 +91,28 @@ DetectedSet detect_set(const Model& model, const ImageList& images,
   if (processes.first()) progress.emplace("evaluating", list.size(), "img");
   int64_t done = 0;
   const auto start = Progress::Clock::now();
-  Found own;
+  std::vector<std::vector<Detection>> found(static_cast<size_t>(list.size()));
+  std::vector<double> seen(found.size());  // zeros: another's, or unreadable
   loader.start_epoch(0, detect_eval_transform(model.config.data));
   for_each_batch(loader, processes, {}, [&](const Batch& batch) {
-    const auto found = detector(batch);
-    for (size_t i = 0; i < found.size(); ++i) own.add(batch.indices[i], found[i]);
-    done += std::ssize(found) * processes.size();  // the others have done about as many
+    auto own = detector(batch);
+    for (size_t i = 0; i < own.size(); ++i) {
+      const auto index = static_cast<size_t>(batch.indices[i]);
+      found[index] = std::move(own[i]);
+      seen[index] = 1;
+    }
+    done += std::ssize(own) * processes.size();  // the others have done about as many
     if (progress) progress->update(std::min(done, list.size()), "");
   });
-
-  std::vector<std::optional<std::vector<Detection>>> all(static_cast<size_t>(list.size()));
-  for (const std::string& bytes : processes.gather(own.bytes())) {
-    Found::for_each(bytes, [&](int64_t index, std::vector<Detection> found) {
-      all[static_cast<size_t>(index)] = std::move(found);
-    });
-  }
+  share_detections(processes, found);
+  seen = processes.sums(std::move(seen));
   DetectedSet result{.class_names = list.class_names};
   for (int64_t index = 0; index < list.size(); ++index) {
-    const auto& found = all[static_cast<size_t>(index)];
-    if (!found) continue;
+    const auto place = static_cast<size_t>(index);
+    if (seen[place] == 0) continue;
     result.indices.push_back(index);
     result.images.push_back({list.objects->image_id(index), coco_objects(list.objects->of(index)),
-                             coco_detections(*found)});
+                             coco_detections(found[place])});
   }
   result.seconds = seconds_since(start);
   result.damaged = list.size() - std::ssize(result.images);
