@@ -1,5 +1,6 @@
 #include "mobileone/task/detection.h"
 
+#include <fmt/ranges.h>
 #include <torch/utils.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include "mobileone/data/coco_results.h"
 #include "mobileone/data/detect_transforms.h"
 #include "mobileone/data/object_sets.h"
+#include "mobileone/model/anchors.h"
 #include "mobileone/optim/schedule.h"
 #include "mobileone/util/error.h"
 
@@ -132,6 +134,22 @@ LoaderOptions DetectionTask::eval_options(const DataConfig& data, int64_t batch_
   options.batch_size = batch_size;
   options.images.original_annotations = true;
   return options;
+}
+
+std::string DetectionTask::describe(const Config& config) const {
+  const SsdLiteOptions head = head_of(config);
+  const int64_t size = config.data.size;
+  std::vector<int64_t> anchors;
+  std::vector<std::string> sides;
+  for (int64_t level = 0; level < head.levels(); ++level) {
+    anchors.push_back(head.anchors(level));
+    sides.push_back(fmt::format("{:.0f}", head.scales[level] * static_cast<double>(size)));
+  }
+  return fmt::format(
+      "detection at strides of {} px, by anchors of {} px, {} of each cell, {} in all at {} px; "
+      "{}'s rules",
+      fmt::join(head.strides, ", "), fmt::join(sides, ", "), fmt::join(anchors, ", "),
+      ssd_anchors(head, size, size).size(0), size, to_string(head.preset));
 }
 
 double DetectionTask::weight(const Batch& batch) const {

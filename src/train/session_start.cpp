@@ -7,6 +7,7 @@
 #include "mobileone/optim/memory.h"
 #include "mobileone/optim/runtime.h"
 #include "mobileone/optim/schedule.h"
+#include "mobileone/task/task.h"
 #include "mobileone/util/log.h"
 
 namespace mobileone {
@@ -59,6 +60,9 @@ void announce_session(const Config& config, const ImageList& train, const ImageL
   log::info("training mobileone {} ({:.2f} M parameters) on {}", network.variant,
             1e-6 * static_cast<double>(total_counts(network, config.data.size).parameters),
             describe_images(train, classes));
+  if (const std::string text = task_of(config)->describe(config); !text.empty()) {
+    log::info("{}", text);
+  }
   if (val != nullptr) {
     log::info("validation on {}", describe_images(*val, classes));
   } else {

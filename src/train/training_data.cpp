@@ -13,7 +13,11 @@ namespace {
 void require_trainable(const Config& config) {
   int64_t size = config.data.size;
   for (const auto& stage : config.curriculum.stages) size = std::min(size, stage.size);
-  for (const auto& unit : unit_table(network_options(config))) size = unit.output_size(size);
+  const NetworkOptions network = network_options(config);
+  for (const auto& unit : unit_table(network)) size = unit.output_size(size);
+  int64_t halvings = 0;
+  for (const auto& layer : head_table(network)) halvings = std::max(halvings, layer.halvings);
+  for (int64_t i = 0; i < halvings; ++i) size = (size + 1) / 2;
   const int64_t images = config.schedule.batch_size / config.schedule.accumulate;
   if (images * size * size < 2) {
     throw Error(

@@ -36,6 +36,7 @@ TINY_RUN = [
 ]
 # Of pictures with masks, without the weights that a configuration starts from.
 TINY_SEGMENTATION = [*TINY_RUN, "model.pretrained=", "segment.channels=8"]
+TINY_DETECTION = [*TINY_RUN, "model.pretrained=", "schedule.batch_size=4"]
 DRAW_SCENES = """
 import pathlib, random, sys
 from PIL import Image, ImageDraw
@@ -129,6 +130,7 @@ case "$1 $2" in
   "bench latency") exec {program} "$@" --rounds 1 ;;
   "find-lr "*) exec {program} "$@" {shlex.join(TINY_RUN)} --from 0.001 --to 1 --steps 150 ;;
   "train configs/segment/"*) exec {program} "$@" {shlex.join(TINY_SEGMENTATION)} ;;
+  "train configs/detect/"*) exec {program} "$@" {shlex.join(TINY_DETECTION)} ;;
   "train "*) exec {program} "$@" {shlex.join(TINY_RUN)} ;;
 esac
 exec {program} "$@"

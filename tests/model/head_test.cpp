@@ -4,6 +4,7 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include "mobileone/model/anchors.h"
 #include "mobileone/model/counts.h"
 #include "mobileone/model/infer.h"
 #include "mobileone/model/mobileone.h"
@@ -248,6 +249,78 @@ TEST(Unfold, PutsBackWhatAHeadHad) {
     network->outputs(x);
     EXPECT_TRUE(torch::allclose(network->named_buffers()["head.aspp0.rbr_conv.0.bn.running_var"],
                                 before, 1e-2));
+  }
+}
+
+Config tiny_detector(bool joint) {
+  Config config = tiny_config(false);
+  config.segment = {};
+  config.model.head = HeadKind::kSsdLite;
+  config.detect.joint = joint;
+  config.detect.strides =
+      joint ? std::vector<int64_t>{8, 16, 32, 64, 128} : std::vector<int64_t>{16, 32, 64, 128};
+  config.detect.extra_channels = {12, 9};
+  return config;
+}
+
+TEST(SsdLite, HasTheSizeOfMmdetections) {
+  // Of 80 classes the extra layers and heads on S0's stages 3 and 4, and on S4's: counted from its
+  // configuration.
+  for (const auto& [variant, expected] :
+       {std::pair{Variant::kS0, 1'888'308}, {Variant::kS4, 3'035'700}}) {
+    Config config;
+    config.model.head = HeadKind::kSsdLite;
+    config.model.variant = variant;
+    NetworkOptions options = network_options(config, 80), backbone = network_options(config, 0);
+    backbone.num_classes = 0;
+    EXPECT_EQ(total_counts(options, 320).parameters - total_counts(backbone, 320).parameters,
+              expected);
+  }
+}
+
+TEST(SsdLite, IsCountedAndShapedAsItIsBuilt) {
+  for (const bool joint : {false, true}) {
+    for (const bool folded : {false, true}) {
+      NetworkOptions options = network_options(tiny_detector(joint));
+      options.folded = folded;
+      const MobileOne network(options);
+      const StateDict built = state_dict(*network);
+      const StateShapes expected = state_shapes(options);
+      ASSERT_EQ(expected.size(), built.size());
+      for (size_t i = 0; i < built.size(); ++i) {
+        ASSERT_EQ(expected[i].key(), built[i].key());
+        ASSERT_EQ(expected[i].value(), built[i].value().sizes().vec()) << built[i].key();
+      }
+      int64_t parameters = 0;
+      for (const auto& parameter : network->parameters()) parameters += parameter.numel();
+      EXPECT_EQ(total_counts(options, 64).parameters, parameters);
+    }
+  }
+}
+
+TEST(SsdLite, TensorsTellWhatItIs) {
+  for (const bool joint : {false, true}) {
+    const Config config = tiny_detector(joint);
+    MobileOne network(network_options(config));
+    for (const StateDict& state : {state_dict(*network), state_dict(*fold(network))}) {
+      EXPECT_EQ(infer_model(state).head, HeadKind::kSsdLite);
+      EXPECT_EQ(infer_model(state).num_classes, 6);
+      const DetectConfig detect = infer_detect(state);
+      EXPECT_EQ(detect.strides, config.detect.strides);
+      EXPECT_EQ(detect.extra_channels, config.detect.extra_channels);
+      EXPECT_EQ(detect.joint, joint);
+    }
+  }
+}
+
+/// Any size of image, for which there are as many anchors as outputs.
+TEST(SsdLite, HasAnAnchorForEachOutput) {
+  torch::NoGradGuard no_grad;
+  const MobileOne network = fold(MobileOne(network_options(tiny_detector(true))));
+  const auto& head = std::get<SsdLiteOptions>(network->options.head);
+  for (const auto& [height, width] : {std::pair{64, 64}, {97, 50}, {33, 200}}) {
+    const auto outputs = MobileOne(network)->forward(torch::randn({1, 3, height, width}));
+    EXPECT_EQ(outputs.size(1), ssd_anchors(head, height, width).size(0));
   }
 }
 

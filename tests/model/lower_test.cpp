@@ -77,6 +77,27 @@ TEST(Lower, GivesDeepLab) {
   }
 }
 
+TEST(Lower, GivesSsdLite) {
+  torch::NoGradGuard no_grad;
+  for (const bool joint : {false, true}) {
+    Config config;
+    config.model.head = HeadKind::kSsdLite;
+    config.model.width_multipliers = {0.25, 0.25, 0.25, 0.25};
+    config.model.depths = {1, 1, 2, 1};
+    config.detect.joint = joint;
+    if (joint) config.detect.strides = {8, 16, 32, 64};
+    const MobileOne network = random_folded(network_options(config, 6));
+    const graph::Graph graph = lower(network);
+    const auto x = torch::randn({2, 3, 96, 64});
+    const auto actual = GraphInterpreter(graph)(x);
+    const auto expected = MobileOne(network)->forward(x);
+    EXPECT_EQ(graph.outputs[0].name, "boxes");
+    EXPECT_TRUE(torch::allclose(expected, torch::cat(actual, 2), 1e-4, 1e-5));
+    const auto shapes = graph::infer_shapes(graph, 2, 96, 64);
+    EXPECT_EQ(torch::IntArrayRef(shapes[graph.outputs[1].value.id].shape), actual[1].sizes());
+  }
+}
+
 TEST(Lower, SharesTheNetworksMemory) {
   const MobileOne network = random_folded(network_options(Variant::kS0));
   const graph::Graph graph = lower(network);

@@ -30,7 +30,7 @@ def main() -> None:
         expected = np.fromfile(f"{path}.{shape}.out", np.float32)
         answers = {"onnxruntime": session.run(None, {"images": x})[0], "openvino": compiled(x)[0]}
         for name, answer in answers.items():
-            assert len(answer) == len(x) and answer.size == expected.size, (name, answer.shape)
+            assert answer.size == expected.size, (name, answer.shape)
             types.add(str(answer.dtype))
             distances = np.abs(answer.astype(np.float64).ravel() - expected)
             differences[name].append(float(distances.max()))

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "mobileone/optim/detection_loss.h"
@@ -48,6 +49,8 @@ class DetectionTask : public Task {
   Transform train_transform(const Config& config, int64_t epoch) const override;
   Transform eval_transform(const DataConfig& data) const override;
   LoaderOptions eval_options(const DataConfig& data, int64_t batch_size) const override;
+  /// Levels and anchors.
+  std::string describe(const Config& config) const override;
   /// Anchors with an object.
   double weight(const Batch& batch) const override;
   torch::Tensor loss(const Outputs& outputs, const Batch& batch) const override;

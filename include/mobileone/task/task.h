@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -61,6 +62,9 @@ class Task {
   virtual Transform eval_transform(const DataConfig& data) const = 0;
   /// How images come to be judged, at most `batch_size` at once.
   virtual LoaderOptions eval_options(const DataConfig& data, int64_t batch_size) const = 0;
+
+  /// What a run says of its network at the start, besides the size; empty: nothing.
+  virtual std::string describe(const Config&) const { return ""; }
 
   /// What a batch weighs in the mean that its loss is.
   virtual double weight(const Batch& batch) const = 0;
