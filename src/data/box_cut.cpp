@@ -48,17 +48,21 @@ Box clipped(const Box& box, double width, double height) {
           std::clamp(box.right, 0.0, width), std::clamp(box.bottom, 0.0, height)};
 }
 
+Object cut_object(const Cut& cut, Object object) {
+  object.box = cut_box(cut, object.box);
+  object.area *= columns_of(cut).scale * rows_of(cut).scale;
+  return object;
+}
+
 std::vector<Object> cut_objects(const Cut& cut, const std::vector<Object>& objects) {
   const auto width = static_cast<double>(cut.window.width);
   const auto height = static_cast<double>(cut.window.height);
-  const double area = columns_of(cut).scale * rows_of(cut).scale;
   std::vector<Object> shown;
-  for (Object object : objects) {
-    const Box moved = cut_box(cut, object.box);
-    const double x = moved.center_x(), y = moved.center_y();
+  for (const Object& each : objects) {
+    Object object = cut_object(cut, each);
+    const double x = object.box.center_x(), y = object.box.center_y();
     if (!(x > 0 && x < width && y > 0 && y < height)) continue;
-    object.box = clipped(moved, width, height);
-    object.area *= area;
+    object.box = clipped(object.box, width, height);
     if (object.box.area() > 0) shown.push_back(object);
   }
   return shown;

@@ -2,7 +2,10 @@
 
 #include <ATen/ops/from_blob.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
+#include <cmath>
 #include <fstream>
 #include <memory>
 #include <utility>
@@ -19,9 +22,29 @@
 namespace mobileone {
 namespace pack_format {
 
+namespace {
+
+void append_double(std::string& bytes, double value) {
+  append_little_endian(bytes, std::bit_cast<uint64_t>(value), 8);
+}
+
+/// Of all that a pack says of a set's objects, before they are reduced.
+uint32_t crc_of_objects(const ImageList& list) {
+  std::string bytes;
+  append_objects(bytes, list.objects->objects);
+  append_image_ids(bytes, list);
+  append_classes(bytes, list);
+  return crc32c(bytes);
+}
+
+}  // namespace
+
 std::string header(const PackSettings& settings, const ImageList& list) {
   std::string bytes(kMark);
-  append_little_endian(bytes, list.masks ? kVersionOfMasks : kVersion, 4);
+  const uint64_t version = list.objects ? kVersionOfObjects
+                           : list.masks ? kVersionOfMasks
+                                        : kVersion;
+  append_little_endian(bytes, version, 4);
   append_little_endian(bytes, settings.decoded, 4);
   append_little_endian(bytes, list.size(), 8);
   append_little_endian(bytes, settings.decoded ? settings.short_side : 0, 4);
@@ -35,6 +58,7 @@ std::string header(const PackSettings& settings, const ImageList& list) {
       append_little_endian(bytes, value, 4);
     }
   }
+  if (list.objects) append_little_endian(bytes, crc_of_objects(list), 4);
   bytes.resize(kHeaderSize - 4);
   append_little_endian(bytes, crc32c(bytes), 4);
   return bytes;
@@ -62,6 +86,46 @@ Entry entry_at(std::string_view bytes, int64_t i) {
           number(28)};
 }
 
+void append_objects(std::string& bytes, std::span<const Object> objects) {
+  for (const auto& [box, label, area, crowd, difficult] : objects) {
+    for (const double value : {box.left, box.top, box.right, box.bottom, area}) {
+      append_double(bytes, value);
+    }
+    append_little_endian(bytes, label, 4);
+    append_little_endian(bytes, (crowd ? kCrowd : 0) | (difficult ? kDifficult : 0), 4);
+  }
+}
+
+Object object_at(std::string_view bytes, int64_t i) {
+  const size_t at = i * kObjectSize;
+  const auto number = [&](size_t place) {
+    return std::bit_cast<double>(little_endian(bytes, at + 8 * place, 8));
+  };
+  const uint64_t flags = little_endian(bytes, at + 44, 4);
+  return {.box = {number(0), number(1), number(2), number(3)},
+          .label = static_cast<int32_t>(little_endian(bytes, at + 40, 4)),
+          .area = number(4),
+          .crowd = (flags & kCrowd) != 0,
+          .difficult = (flags & kDifficult) != 0};
+}
+
+void append_classes(std::string& bytes, const ImageList& list) {
+  append_little_endian(bytes, list.class_names.size(), 4);
+  for (const auto& name : list.class_names) {
+    append_little_endian(bytes, name.size(), 4);
+    bytes += name;
+  }
+  for (int64_t label = 0; list.objects && label < std::ssize(list.class_names); ++label) {
+    append_little_endian(bytes, list.objects->category_id(label), kIdSize);
+  }
+}
+
+void append_image_ids(std::string& bytes, const ImageList& list) {
+  for (int64_t i = 0; i < list.size(); ++i) {
+    append_little_endian(bytes, list.objects->image_id(i), kIdSize);
+  }
+}
+
 }  // namespace pack_format
 
 namespace {
@@ -73,9 +137,18 @@ struct Sections {
   bool decoded;
   int64_t records_each;  ///< of an image: 2 where it has a mask
   int64_t images;
+  bool has_objects;
   std::string_view entries;
-  std::string_view classes;  ///< and the names behind them
+  std::string_view rest;  ///< of the index
 };
+
+std::vector<int64_t> ids_at(std::string_view bytes, size_t place, int64_t count) {
+  std::vector<int64_t> ids;
+  for (int64_t i = 0; i < count; ++i) {
+    ids.push_back(static_cast<int64_t>(little_endian(bytes, place + i * kIdSize, kIdSize)));
+  }
+  return ids;
+}
 
 Error damaged_pack(const std::string& name, std::string_view what) {
   return Error("{}: is a damaged pack ({}); make it again with `mobileone data pack`", name, what);
@@ -85,9 +158,9 @@ Sections sections_of(std::string_view bytes, const std::string& name) {
   if (bytes.substr(0, kMark.size()) != kMark) throw Error("{}: is not a pack", name);
   if (bytes.size() < kHeaderSize + kFooterSize) throw damaged_pack(name, "it is cut off");
   const uint64_t version = little_endian(bytes, 8, 4);
-  if (version != kVersion && version != kVersionOfMasks) {
-    throw Error("{}: is a pack of version {}; this program reads versions {} and {}", name, version,
-                kVersion, kVersionOfMasks);
+  if (version < kVersion || version > kVersionOfObjects) {
+    throw Error("{}: is a pack of version {}; this program reads versions {} to {}", name, version,
+                kVersion, kVersionOfObjects);
   }
   if (crc32c(bytes.substr(0, kHeaderSize - 4)) != little_endian(bytes, kHeaderSize - 4, 4)) {
     throw damaged_pack(name, "its header fails the check sum");
@@ -106,9 +179,9 @@ Sections sections_of(std::string_view bytes, const std::string& name) {
   const uint64_t images = little_endian(bytes, 16, 8);
   const uint64_t entries = (version == kVersionOfMasks ? 2 : 1) * kEntrySize;  // of an image
   if (images == 0 || images > size / entries) throw damaged_pack(name, "it counts wrongly");
-  return {little_endian(bytes, 12, 4) != 0, static_cast<int64_t>(entries / kEntrySize),
-          static_cast<int64_t>(images), index.substr(0, images * entries),
-          index.substr(images * entries)};
+  return {little_endian(bytes, 12, 4) != 0,  static_cast<int64_t>(entries / kEntrySize),
+          static_cast<int64_t>(images),      version == kVersionOfObjects,
+          index.substr(0, images * entries), index.substr(images * entries)};
 }
 
 /// What a header says of masks' values.
@@ -122,6 +195,49 @@ MaskLabels mask_labels_of(std::string_view bytes, const std::string& name) {
     throw damaged_pack(name, "its masks have an impossible number of classes");
   }
   return labels;
+}
+
+/// Takes the objects and the images' ids from `bytes`, which then begin with the classes.
+ObjectTable take_objects(const Sections& sections, std::string_view& bytes,
+                         const std::string& name) {
+  ObjectTable table;
+  uint64_t count = 0;
+  for (int64_t i = 0; i < sections.images; ++i) {
+    count += entry_at(sections.entries, i).label;
+    table.ends.push_back(static_cast<int64_t>(count));
+  }
+  const uint64_t ids = sections.images * kIdSize;
+  if (ids > bytes.size() || count > (bytes.size() - ids) / kObjectSize) {
+    throw damaged_pack(name, "its objects are cut off");
+  }
+  for (uint64_t i = 0; i < count; ++i) {
+    table.objects.push_back(object_at(bytes, static_cast<int64_t>(i)));
+  }
+  table.image_ids = ids_at(bytes, count * kObjectSize, sections.images);
+  bytes.remove_prefix(count * kObjectSize + ids);
+  return table;
+}
+
+/// Takes the classes' ids from `bytes`, which then hold the images' names. Throws Error where the
+/// table lies.
+void take_category_ids(ObjectTable& table, int64_t classes, std::string_view& bytes,
+                       const std::string& name) {
+  if (bytes.size() < classes * kIdSize) throw damaged_pack(name, "its classes are cut off");
+  table.category_ids = ids_at(bytes, 0, classes);
+  bytes.remove_prefix(classes * kIdSize);
+  std::vector<int64_t> ids = table.image_ids;
+  std::ranges::sort(ids);
+  if (std::ranges::adjacent_find(ids) != ids.end())
+    throw damaged_pack(name, "two images have one id");
+  const auto is_sound = [&](const Object& object) {
+    const auto& [left, top, right, bottom] = object.box;
+    return std::ranges::all_of(std::array{left, top, right, bottom, object.area},
+                               [](double value) { return std::isfinite(value); }) &&
+           object.label >= 0 && object.label < classes;
+  };
+  const auto wrong = std::ranges::find_if_not(table.objects, is_sound);
+  if (wrong == table.objects.end()) return;
+  throw damaged_pack(name, fmt::format("object {} is wrong", wrong - table.objects.begin()));
 }
 
 /// Takes the classes' names from `bytes`, which then hold the images' names.
@@ -224,10 +340,13 @@ bool are_sound(const Entry& image, const Entry* mask, bool decoded, int64_t clas
 ImageList parse(std::string_view bytes, const std::string& name,
                 const std::shared_ptr<const MappedFile>& file) {
   const Sections sections = sections_of(bytes, name);
-  const bool has_masks = sections.records_each == 2;
-  std::string_view names = sections.classes;
+  const bool has_masks = sections.records_each == 2, has_objects = sections.has_objects;
+  std::string_view names = sections.rest;
+  ObjectTable objects;
+  if (has_objects) objects = take_objects(sections, names, name);
   ImageList list{name, take_classes(names, name), {}, nullptr};
   const auto classes = std::ssize(list.class_names);
+  if (has_objects) take_category_ids(objects, classes, names, name);
   if (has_masks) {
     list.mask_labels = mask_labels_of(bytes, name);
     if (classes > 0 && classes != list.mask_labels.num_classes) {
@@ -249,10 +368,12 @@ ImageList parse(std::string_view bytes, const std::string& name,
       name_end = entry.name_end;
     }
     const Entry* mask = has_masks ? &parts[1] : nullptr;
+    if (has_objects) parts[0].label = 0;
     if (!sound || !are_sound(parts[0], mask, sections.decoded, classes)) {
       throw damaged_pack(name, fmt::format("entry {} of its index is wrong", i));
     }
-    list.labels.push_back(has_masks ? -1 : static_cast<int32_t>(parts[0].label));
+    const bool has_label = !has_masks && !has_objects;
+    list.labels.push_back(has_label ? static_cast<int32_t>(parts[0].label) : -1);
   }
   if (name_end != names.size() || aligned(end) != index_offset) {
     throw damaged_pack(name, "its index does not fit its records");
@@ -262,6 +383,7 @@ ImageList parse(std::string_view bytes, const std::string& name,
   };
   list.storage = storage(PackStorage::kImages);
   if (has_masks) list.masks = storage(PackStorage::kMasks);
+  if (has_objects) list.objects = std::make_shared<ObjectTable>(std::move(objects));
   return list;
 }
 

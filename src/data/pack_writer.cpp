@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "mobileone/data/box_cut.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/mask_cut.h"
 #include "mobileone/data/pack.h"
@@ -67,52 +68,64 @@ struct Record {
   }
 };
 
-/// What becomes of an image, and of its mask.
+/// What is packed of an image: itself, its mask, its objects.
+struct Parts {
+  std::vector<StoredImage> records;
+  std::vector<Object> objects;
+};
+
+/// What becomes of these.
 struct Packed {
   std::vector<Record> records;
+  std::string objects;
   std::string error;  ///< where one cannot be read
 };
 
-/// The image as it is packed, and its mask.
-std::vector<StoredImage> read_parts(const ImageList& list, int64_t index,
-                                    const PackSettings& settings) {
-  std::vector<StoredImage> parts;
+/// As they are packed; objects may be set where the image cannot be read.
+void read_parts(const ImageList& list, int64_t index, const PackSettings& settings, Parts& parts) {
+  if (list.objects) {
+    const auto own = list.objects->of(index);
+    parts.objects.assign(own.begin(), own.end());
+  }
   if (!settings.decoded) {
-    parts.push_back(list.read(index));
-    if (list.masks) parts.push_back(list.read_mask(index));
-    return parts;
+    parts.records.push_back(list.read(index));
+    if (list.masks) parts.records.push_back(list.read_mask(index));
+    return;
   }
   const at::Tensor image = read_pixels(list, index, settings.upright);
   const at::Tensor mask = list.annotation(index).mask;
   require_mask_size(mask, image.size(0), image.size(1), list.name(index));
   const auto cut = reduction(image.size(0), image.size(1), settings);
-  parts.emplace_back(cut ? apply_cut(*cut, image) : image.contiguous());
-  if (mask.defined()) parts.emplace_back(cut ? cut_mask(*cut, mask) : mask.contiguous());
-  return parts;
+  parts.records.emplace_back(cut ? apply_cut(*cut, image) : image.contiguous());
+  if (mask.defined()) parts.records.emplace_back(cut ? cut_mask(*cut, mask) : mask.contiguous());
+  for (Object& object : parts.objects) {
+    if (cut) object = cut_object(*cut, object);
+  }
 }
 
 Packed pack_image(const ImageList& list, int64_t index, const PackSettings& settings) {
-  std::vector<StoredImage> parts;
+  Parts parts;
   std::string error;
   try {
-    parts = read_parts(list, index, settings);
+    read_parts(list, index, settings, parts);
   } catch (const SystemError&) {
     throw;  // an image that is whole, or may be, must not be missing for ever
   } catch (const Error& damage) {
     error = damage.what();
   }
-  if (!settings.decoded && !parts.empty() && parts[0].is_decoded()) {
+  if (!settings.decoded && !parts.records.empty() && parts.records[0].is_decoded()) {
     throw Error("{}: holds pixels, not image files; pack it with --decoded", list.origin);
   }
-  Packed packed{std::vector<Record>(records_each(list)), error};
-  for (int64_t part = 0; part < std::ssize(parts); ++part) {
+  Packed packed{std::vector<Record>(records_each(list)), {}, error};
+  append_objects(packed.objects, parts.objects);
+  for (int64_t part = 0; part < std::ssize(parts.records); ++part) {
     Record& record = packed.records[part];
-    record.stored.emplace(std::move(parts[part]));
+    record.stored.emplace(std::move(parts.records[part]));
     if (record.bytes().empty()) packed.error = storage_of(list, part).name(index) + ": is empty";
   }
   for (Record& record : packed.records) {
     if (!packed.error.empty()) record.stored.reset();
-    record.entry.label = static_cast<uint32_t>(std::max(0, list.labels[index]));
+    record.entry.label = label_in(list, index);
     record.entry.size = static_cast<uint32_t>(record.bytes().size());
     record.entry.crc = crc32c(record.bytes());
     if (!settings.decoded || !record.stored) continue;
@@ -122,8 +135,10 @@ Packed pack_image(const ImageList& list, int64_t index, const PackSettings& sett
   return packed;
 }
 
-/// Of how many images an interrupted writer's entries are sound, as far as the records go.
-int64_t count_sound(std::string_view entries, const ImageList& list, uint64_t records) {
+/// Of how many images an interrupted writer's entries are sound, as far as there are records and
+/// objects of theirs, in bytes.
+int64_t count_sound(std::string_view entries, const ImageList& list, uint64_t records,
+                    uint64_t objects) {
   const int64_t each = records_each(list);
   uint64_t end = kHeaderSize, name_end = 0;
   const auto complete = static_cast<int64_t>(entries.size() / (each * kEntrySize));
@@ -132,12 +147,12 @@ int64_t count_sound(std::string_view entries, const ImageList& list, uint64_t re
       const Entry entry = entry_at(entries, each * i + part);
       name_end += storage_of(list, part).relative_name(i).size();
       if (entry.offset != aligned(end) || entry.offset + entry.size > records ||
-          entry.name_end != name_end ||
-          entry.label != static_cast<uint32_t>(std::max(0, list.labels[i]))) {
+          entry.name_end != name_end || entry.label != label_in(list, i)) {
         return i;
       }
       end = entry.offset + entry.size;
     }
+    if (list.objects && list.objects->ends[i] * kObjectSize > objects) return i;
   }
   return std::min(complete, list.size());
 }
@@ -153,6 +168,7 @@ class PartialPack {
     name_end_ = last.name_end;
     records_.emplace(records_path(), last.offset + last.size);
     index_.emplace(folder_ / "index", entries_.size());
+    if (list_.objects) objects_file_.emplace(folder_ / "objects", objects_.size());
     if (done_ == 0) records_->append(header);
   }
 
@@ -173,6 +189,7 @@ class PartialPack {
       append_entry(entries_, entry);
       pending_ += packed.records[part].bytes();
     }
+    objects_ += packed.objects;
     ++done_;
     if (!packed.error.empty()) note_unreadable(packed.error);
     constexpr size_t kMostPending = 32 << 20;  // bytes that a killed process has to do again
@@ -183,12 +200,9 @@ class PartialPack {
   uint64_t finish() {
     pad();
     flush();
-    std::string index = entries_;
-    append_little_endian(index, list_.class_names.size(), 4);
-    for (const auto& name : list_.class_names) {
-      append_little_endian(index, name.size(), 4);
-      index += name;
-    }
+    std::string index = entries_ + objects_;
+    if (list_.objects) append_image_ids(index, list_);
+    append_classes(index, list_);
     for (int64_t i = 0; i < list_.size(); ++i) {
       for (int64_t part = 0; part < records_each(list_); ++part) {
         index += storage_of(list_, part).relative_name(i);
@@ -219,10 +233,13 @@ class PartialPack {
           "with the same",
           folder_.string());
     }
-    entries_ = read_file(folder_ / "index", std::numeric_limits<uintmax_t>::max());
-    done_ = count_sound(entries_, list_, fs::file_size(records_path()));
+    constexpr auto kAnySize = std::numeric_limits<uintmax_t>::max();
+    entries_ = read_file(folder_ / "index", kAnySize);
+    if (fs::exists(folder_ / "objects")) objects_ = read_file(folder_ / "objects", kAnySize);
+    done_ = count_sound(entries_, list_, fs::file_size(records_path()), objects_.size());
     const int64_t each = records_each(list_);
     entries_.resize(done_ * each * kEntrySize);
+    objects_.resize(list_.objects && done_ > 0 ? list_.objects->ends[done_ - 1] * kObjectSize : 0);
     for (int64_t i = 0; i < done_; ++i) unreadable_ += entry_at(entries_, i * each).size == 0;
   }
 
@@ -234,6 +251,10 @@ class PartialPack {
   void flush() {
     records_->append(pending_);
     records_->sync();
+    if (objects_file_) {
+      objects_file_->append(std::string_view(objects_).substr(objects_file_->length()));
+      objects_file_->sync();
+    }
     index_->append(std::string_view(entries_).substr(index_->length()));
     pending_.clear();
   }
@@ -247,9 +268,9 @@ class PartialPack {
   const ImageList& list_;
   int64_t done_ = 0, unreadable_ = 0;
   uint64_t name_end_ = 0;
-  std::string entries_;  ///< of all that is done
-  std::string pending_;  ///< records that are not written yet
-  std::optional<AppendFile> records_, index_;
+  std::string entries_, objects_;  ///< of all that is done
+  std::string pending_;            ///< records that are not written yet
+  std::optional<AppendFile> records_, objects_file_, index_;
 };
 
 /// Throws Error if the folder is there and holds anything that no writer of a pack left.
@@ -266,7 +287,8 @@ void require_own(const fs::path& folder) {
   const bool locked = FolderLock::was_in(folder);
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    const bool own = name == ".lock" || (locked && (name == "records" || name == "index"));
+    const bool own =
+        name == ".lock" || (locked && (name == "records" || name == "objects" || name == "index"));
     if (!own) throw foreign(entry.path());
   }
 }
@@ -275,7 +297,7 @@ void require_own(const fs::path& folder) {
 void remove_finished(const fs::path& folder) {
   std::error_code ignored;
   if (!FolderLock::was_in(folder) || fs::exists(folder / "records", ignored)) return;
-  for (const char* name : {"index", ".lock"}) fs::remove(folder / name, ignored);
+  for (const char* name : {"index", "objects", ".lock"}) fs::remove(folder / name, ignored);
   fs::remove(folder, ignored);
 }
 
