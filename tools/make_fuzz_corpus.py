@@ -1,7 +1,8 @@
 """Writes the files that the fuzzers of tests/fuzz start from.
 
 make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, .../safetensors, .../pickle, .../coco,
-                             .../coco_results, .../tar, .../pack and a folder for each kind of image, such as .../png
+                             .../coco_results, .../voc_xml, .../yolo_text, .../tar, .../pack and a
+                             folder for each kind of image, such as .../png
 
 Small files of every container and of what people save in them, and the tests' images. Check sums are
 left out of zip files where torch can: a fuzzer would seldom get past them.
@@ -122,6 +123,24 @@ def write_results(folder):
         (folder / name).write_text(json.dumps(results))
 
 
+def write_voc_xmls(folder):
+    box = "<bndbox><xmin>1</xmin><ymin>2.5</ymin><xmax>30</xmax><ymax>4e1</ymax></bndbox>"
+    texts = ("", "<size><width>500</width><height>375</height><depth>3</depth></size>",
+             f"<object><name>cat</name><difficult>1</difficult>{box}</object>",
+             f"<object><name>a &amp; b&#32;</name><part><name>head</name>{box}</part>{box}</object>",
+             f"<!-- x --><object><name><![CDATA[dog]]></name>{box}</object><filename>a.jpg</filename>")
+    for i, text in enumerate(texts):
+        (folder / f"{i}.xml").write_text(f'<?xml version="1.0"?>\n<annotation>{text}</annotation>\n')
+    (folder / "entity.xml").write_text('<!DOCTYPE a [<!ENTITY x "y">]><annotation>&x;</annotation>')
+    (folder / "wide.xml").write_text("<annotation><object/></annotation>", encoding="utf-16")
+
+
+def write_yolo_texts(folder):
+    for i, text in enumerate(("", "0 0.5 0.5 1 1\n", "79 .25 .5 1e-3 0.125\r\n\n3 0.1 0.2 0.5 0.2 0.3 0.8",
+                              "1 0.5 0.5 0.5 0.5 0.9\n", "80 0.5 0.5 1 1", "0 nan 0.5 1 1")):
+        (folder / f"{i}.txt").write_text(text)
+
+
 def write_tars(folder):
     long = "d" * 120 + "/" + "n" * 90
     for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
@@ -145,26 +164,34 @@ def crc32c(data):
 
 
 def write_packs(folder):
-    """As include/mobileone/data/pack.h says: of files and of pixels, with labels and with masks."""
+    """As include/mobileone/data/pack.h says: of files and of pixels, with labels, masks and objects."""
     mark = b"\x89MPACK\r\n"
     mask = (GOLDEN / "masks" / "grey2.png").read_bytes()
     packs = ((1, 0, [(b"file", 0, 0), (b"", 0, 0), (b"x" * 70, 0, 0)]),
              (1, 1, [(bytes(12), 2, 2), (bytes(3), 1, 1), (b"", 0, 0)]),
              (2, 0, [(b"file", 0, 0), (mask, 0, 0), (b"", 0, 0), (b"", 0, 0)]),
-             (2, 1, [(bytes(12), 2, 2), (b"\0\1\1\xff", 2, 2), (b"", 0, 0), (b"", 0, 0)]))
+             (2, 1, [(bytes(12), 2, 2), (b"\0\1\1\xff", 2, 2), (b"", 0, 0), (b"", 0, 0)]),
+             (3, 0, [(b"file", 0, 0), (b"", 0, 0)]),
+             (3, 1, [(bytes(12), 2, 2), (bytes(3), 1, 1)]))
     for version, kind, records in packs:
-        header = mark + struct.pack("<IIQIII", version, kind, len(records) // version, 256, 0, 0)
+        header = mark + struct.pack("<IIQIII", version, kind, len(records) // (2 if version == 2 else 1),
+                                    256, 0, 0)
         header += b"f" * 40 + (struct.pack("<III", 255, 0, 2) if version == 2 else b"")
         header = header.ljust(124, b"\0")
         data, entries, names = header + struct.pack("<I", crc32c(header)), b"", b""
         for record, height, width in records:
             names += b"cat/%d.jpg" % len(names)
             entries += struct.pack("<QIIIIII", len(data), len(record), crc32c(record), height,
-                                   width, 2 - version, len(names))
+                                   width, version % 2, len(names))
             data = (data + record).ljust(-(-(len(data) + len(record)) // 64) * 64, b"\0")
-        index = entries + struct.pack("<I", 2)
+        index = entries
+        if version == 3:  # an object and an id for each image
+            index += struct.pack("<5dII", 0, 0, 2, 1.5, 3, 1, 1) * len(records)
+            index += struct.pack("<%dQ" % len(records), *range(len(records)))
+        index += struct.pack("<I", 2)
         for name in (b"cat", b"dog"):
             index += struct.pack("<I", len(name)) + name
+        index += struct.pack("<QQ", 1, 90) if version == 3 else b""
         index += names
         footer = struct.pack("<QQII", len(data), len(index), crc32c(index), 0) + mark
         (folder / f"{version}_{kind}").write_bytes(data + index + footer)
@@ -175,6 +202,7 @@ def main():
                         ("safetensors", write_safetensors), ("jpeg", write_jpegs),
                         ("mask", write_masks), ("coco", write_annotations),
                         ("coco_results", write_results),
+                        ("voc_xml", write_voc_xmls), ("yolo_text", write_yolo_texts),
                         ("tar", write_tars), ("pack", write_packs),
                         *((kind, write_images) for kind in ("png", "webp", "tiff", "gif", "bmp", "pnm"))):
         folder = Path(sys.argv[1]) / name

@@ -18,6 +18,7 @@ void add_data(CLI::App& app) {
   add_data_pack(*data);
   add_data_inspect(*data);
   add_data_masks(*data);
+  add_data_convert(*data);
   auto* shapes = data->add_subcommand(
       "shapes", "Draw a labelled set of JPEGs: ten classes of shapes and textures, train and val");
   shapes->add_option("folder", options->folder, "Folder to make")->required();

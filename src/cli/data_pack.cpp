@@ -13,7 +13,7 @@ namespace {
 
 struct PackOptions {
   std::string source, output;
-  DataConfig data;  ///< what masks are
+  DataConfig data;  ///< what masks and boxes are
   PackSettings settings;
   int64_t workers = 2;
 };
@@ -28,8 +28,10 @@ void pack(const PackOptions& options) {
     return;
   }
   fmt::print("{}: {} images{} as {}, {:.1f} MB", options.output, summary.images,
-             list.masks ? " with masks" : "", options.settings.decoded ? "pixels" : "files",
-             summary.bytes / 1e6);
+             list.masks     ? " with masks"
+             : list.objects ? " with boxes"
+                            : "",
+             options.settings.decoded ? "pixels" : "files", summary.bytes / 1e6);
   if (summary.unreadable > 0) fmt::print("; {} of them could not be read", summary.unreadable);
   fmt::print("\n");
 }
@@ -42,11 +44,13 @@ void add_data_pack(CLI::App& data) {
       "pack",
       "Write a data set into one checked file that is mapped; goes on where it was stopped");
   command
-      ->add_option("source", options->source,
-                   "Folder, CSV list, tar shards or pack; of images with masks a list, too")
+      ->add_option(
+          "source", options->source,
+          "Folder, CSV list, tar shards or pack; of images with masks or boxes a list, or\n"
+          "COCO's file of annotations, too")
       ->required();
   command->add_option("output", options->output, "File to write")->required();
-  add_mask_options(*command, options->data);
+  add_set_options(*command, options->data);
   auto* decoded = command->add_flag("--decoded", options->settings.decoded,
                                     "Store pixels, reduced, instead of image files");
   auto* short_side =

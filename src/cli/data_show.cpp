@@ -49,8 +49,12 @@ std::vector<std::string> caption(const Batch& batch, int64_t i, const ImageList&
           fmt::format("+ {:.2f} {}", 1 - batch.mixture_weight, name(batch.labels.size(0) - 1 - i))};
 }
 
-/// An image as the network sees it: its labels under it, or its mask laid over.
+/// An image as the network sees it: its labels under it, its mask laid over, or its boxes drawn.
 Tile tile(const Batch& batch, int64_t i, const at::Tensor& levels, const ImageList& list) {
+  if (!batch.objects.empty()) {
+    return boxed_tile(levels, batch.objects[i], list,
+                      list.storage->relative_name(batch.indices[i]));
+  }
   if (!batch.masks.defined()) return {levels, caption(batch, i, list)};
   return masked_tile(levels, batch.masks[i], list.storage->relative_name(batch.indices[i]));
 }
@@ -62,10 +66,18 @@ std::string segment_heading(const SegmentAugmentConfig& augment, const Curriculu
                      augment.photometric, augment.rotate);
 }
 
+std::string detect_heading(const DetectAugmentConfig& augment, const CurriculumStage& stage,
+                           int64_t epoch) {
+  return fmt::format("epoch {}: {} px, zoom out {} up to {}, crop {}, photometric {}", epoch,
+                     stage.size, augment.zoom_out, augment.most_zoom, to_string(augment.crop),
+                     augment.photometric);
+}
+
 std::string heading(const Config& config, const CurriculumStage& stage, int64_t epoch) {
   const AugmentConfig& augment = config.augment;
   if (config.model.head == HeadKind::kDeepLabV3)
     return segment_heading(augment.segment, stage, epoch);
+  if (config.model.head == HeadKind::kSsdLite) return detect_heading(augment.detect, stage, epoch);
   std::string text =
       fmt::format("epoch {}: {} px, policy {}", epoch, stage.size, to_string(augment.policy));
   if (augment.policy != Policy::kNone) text += fmt::format(", strength {}", stage.strength);
@@ -117,7 +129,9 @@ void data_show(const DataShowOptions& options) {
 void add_data_show(CLI::App& data) {
   auto options = std::make_shared<DataShowOptions>();
   auto* command = data.add_subcommand(
-      "show", "Draw training images as the network would see them, with their labels");
+      "show",
+      "Draw training images as the network would see them, with their labels, masks\n"
+      "or boxes");
   command->add_option("config", options->config, "YAML configuration")->required();
   command->add_option("overrides", options->overrides,
                       "section.key=value, e.g. augment.policy=randaugment");

@@ -1,56 +1,33 @@
 #include "mobileone/data/coco_masks.h"
 
 #include <ATen/ATen.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <optional>
-#include <utility>
 #include <vector>
 
 #include "mobileone/data/annotation.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/index_mask.h"
-#include "mobileone/data/jpeg.h"
-#include "mobileone/data/png.h"
-#include "mobileone/util/descriptor.h"
-#include "mobileone/util/endian.h"
 #include "mobileone/util/error.h"
-#include "mobileone/util/file.h"
-#include "mobileone/util/folder_lock.h"
 #include "mobileone/util/in_order.h"
 #include "mobileone/util/log.h"
 #include "mobileone/util/mapped_file.h"
 #include "mobileone/util/one_line.h"
 #include "mobileone/util/progress.h"
+#include "new_folder.h"
+#include "paths.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;
 namespace {
 
-/// Throws Error unless an image file is of the size that its annotations are for. Of JPEG and PNG
-/// files the header is read alone.
+/// Throws Error unless an image file is of the size that its annotations are for.
 void require_size(const fs::path& path, const CocoImage& expected) {
-  constexpr size_t kPngSizes = 16;  // where they are: width and height, four bytes each
   const std::string name = one_line(path.string());
   const MappedFile file(path);
-  int64_t width = 0, height = 0;
-  if (is_jpeg(file.bytes())) {
-    const JpegFile jpeg(file.bytes(), name);
-    width = jpeg.width(), height = jpeg.height();
-  } else if (is_png(file.bytes()) && file.bytes().size() >= kPngSizes + 8) {
-    width = static_cast<int64_t>(big_endian(file.bytes(), kPngSizes, 4));
-    height = static_cast<int64_t>(big_endian(file.bytes(), kPngSizes + 4, 4));
-  } else {
-    const at::Tensor image = decode_image(file.bytes(), name);
-    width = image.size(1), height = image.size(0);
-  }
+  const auto [width, height] = image_size(file.bytes(), name);
   if (width == expected.width && height == expected.height) return;
   const bool is_turned = width == expected.height && height == expected.width;
   throw Error("{}: has {} x {} pixels, expected {} x {} as its annotations are for{}", name, width,
@@ -90,68 +67,6 @@ void require_images(const CocoAnnotations& coco, const fs::path& folder) {
   throw Error("{}: {} of {} images that {} names are not there, the first is {}", folder.string(),
               missing, coco.images.size(), coco.path, one_line(first->file_name));
 }
-
-/// A folder that comes to be whole or not at all: its files are written beside it.
-class NewFolder {
- public:
-  explicit NewFolder(const fs::path& folder) : folder_(folder) {
-    std::error_code error;
-    if (fs::exists(folder_, error) && !fs::is_empty(folder_, error)) {
-      throw Error("{}: is there already; move it away, or name another folder", folder_.string());
-    }
-    partial_ = fs::path(folder_) += ".partial";
-    if (fs::exists(partial_, error) && !fs::is_empty(partial_, error) && !is_own(partial_)) {
-      throw Error(
-          "{}: is there already, and not of an interrupted `data masks`, which would write there; "
-          "move it away, or name another folder",
-          partial_.string());
-    }
-    fs::create_directories(partial_, error);
-    if (error) throw Error("{}: cannot be made: {}", partial_.string(), error.message());
-    lock_.emplace(partial_);
-    for (const auto& entry : fs::directory_iterator(partial_)) {
-      if (entry.path().filename() != ".lock") fs::remove_all(entry.path());
-    }
-  }
-  ~NewFolder() {
-    std::error_code ignored;
-    if (!partial_.empty()) fs::remove_all(partial_, ignored);
-  }
-  NewFolder(const NewFolder&) = delete;
-  NewFolder& operator=(const NewFolder&) = delete;
-
-  void write(const std::string& name, std::string_view contents) const {
-    const fs::path path = partial_ / name;
-    std::error_code error;
-    fs::create_directories(path.parent_path(), error);
-    std::ofstream stream(path, std::ios::binary);
-    stream.write(contents.data(), static_cast<std::streamsize>(contents.size()));
-    stream.close();
-    if (!stream) throw Error("{}: cannot be written: {}", path.string(), std::strerror(errno));
-  }
-
-  void finish() {
-    lock_->require_held();
-    const Descriptor opened(::open(partial_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!opened || ::syncfs(opened.get()) != 0) {
-      throw Error("{}: could not be synced to disk: {}", partial_.string(), std::strerror(errno));
-    }
-    rename_whole(partial_, folder_);
-    partial_.clear();
-    std::error_code ignored;
-    fs::remove(folder_ / ".lock", ignored);
-  }
-
- private:
-  /// Of an interrupted writer, which writes the names of classes first.
-  static bool is_own(const fs::path& folder) {
-    const auto count = std::distance(fs::directory_iterator(folder), {});
-    return FolderLock::was_in(folder) && (count == 1 || fs::exists(folder / "classes.txt"));
-  }
-
-  fs::path folder_, partial_;  ///< where its files are; empty once it is whole
-  std::optional<FolderLock> lock_;
-};
 
 struct MaskFile {
   std::string png = {};  ///< empty where the image is left out
@@ -209,9 +124,8 @@ MaskFilesSummary write_coco_masks(const CocoAnnotations& coco, const MaskClasses
                                   const MaskFilesOptions& options) {
   const std::vector<std::string> names = mask_names(coco);
   require_images(coco, options.images);
-  fs::path output = fs::path(options.output).lexically_normal();
-  if (!output.has_filename()) output = output.parent_path();
-  NewFolder folder(output);
+  const fs::path output = plain(options.output);
+  NewFolder folder(output, "data masks");
   folder.write("classes.txt", fmt::format("{}\n", fmt::join(classes.names, "\n")));
 
   MaskFilesSummary summary;

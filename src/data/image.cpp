@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <utility>
+
 #include "mobileone/data/bmp.h"
 #include "mobileone/data/exif.h"
 #include "mobileone/data/file_kind.h"
@@ -12,6 +14,7 @@
 #include "mobileone/data/pnm.h"
 #include "mobileone/data/tiff.h"
 #include "mobileone/data/webp.h"
+#include "mobileone/util/endian.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 
@@ -38,6 +41,24 @@ at::Tensor decode_image(std::string_view bytes, const std::string& name, bool up
   }
   throw Error("{}: is {} (expected JPEG, PNG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM)", name,
               file_kind(bytes));
+}
+
+ImageSize image_size(std::string_view bytes, const std::string& name, bool upright) {
+  constexpr size_t kPngSizes = 16;  // where they are: width and height, four bytes each
+  ImageSize size{};
+  if (is_jpeg(bytes)) {
+    const JpegFile jpeg(bytes, name);
+    size = {jpeg.width(), jpeg.height()};
+  } else if (is_png(bytes) && bytes.size() >= kPngSizes + 8) {
+    size = {static_cast<int64_t>(big_endian(bytes, kPngSizes, 4)),
+            static_cast<int64_t>(big_endian(bytes, kPngSizes + 4, 4))};
+  } else {
+    const at::Tensor image = decode_image(bytes, name);
+    size = {image.size(1), image.size(0)};
+  }
+  require_image_size(size.width, size.height, name);
+  if (upright && exif_orientation(bytes) > 4) std::swap(size.width, size.height);  // on its side
+  return size;
 }
 
 std::string read_image_file(const std::string& path) { return read_file(path, kLargestImageFile); }

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <span>
 #include <tuple>
 #include <utility>
 
 #include "mobileone/data/annotation.h"
+#include "mobileone/data/box_cut.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/index_mask.h"
 #include "mobileone/data/jpeg.h"
@@ -131,6 +133,33 @@ void add_mask(const Finding& finding, Inspection& result) {
   }
 }
 
+/// Counts the boxes of an image.
+void add_boxes(std::span<const Object> objects, const Finding& finding, Inspection& result) {
+  constexpr double kSmall = 32 * 32, kLarge = 96 * 96;  // px², of pycocotools
+  BoxCounts& counts = *result.boxes;
+  const auto width = static_cast<double>(finding.width);
+  const auto height = static_cast<double>(finding.height);
+  std::vector<bool> is_here(counts.per_class.size());
+  for (const Object& object : objects) {
+    const Box& box = object.box;
+    ++counts.boxes;
+    ++counts.per_class[object.label];
+    counts.crowds += object.crowd;
+    counts.difficult += object.difficult;
+    counts.empty += !(box.area() > 0);
+    counts.outside += box != clipped(box, width, height);
+    ++counts.by_area[object.area < kSmall ? 0 : object.area < kLarge ? 1 : 2];
+    is_here[object.label] = true;
+    if (!object.crowd && !object.difficult) {
+      counts.learnt.push_back({box, {finding.width, finding.height}});
+    }
+  }
+  counts.images_without += objects.empty();
+  for (size_t label = 0; label < is_here.size(); ++label) {
+    result.images_per_class[label] += is_here[label];
+  }
+}
+
 }  // namespace
 
 Spread spread(std::vector<int64_t> values) {
@@ -144,6 +173,10 @@ Inspection inspect(const ImageList& list, int64_t threads) {
   result.images = list.size();
   const int64_t labels = 1 + *std::max_element(list.labels.begin(), list.labels.end());
   result.images_per_class.resize(std::max(labels, std::ssize(list.class_names)));
+  if (list.objects) {
+    result.boxes.emplace();
+    result.boxes->per_class.resize(list.class_names.size());
+  }
   if (list.masks) {
     result.masks.emplace();
     result.masks->per_class.resize(list.class_names.size());
@@ -155,7 +188,7 @@ Inspection inspect(const ImageList& list, int64_t threads) {
   in_order(
       0, list.size(), threads, [&](int64_t i) { return look_at(list, i); },
       [&](int64_t i, const Finding& finding) {
-        if (!list.masks) ++result.images_per_class[list.labels[i]];
+        if (list.labels[i] >= 0) ++result.images_per_class[list.labels[i]];
         result.bytes += finding.size;
         if (!finding.format.empty()) ++result.formats[finding.format];
         if (finding.error.empty()) {
@@ -163,6 +196,7 @@ Inspection inspect(const ImageList& list, int64_t threads) {
           heights.push_back(finding.height);
           contents.emplace_back(finding.size, finding.crc, i);
           if (list.masks) add_mask(finding, result);
+          if (list.objects) add_boxes(list.objects->of(i), finding, result);
         } else {
           result.bad.push_back(finding.error);
         }
@@ -216,10 +250,38 @@ Sheet masked_sheet(const ImageList& list) {
           mask_legend(list, labels)};
 }
 
+/// The first images, whole, with their boxes.
+Sheet boxed_sheet(const ImageList& list) {
+  constexpr int64_t kMost = 40, kSide = 240;
+  std::vector<Tile> tiles;
+  for (int64_t i = 0; i < list.size() && std::ssize(tiles) < kMost; ++i) {
+    try {
+      const at::Tensor image = read_pixels(list, i);
+      const int64_t height = image.size(0), width = image.size(1), longer = std::max(height, width);
+      const int64_t rows = std::max<int64_t>(1, kSide * height / longer);
+      const int64_t columns = std::max<int64_t>(1, kSide * width / longer);
+      const Cut whole{.box = {0, 0, height, width},
+                      .height = rows,
+                      .width = columns,
+                      .window = {(rows - kSide) / 2, (columns - kSide) / 2, kSide, kSide},
+                      .fill = {255, 255, 255}};
+      std::vector<Object> objects = list.annotation(i).objects;
+      for (Object& object : objects) object = cut_object(whole, object);
+      tiles.push_back(
+          boxed_tile(apply_cut(whole, image), objects, list, list.storage->relative_name(i)));
+    } catch (const Error&) {
+      // `inspect` names it.
+    }
+  }
+  if (tiles.empty()) tiles.emplace_back();
+  return {fmt::format("{} images with boxes", list.size()), std::move(tiles)};
+}
+
 }  // namespace
 
 Sheet contact_sheet(const ImageList& list) {
   if (list.masks) return masked_sheet(list);
+  if (list.objects) return boxed_sheet(list);
   constexpr int64_t kMostRows = 100, kSide = 160;
   const int64_t classes = 1 + *std::max_element(list.labels.begin(), list.labels.end());
   const int64_t rows = std::min(kMostRows, classes);

@@ -16,6 +16,7 @@
 #include "mobileone/data/image_files.h"
 #include "mobileone/data/labels.h"
 #include "mobileone/data/left_out.h"
+#include "mobileone/data/object_sets.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/data/segment_classes.h"
 #include "mobileone/data/tar_shards.h"
@@ -320,6 +321,12 @@ ImageList read_mask_list(const std::string& path, const std::string& masks,
 }
 
 ImageList read_any_list(const std::string& path, const std::string& masks, const DataConfig& data) {
+  const bool may_have_boxes =
+      masks.empty() && (data.format == DataFormat::kAuto || data.format == DataFormat::kVoc);
+  if (!data.train_annotations.empty() || data.format == DataFormat::kCoco ||
+      data.format == DataFormat::kYolo || (may_have_boxes && names_object_set(path, data.format))) {
+    return read_object_list(path, data.train_annotations, data);
+  }
   const bool said = !masks.empty() || data.format != DataFormat::kAuto;
   if (said || names_mask_set(path)) return read_mask_list(path, masks, data);
   if (is_pack(path)) return read_pack(path);

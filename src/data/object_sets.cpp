@@ -14,17 +14,17 @@
 #include "mobileone/data/coco.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/image_files.h"
-#include "mobileone/data/jpeg.h"
 #include "mobileone/data/labels.h"
-#include "mobileone/data/left_out.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/data/segment_classes.h"
 #include "mobileone/data/voc_xml.h"
+#include "mobileone/data/yolo_text.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/in_order.h"
 #include "mobileone/util/log.h"
 #include "mobileone/util/lower_case.h"
+#include "mobileone/util/mapped_file.h"
 #include "mobileone/util/number.h"
 #include "mobileone/util/one_line.h"
 #include "paths.h"
@@ -36,6 +36,22 @@ namespace {
 bool ends_in(const fs::path& path, const char* ending) {
   return lower_case(path.extension().string()) == ending;
 }
+
+/// Boxes that annotations should not have.
+class UnusualBoxes {
+ public:
+  void add(const std::string& image) {
+    if (count_++ == 0) first_ = image;
+  }
+  void warn(const std::string& origin, const char* what) const {
+    if (count_ == 0) return;
+    log::warning("{}: boxes that {}: {}, the first of {}", origin, what, count_, one_line(first_));
+  }
+
+ private:
+  int64_t count_ = 0;
+  std::string first_;
+};
 
 /// A list in the making.
 class Collector {
@@ -49,15 +65,15 @@ class Collector {
   void add(const std::string& file, const std::vector<Object>& objects, int64_t width,
            int64_t height) {
     files_->add(file.starts_with(root_) ? file.substr(root_.size()) : fs::absolute(file).string());
+    constexpr double kSlack = 0.01;  // px; of coordinates that were rounded
     const auto right = static_cast<double>(width), bottom = static_cast<double>(height);
     for (const Object& object : objects) {
       const Box& box = object.box;
       if (!(box.area() > 0)) {
-        empty_.add("empty boxes", file);
-      } else if (width > 0 &&
-                 (box.left < 0 || box.top < 0 || box.right > right || box.bottom > bottom)) {
-        ++outside_;
-        if (outside_ == 1) first_outside_ = file;
+        empty_.add(file);
+      } else if (width > 0 && (box.left < -kSlack || box.top < -kSlack ||
+                               box.right > right + kSlack || box.bottom > bottom + kSlack)) {
+        outside_.add(file);
       }
     }
     table_->objects.insert(table_->objects.end(), objects.begin(), objects.end());
@@ -68,11 +84,8 @@ class Collector {
   ObjectTable& table() { return *table_; }
 
   ImageList finish(std::vector<std::string> class_names) {
-    empty_.warn(list_.origin);
-    if (outside_ > 0) {
-      log::warning("{}: {} boxes reach out of their images, for instance of {}", list_.origin,
-                   outside_, one_line(first_outside_));
-    }
+    empty_.warn(list_.origin, "are empty");
+    outside_.warn(list_.origin, "reach out of their images");
     list_.class_names = std::move(class_names);
     list_.storage = files_;
     list_.objects = table_;
@@ -84,9 +97,7 @@ class Collector {
   std::shared_ptr<ImageFiles> files_;
   std::shared_ptr<ObjectTable> table_ = std::make_shared<ObjectTable>();
   ImageList list_;
-  LeftOut empty_;
-  int64_t outside_ = 0;
-  std::string first_outside_;
+  UnusualBoxes empty_, outside_;
 };
 
 // COCO.
@@ -144,9 +155,12 @@ struct VocFile {
   std::string image, annotation;
 };
 
-/// Classes by name: of classes.txt, else the devkit's where it has all, else those that occur.
-std::vector<std::string> voc_classes(const std::set<std::string>& seen, const fs::path& beside) {
-  std::vector<std::string> names = class_names_beside(beside);
+/// Classes by name: of classes.txt beside the list or the folders, else Pascal VOC's where these
+/// have all, else those that occur.
+std::vector<std::string> voc_classes(const std::set<std::string>& seen, const fs::path& list,
+                                     const fs::path& folder) {
+  std::vector<std::string> names = class_names_beside(list);
+  if (names.empty()) names = class_names_beside(folder);
   if (!names.empty()) return names;
   names = segment_class_names(DataFormat::kVoc);
   std::erase(names, "background");
@@ -169,7 +183,7 @@ ImageList read_voc_set(const std::vector<VocFile>& files, const fs::path& folder
         annotations.push_back(std::move(annotation));
       });
   if (seen.empty()) throw Error("{}: has no objects", origin);
-  std::vector<std::string> names = voc_classes(seen, beside);
+  std::vector<std::string> names = voc_classes(seen, beside, folder);
   std::map<std::string, int32_t> labels;
   for (size_t i = 0; i < names.size(); ++i) labels.emplace(names[i], static_cast<int32_t>(i));
   Collector list(folder, origin);
@@ -199,6 +213,13 @@ std::string image_named(const fs::path& folder, const std::string& stem) {
   return {};
 }
 
+std::string without_image_ending(const std::string& name) {
+  fs::path path(name);
+  const std::string ending = path.extension().string();
+  return !ending.empty() && is_image_extension(ending.substr(1)) ? path.replace_extension().string()
+                                                                 : name;
+}
+
 /// Names of a list as ImageSets/Main has them: a line each, with 1 or -1 behind in those of a
 /// class.
 ImageList read_voc_names(const fs::path& file, const std::string& annotations, int64_t threads) {
@@ -219,7 +240,7 @@ ImageList read_voc_names(const fs::path& file, const std::string& annotations, i
     std::istringstream words(line);
     std::string name;
     if (!(words >> name)) continue;
-    const std::string stem = fs::path(name).stem().string();
+    const std::string stem = without_image_ending(name);
     const auto fail = [&](const char* what, const fs::path& missing) {
       return Error("{}:{}: there is no {} {}", file.string(), number, what,
                    one_line(missing.string()));
@@ -246,76 +267,6 @@ ImageList read_voc_folder(const fs::path& folder, const fs::path& xml, int64_t t
 
 // YOLO.
 
-struct ImageSize {
-  int64_t width, height;
-};
-
-ImageSize size_of(const std::string& file) {
-  const std::string bytes = read_file(file);
-  if (is_jpeg(bytes)) {
-    const JpegFile jpeg(bytes, file);
-    return {jpeg.width(), jpeg.height()};
-  }
-  const at::Tensor image = decode_image(bytes, file, /*upright=*/false);
-  return {image.size(1), image.size(0)};
-}
-
-/// The box of a line: of its centre and sides or, where there are more numbers, of its polygon.
-Box yolo_box(const std::vector<double>& numbers, const ImageSize& size) {
-  const auto width = static_cast<double>(size.width), height = static_cast<double>(size.height);
-  if (numbers.size() == 4) {
-    const double x = numbers[0], y = numbers[1], w = numbers[2] / 2, h = numbers[3] / 2;
-    return {(x - w) * width, (y - h) * height, (x + w) * width, (y + h) * height};
-  }
-  Box box{1, 1, 0, 0};
-  for (size_t i = 0; i < numbers.size(); i += 2) {
-    box = {std::min(box.left, numbers[i]), std::min(box.top, numbers[i + 1]),
-           std::max(box.right, numbers[i]), std::max(box.bottom, numbers[i + 1])};
-  }
-  return {box.left * width, box.top * height, box.right * width, box.bottom * height};
-}
-
-/// `classes` 0: any.
-std::vector<Object> read_yolo(const std::string& file, const ImageSize& size, int64_t classes) {
-  std::vector<Object> objects;
-  if (!is_file(file)) return objects;
-  std::istringstream lines(read_file(file));
-  int64_t number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    std::istringstream words(line);
-    std::string word;
-    if (!(words >> word)) continue;
-    const auto fail = [&](const std::string& what) {
-      return Error("{}:{}: {}", file, number, what);
-    };
-    const auto label = parse_number<int64_t>(word);
-    const int64_t most = classes > 0 ? classes : kMostClasses;
-    if (!label || *label < 0 || *label >= most) {
-      throw fail(fmt::format("its class is `{}`, expected a number from 0 to {}", one_line(word),
-                             most - 1));
-    }
-    std::vector<double> numbers;
-    while (words >> word) {
-      const auto value = parse_number<double>(word);
-      if (!value || !(*value >= 0 && *value <= 1)) {
-        throw fail(fmt::format("`{}` is no share of the image, expected a number from 0 to 1",
-                               one_line(word.substr(0, 40))));
-      }
-      numbers.push_back(*value);
-    }
-    if (numbers.size() != 4 && (numbers.size() < 6 || numbers.size() % 2 == 1)) {
-      throw fail(
-          fmt::format("has {} numbers behind its class, expected the 4 of a box, or x and y "
-                      "of three or more vertices",
-                      numbers.size()));
-    }
-    const Box box = yolo_box(numbers, size);
-    objects.push_back({.box = box, .label = static_cast<int32_t>(*label), .area = box.area()});
-  }
-  return objects;
-}
-
 /// The folder in which `labels` stands for the innermost `images`; empty if there is none.
 fs::path labels_beside(const fs::path& images) {
   fs::path below;
@@ -329,7 +280,7 @@ fs::path labels_beside(const fs::path& images) {
   return {};
 }
 
-ImageList read_yolo_set(const fs::path& folder, const fs::path& labels, int64_t threads) {
+ImageList read_yolo_set(const fs::path& folder, const fs::path& labels, const DataConfig& data) {
   const std::vector<std::string> images = image_files_below(folder.string());
   std::vector<std::string> names;
   for (const fs::path& at : {labels, folder, labels.parent_path(), labels / "x"}) {
@@ -342,11 +293,14 @@ ImageList read_yolo_set(const fs::path& folder, const fs::path& labels, int64_t 
   Collector list(folder, folder.string());
   int64_t classes = std::ssize(names);
   in_order(
-      0, std::ssize(images), threads,
+      0, std::ssize(images), data.workers,
       [&](int64_t i) -> Labelled {
         const auto own = fs::path(images[i]).lexically_relative(folder).replace_extension(".txt");
-        const ImageSize size = size_of(images[i]);
-        return {size, read_yolo((labels / own).string(), size, std::ssize(names))};
+        const ImageSize size =
+            image_size(MappedFile(images[i]).bytes(), images[i], data.exif_orientation);
+        const std::string file = (labels / own).string();
+        if (!is_file(file)) return {size, {}};
+        return {size, parse_yolo_text(read_file(file), file, size, std::ssize(names))};
       },
       [&](int64_t i, const Labelled& labelled) {
         for (const Object& object : labelled.objects) {
@@ -388,18 +342,28 @@ fs::path annotations_beside(const fs::path& folder, DataFormat format) {
   return may_be(DataFormat::kYolo) ? labels_beside(folder) : fs::path();
 }
 
-ImageList read_folder(const fs::path& folder, const fs::path& annotations, DataFormat format,
-                      int64_t threads) {
+ImageList read_folder(const fs::path& folder, const fs::path& annotations, const DataConfig& data) {
   if (is_file(annotations)) return read_coco_set(annotations, folder);
   if (!is_folder(annotations)) {
     throw Error("{}: is no file or folder of annotations", annotations.string());
   }
-  const bool voc = format == DataFormat::kVoc || holds(annotations, ".xml");
-  return voc ? read_voc_folder(folder, annotations, threads)
-             : read_yolo_set(folder, annotations, threads);
+  const bool voc = data.format == DataFormat::kVoc || holds(annotations, ".xml");
+  return voc ? read_voc_folder(folder, annotations, data.workers)
+             : read_yolo_set(folder, annotations, data);
 }
 
 }  // namespace
+
+bool names_object_set(const std::string& path, DataFormat format) {
+  const fs::path given = plain(path);
+  if (is_file(given)) {
+    const bool is_main = given.parent_path().filename() == "Main";
+    return ends_in(given, ".json") || (ends_in(given, ".txt") && is_main);
+  }
+  if (!is_folder(given)) return false;
+  const fs::path beside = annotations_beside(given, format);
+  return is_file(beside) || holds(beside, ".xml") || holds(beside, ".txt");
+}
 
 ImageList read_object_list(const std::string& path, const std::string& annotations,
                            const DataConfig& data) {
@@ -429,7 +393,7 @@ ImageList read_object_list(const std::string& path, const std::string& annotatio
         "images (YOLO); name theirs, data.train_annotations or data.val_annotations",
         path, given.filename().string());
   }
-  return read_folder(given, beside, data.format, data.workers);
+  return read_folder(given, beside, data);
 }
 
 ImageList match_object_classes(ImageList list, const std::vector<std::string>& names,

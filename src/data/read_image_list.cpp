@@ -18,8 +18,10 @@ ImageList read_image_list(const std::string& path) {
   if (is_csv_list(path)) return read_csv_list(path);
   if (is_pack(path)) {
     ImageList list = read_pack(path);
-    if (!list.masks) return list;
-    throw Error("{}: its images have masks, not labels; masks are for model.head=deeplabv3", path);
+    if (!list.masks && !list.objects) return list;
+    throw Error("{}: its images have {}, not labels; {} are for model.head={}", path,
+                list.masks ? "masks" : "boxes", list.masks ? "masks" : "boxes",
+                list.masks ? "deeplabv3" : "ssdlite");
   }
   throw Error(
       "{}: expected a folder of class folders, a CSV list (.csv), tar shards (.tar) or a pack",

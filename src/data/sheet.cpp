@@ -7,6 +7,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "mobileone/data/annotation.h"
+#include "mobileone/data/box_picture.h"
 #include "mobileone/data/index_mask.h"
 #include "mobileone/data/mask_picture.h"
 #include "picture_text.h"
@@ -61,6 +62,18 @@ void draw_legend(cv::Mat& sheet, const std::vector<LegendKey>& legend, int top) 
 Tile masked_tile(const at::Tensor& image, const at::Tensor& mask, const std::string& line) {
   constexpr double kOpacity = 0.5;
   return {overlay(image, mask, kOpacity), {line}};
+}
+
+Tile boxed_tile(const at::Tensor& image, const std::vector<Object>& objects, const ImageList& list,
+                const std::string& line) {
+  std::vector<DrawnBox> boxes;
+  for (const Object& object : objects) {
+    boxes.push_back({.box = object.box,
+                     .label = object.label,
+                     .text = list.class_name(object.label),
+                     .thin = object.crowd || object.difficult});
+  }
+  return {with_boxes(image, boxes), {line}};
 }
 
 std::vector<LegendKey> mask_legend(const ImageList& list,

@@ -24,7 +24,7 @@ constexpr uint64_t kLongestName = 64 << 10;  // and other headers' texts
 
 std::string_view until_null(std::string_view field) { return field.substr(0, field.find('\0')); }
 
-std::optional<uint64_t> parse_number(std::string_view text, int base) {
+std::optional<uint64_t> number_in(std::string_view text, int base) {
   uint64_t value = 0;
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value, base);
@@ -43,7 +43,7 @@ std::optional<uint64_t> number_in(std::string_view field) {
   if (begin == std::string_view::npos) return 0;
   std::string_view digits = field.substr(begin);
   digits = digits.substr(0, digits.find_first_of(std::string_view(" \0", 2)));
-  return digits.empty() ? 0 : parse_number(digits, 8);
+  return digits.empty() ? 0 : number_in(digits, 8);
 }
 
 /// The sum of a header's bytes with blanks for the sum itself; some writers take bytes as signed.
@@ -152,7 +152,7 @@ void TarReader::read_pax(const Header& header, Extension& extension) {
   };
   for (std::string_view rest = text; !rest.empty();) {
     const size_t blank = rest.find(' ');
-    const auto length = parse_number(rest.substr(0, std::min(blank, rest.size())), 10);
+    const auto length = number_in(rest.substr(0, std::min(blank, rest.size())), 10);
     if (!length || *length > rest.size() || *length < blank + 2 || rest[*length - 1] != '\n') {
       throw wrong();
     }
@@ -162,7 +162,7 @@ void TarReader::read_pax(const Header& header, Extension& extension) {
     if (key.size() == record.size()) throw wrong();
     const std::string_view value = record.substr(key.size() + 1);
     if (key == "path") extension.name = until_null(value);
-    if (key == "size" && !(extension.size = parse_number(value, 10))) throw wrong();
+    if (key == "size" && !(extension.size = number_in(value, 10))) throw wrong();
     if (key.starts_with("GNU.sparse")) {
       throw Error("{}: holds a sparse file, which is not read; write it without --sparse",
                   path_.string());

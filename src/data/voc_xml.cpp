@@ -38,7 +38,7 @@ Box box_of(const pugi::xml_node& object, const std::string& place) {
     }
     edges[i] = *value;
   }
-  if (edges[0] > edges[2] || edges[1] > edges[3]) {
+  if (edges[0] > edges[2] + 1 || edges[1] > edges[3] + 1) {  // one more is a box of no pixel
     throw Error("{}: its box goes from ({}, {}) to ({}, {}), expected the smaller numbers first",
                 place, edges[0], edges[1], edges[2], edges[3]);
   }

@@ -24,6 +24,8 @@ void image(std::string_view input);
 void mask(std::string_view input);
 void coco(std::string_view input);
 void coco_results(std::string_view input);
+void voc_xml(std::string_view input);
+void yolo_text(std::string_view input);
 void tar(std::string_view input);
 void pack(std::string_view input);
 

@@ -33,6 +33,8 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
       {"--reader=mask", fuzz::mask},
       {"--reader=coco", fuzz::coco},
       {"--reader=coco_results", fuzz::coco_results},
+      {"--reader=voc_xml", fuzz::voc_xml},
+      {"--reader=yolo_text", fuzz::yolo_text},
       {"--reader=tar", fuzz::tar},
       {"--reader=pack", fuzz::pack}};
   const auto chosen = *argc > 1 ? readers.find((*argv)[1]) : readers.end();

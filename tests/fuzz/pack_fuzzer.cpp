@@ -29,7 +29,8 @@ void pack(std::string_view input) {
   expect_clean("pack", [&] {
     const ImageList list = parse_pack(bytes, "pack");
     for (int64_t i = 0; i < list.size(); ++i) {
-      if (list.labels[i] < (list.masks ? -1 : 0) || list.name(i).size() < 6) std::abort();
+      if (list.labels[i] < (list.masks || list.objects ? -1 : 0) || list.name(i).size() < 6)
+        std::abort();
       expect_clean("", [&] {
         const StoredImage image = list.storage->read(i);
         if (image.is_decoded()) touch(image.pixels());

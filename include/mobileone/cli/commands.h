@@ -30,6 +30,7 @@ void add_data_pack(CLI::App& data);
 void add_data_inspect(CLI::App& data);
 void add_data_show(CLI::App& data);
 void add_data_masks(CLI::App& data);
+void add_data_convert(CLI::App& data);
 
 /// Runs the program: 0, or 2 for what the user can mend, or 1 for a fault of ours; errors are one
 /// line on standard error.

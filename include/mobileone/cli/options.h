@@ -68,12 +68,15 @@ inline CLI::Option* add_network_option(CLI::App& command, const std::string& nam
       ->transform([](const std::string& path) { return network_file(path).string(); });
 }
 
-/// --masks, --format, --ignore-label and --reduce-zero-label: where the masks of a set lie and what
-/// their values mean, as the keys of `data` that are called so.
-inline void add_mask_options(CLI::App& command, DataConfig& data) {
+/// --masks, --annotations, --format, --ignore-label and --reduce-zero-label: where the masks or
+/// boxes of a set lie and what masks' values mean, as the keys of `data` that are called so.
+inline void add_set_options(CLI::App& command, DataConfig& data) {
   command.add_option("--masks", data.train_masks,
                      "Folder of the images' masks [found beside the images]");
-  add_enum_option(command, "--format", data.format, "How images and masks lie");
+  command.add_option("--annotations", data.train_annotations,
+                     "COCO's file, or the folder of VOC's or YOLO's, with the images' boxes [found "
+                     "beside the images]");
+  add_enum_option(command, "--format", data.format, "How images and masks, or boxes, lie");
   command
       .add_option("--ignore-label", data.ignore_label,
                   "Value of pixels in masks that belong to no class, besides 255")

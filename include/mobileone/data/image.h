@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,14 @@ inline constexpr int64_t kMaxImagePixels = 178'956'970;
 /// that metadata give, unless `upright` (TIFF's own tag is part of its pixels and always honoured).
 /// Throws Error if `bytes` are no such image, a truncated, damaged or too large one.
 at::Tensor decode_image(std::string_view bytes, const std::string& name, bool upright = false);
+
+struct ImageSize {
+  int64_t width, height;  ///< px
+};
+
+/// Of the image that `decode_image` would decode of a file. Of JPEG and PNG files the header is read
+/// alone. Throws Error.
+ImageSize image_size(std::string_view bytes, const std::string& name, bool upright = false);
 
 /// The bytes of an image file, of any size that an image may have. Throws Error.
 std::string read_image_file(const std::string& path);

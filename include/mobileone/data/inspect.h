@@ -2,14 +2,17 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "mobileone/data/image.h"
 #include "mobileone/data/image_list.h"
 #include "mobileone/data/sheet.h"
+#include "mobileone/util/box.h"
 
 namespace mobileone {
 
@@ -34,15 +37,33 @@ struct MaskPixels {
                                     ///< class, or another size than its image, its error
 };
 
+struct BoxOfImage {
+  Box box;
+  ImageSize image;
+};
+
+/// The boxes of a set, of images that can be read.
+struct BoxCounts {
+  int64_t boxes = 0;
+  int64_t crowds = 0, difficult = 0;    ///< of these
+  int64_t empty = 0, outside = 0;       ///< of no size, or with a part outside their image
+  int64_t images_without = 0;           ///< images
+  std::vector<int64_t> per_class;       ///< by label
+  std::array<int64_t, 3> by_area = {};  ///< COCO's small (below 32² px), medium, large (96² on)
+  std::vector<BoxOfImage> learnt;       ///< those that are neither crowds nor difficult
+};
+
 struct Inspection {
   int64_t images = 0;
   uint64_t bytes = 0;                      ///< of all images as they are stored
-  std::vector<int64_t> images_per_class;   ///< by label; of masks, the images that have the class
+  std::vector<int64_t> images_per_class;   ///< by label; of masks and boxes, the images that have
+                                           ///< the class
   Spread widths, heights;                  ///< of readable images, px
   std::map<std::string, int64_t> formats;  ///< by first bytes: "jpeg", ...; "pixels" in packs
   std::vector<std::string> bad;            ///< of each image that cannot be read, its error
   std::vector<Duplicate> duplicates;       ///< in order of `index`
   std::optional<MaskPixels> masks;         ///< nothing where the set has none
+  std::optional<BoxCounts> boxes;          ///< likewise
 };
 
 /// Reads and decodes all images, and their masks, once in as many threads.
@@ -55,7 +76,7 @@ std::vector<double> median_frequency_weights(const MaskPixels& masks);
 
 /// The first readable images of each class, a class a row with its name, in order of labels;
 /// classes beyond the first hundred are left out. Of a set with masks, the first images with these
-/// laid over.
+/// laid over; of one with boxes, with these drawn.
 Sheet contact_sheet(const ImageList& list);
 
 }  // namespace mobileone

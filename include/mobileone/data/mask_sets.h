@@ -23,9 +23,10 @@ namespace mobileone {
 /// for images without a mask, and where nothing is found.
 ImageList read_mask_list(const std::string& path, const std::string& masks, const DataConfig& data);
 
-/// A set of either kind: as `read_mask_list` where `masks` or `data.format` is given, the path is
-/// likely to be of images with masks, or the pack or shards hold masks and no labels; otherwise as
-/// `read_image_list`.
+/// A set of any kind: as `read_object_list` where data.train_annotations or a format of boxes is
+/// given, or the path is likely to be of images with boxes; as `read_mask_list` where `masks` or
+/// `data.format` is given, the path is likely to be of images with masks, or the pack or shards
+/// hold masks and no labels; otherwise as `read_image_list`.
 ImageList read_any_list(const std::string& path, const std::string& masks, const DataConfig& data);
 
 /// Whether a path is likely to be of images with masks: a list, or a folder beside which there are

@@ -23,6 +23,10 @@ namespace mobileone {
 ImageList read_object_list(const std::string& path, const std::string& annotations,
                            const DataConfig& data);
 
+/// Whether a path is likely to be of images with boxes: COCO's file, a list in ImageSets/Main, or a
+/// folder beside which there are boxes of this format.
+bool names_object_set(const std::string& path, DataFormat format = DataFormat::kAuto);
+
 /// The list with its objects' labels made those of `names`, of which it may have a part. Throws
 /// Error listing the classes that are not among them; `origin` says where the names come from.
 ImageList match_object_classes(ImageList list, const std::vector<std::string>& names,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mobileone/data/image_list.h"
+#include "mobileone/data/object.h"
 
 namespace mobileone {
 
@@ -33,6 +34,11 @@ struct Sheet {
 
 /// A tile of an image, uint8 [H,W,3], with the classes of its mask, uint8 [H,W], laid over it.
 Tile masked_tile(const at::Tensor& image, const at::Tensor& mask, const std::string& line);
+
+/// A tile of an image with boxes of its pixels drawn on it, with the names of their classes; those
+/// of crowds and difficult objects, which are not learnt, are thin.
+Tile boxed_tile(const at::Tensor& image, const std::vector<Object>& objects, const ImageList& list,
+                const std::string& line);
 
 /// The colours of the classes of `list` that have pixels, by their labels' numbers of them.
 std::vector<LegendKey> mask_legend(const ImageList& list,
