@@ -24,6 +24,9 @@ DTYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16,
           "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32, "I16": torch.int16,
           "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool}
 
+VOC_BOX = "<bndbox><xmin>1</xmin><ymin>2.5</ymin><xmax>30</xmax><ymax>4e1</ymax></bndbox>"
+VOC_XML = f"<annotation><object><name>cat</name>{VOC_BOX}</object></annotation>".encode()
+
 
 class Block(torch.nn.Module):
     def __init__(self):
@@ -124,11 +127,10 @@ def write_results(folder):
 
 
 def write_voc_xmls(folder):
-    box = "<bndbox><xmin>1</xmin><ymin>2.5</ymin><xmax>30</xmax><ymax>4e1</ymax></bndbox>"
     texts = ("", "<size><width>500</width><height>375</height><depth>3</depth></size>",
-             f"<object><name>cat</name><difficult>1</difficult>{box}</object>",
-             f"<object><name>a &amp; b&#32;</name><part><name>head</name>{box}</part>{box}</object>",
-             f"<!-- x --><object><name><![CDATA[dog]]></name>{box}</object><filename>a.jpg</filename>")
+             f"<object><name>cat</name><difficult>1</difficult>{VOC_BOX}</object>",
+             f"<object><name>a &amp; b&#32;</name><part><name>head</name>{VOC_BOX}</part>{VOC_BOX}</object>",
+             f"<!-- x --><object><name><![CDATA[dog]]></name>{VOC_BOX}</object><filename>a.jpg</filename>")
     for i, text in enumerate(texts):
         (folder / f"{i}.xml").write_text(f'<?xml version="1.0"?>\n<annotation>{text}</annotation>\n')
     (folder / "entity.xml").write_text('<!DOCTYPE a [<!ENTITY x "y">]><annotation>&x;</annotation>')
@@ -148,7 +150,8 @@ def write_tars(folder):
             for name, content in (("1.cls", b"7"), ("1.jpg", b"image"), ("d/2.json", b'{"label": 1}'),
                                   ("d/2.webp", b"x" * 600), (long + ".png", b""),
                                   (long + ".cls", b"0\n"), ("3.mask.png", b"mask"), ("3.png", b"x"),
-                                  ("4.a.jpg", b"x"), ("4.a.mask.png", b"mask")):
+                                  ("4.a.jpg", b"x"), ("4.a.mask.png", b"mask"),
+                                  ("5.jpg", b"x"), ("5.xml", VOC_XML)):
                 member = tarfile.TarInfo(name)
                 member.size, member.mtime = len(content), 1.5
                 tar.addfile(member, io.BytesIO(content))

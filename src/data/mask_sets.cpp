@@ -332,6 +332,7 @@ ImageList read_any_list(const std::string& path, const std::string& masks, const
   if (is_pack(path)) return read_pack(path);
   if (!names_shards(path)) return read_image_list(path);
   ImageList list = read_shards(path, Samples::kEither);
+  if (list.objects) return read_object_list(path, "", data);
   if (list.masks) set_meaning(list, data.format, data);
   return list;
 }

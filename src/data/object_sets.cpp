@@ -17,6 +17,7 @@
 #include "mobileone/data/labels.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/data/segment_classes.h"
+#include "mobileone/data/tar_shards.h"
 #include "mobileone/data/voc_xml.h"
 #include "mobileone/data/yolo_text.h"
 #include "mobileone/util/error.h"
@@ -313,13 +314,18 @@ ImageList read_yolo_set(const fs::path& folder, const fs::path& labels, const Da
   return list.finish(std::move(names));
 }
 
-/// Whether a folder holds files that end so.
-bool holds(const fs::path& folder, const char* ending) {
+/// Whether `Entries` of a folder, its own or those at any depth, have a file that ends so.
+template <typename Entries>
+bool have(const fs::path& folder, const char* ending) {
   std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+  for (Entries at(folder, error), end; !error && at != end; at.increment(error)) {
     if (ends_in(at->path(), ending)) return true;
   }
   return false;
+}
+
+bool holds(const fs::path& folder, const char* ending) {
+  return have<fs::recursive_directory_iterator>(folder, ending);
 }
 
 /// What lies beside a folder of images, of the kind that is wanted; empty where there is nothing.
@@ -337,7 +343,8 @@ fs::path annotations_beside(const fs::path& folder, DataFormat format) {
   }
   if (may_be(DataFormat::kVoc)) {
     if (name == "JPEGImages" && is_folder(parent / "Annotations")) return parent / "Annotations";
-    if (holds(folder, ".xml")) return folder;
+    // Not below it: classification has as many files as there are images.
+    if (have<fs::directory_iterator>(folder, ".xml")) return folder;
   }
   return may_be(DataFormat::kYolo) ? labels_beside(folder) : fs::path();
 }
@@ -371,6 +378,12 @@ ImageList read_object_list(const std::string& path, const std::string& annotatio
     ImageList list = read_pack(path);
     if (!list.objects) throw Error("{}: holds no boxes, which detection needs", path);
     return list;
+  }
+  if (names_shards(path)) {
+    ImageList list = read_shards(path, Samples::kBoxed);
+    const std::set<std::string> seen(list.class_names.begin(), list.class_names.end());
+    const fs::path first = shard_files(path).front();
+    return match_object_classes(std::move(list), voc_classes(seen, first, first), "classes.txt");
   }
   const fs::path given = plain(path);
   if (!is_folder(given)) {

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -225,6 +226,10 @@ void take_category_ids(ObjectTable& table, int64_t classes, std::string_view& by
   if (bytes.size() < classes * kIdSize) throw damaged_pack(name, "its classes are cut off");
   table.category_ids = ids_at(bytes, 0, classes);
   bytes.remove_prefix(classes * kIdSize);
+  if (std::ranges::adjacent_find(table.category_ids, std::greater_equal()) !=
+      table.category_ids.end()) {
+    throw damaged_pack(name, "two classes have one id");
+  }
   std::vector<int64_t> ids = table.image_ids;
   std::ranges::sort(ids);
   if (std::ranges::adjacent_find(ids) != ids.end())

@@ -10,6 +10,7 @@
 
 #include "mobileone/data/image_files.h"
 #include "mobileone/data/image_storage.h"
+#include "mobileone/data/voc_xml.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/lower_case.h"
 #include "mobileone/util/one_line.h"
@@ -35,7 +36,8 @@ bool is_label_ending(std::string_view ending) {
 /// Gathers the files of each sample.
 class Indexer {
  public:
-  Indexer(TarReader reader, const std::string& path) : path_(path), reader_(std::move(reader)) {}
+  Indexer(TarReader reader, const std::string& path, Samples samples)
+      : path_(path), samples_(samples), reader_(std::move(reader)) {}
 
   ShardIndex index() {
     result_.size = reader_.file_size();
@@ -50,8 +52,8 @@ class Indexer {
   /// "7.target.cls" the fields "input" and "target", of "7.jpg" and "7.cls" the field "".
   struct Field {
     std::string name;
-    std::optional<TarMember> image, json;
-    std::vector<std::pair<std::string, TarMember>> labels;  ///< by ending
+    std::optional<TarMember> image = {}, json = {}, boxes = {};
+    std::vector<std::pair<std::string, TarMember>> labels = {};  ///< by ending
 
     bool is_sample() const { return image && (json || !labels.empty()); }
     /// "0001" of "0001.mask"; nothing if the name is no mask's.
@@ -76,7 +78,9 @@ class Indexer {
     const size_t last_dot = member.name.rfind('.');
     const std::string ending = lower_case(member.name.substr(last_dot + 1));
     const bool is_image = is_image_extension(ending), is_label = is_label_ending(ending);
-    if (!is_image && !is_label && ending != "json") {
+    const bool may_be_boxes = samples_ == Samples::kBoxed || samples_ == Samples::kEither;
+    const bool is_boxes = may_be_boxes && ending == "xml";
+    if (!is_image && !is_label && !is_boxes && ending != "json") {
       if (is_other_image_extension(ending)) other_image_ = "." + ending;
       return;
     }
@@ -87,6 +91,8 @@ class Indexer {
       field.image = std::move(member);
     } else if (is_label) {
       field.labels.emplace_back(ending, std::move(member));
+    } else if (is_boxes) {
+      field.boxes = std::move(member);
     } else {
       field.json = std::move(member);
     }
@@ -94,7 +100,7 @@ class Indexer {
 
   Field& field_named(const std::string& name) {
     const auto [place, is_new] = field_places_.emplace(name, fields_.size());
-    if (is_new) fields_.push_back({name, {}, {}, {}});
+    if (is_new) fields_.push_back({.name = name});
     return fields_[place->second];
   }
 
@@ -187,10 +193,26 @@ class Indexer {
     const TarMember mask = found == masks_.end() ? TarMember{} : found->second;
     if (mask.size > kLargestImageFile) fail("has a mask of more than 1 GiB");
     if (mask.size == 0 && result_.first_unmasked.empty()) result_.first_unmasked = place();
+    const bool other = samples_ == Samples::kEither && (label || mask.size > 0);
+    const int32_t objects = field.boxes && !other ? add_objects(*field.boxes) : -1;
+    if (objects < 0 && result_.first_unboxed.empty()) result_.first_unboxed = place();
     result_.images.push_back({image.offset, static_cast<uint32_t>(image.size), number,
-                              static_cast<uint32_t>(mask.size), mask.offset});
+                              static_cast<uint32_t>(mask.size), mask.offset, objects});
     result_.names.add(image.name);
     result_.mask_names.add(mask.name);
+  }
+
+  /// Their number.
+  int32_t add_objects(const TarMember& annotation) {
+    const std::string name = path_ + " > " + one_line(annotation.name);
+    const auto objects =
+        parse_voc_xml(reader_.contents(annotation, kLargestLabelFile), name).objects;
+    for (const auto& [class_name, box, difficult] : objects) {
+      const int32_t label = result_.object_names.add(class_name, [&] { return name; });
+      result_.objects.push_back(
+          {.box = box, .label = label, .area = box.area(), .difficult = difficult});
+    }
+    return static_cast<int32_t>(objects.size());
   }
 
   void leave_out(const std::string& kind, std::string_view what) {
@@ -225,6 +247,7 @@ class Indexer {
   [[noreturn]] void fail(std::string_view what) const { throw Error("{} {}", place(), what); }
 
   const std::string& path_;
+  const Samples samples_;
   TarReader reader_;
   ShardIndex result_;
   std::string sample_;
@@ -236,8 +259,8 @@ class Indexer {
 
 }  // namespace
 
-ShardIndex index_shard(TarReader reader, const std::string& path) {
-  return Indexer(std::move(reader), path).index();
+ShardIndex index_shard(TarReader reader, const std::string& path, Samples samples) {
+  return Indexer(std::move(reader), path, samples).index();
 }
 
 }  // namespace mobileone

@@ -214,6 +214,15 @@ void set_labels(ImageList& list, const LabelTable& table, const NameTable& names
   require_names(list);
 }
 
+/// Adds the labels of a shard to those of all; their numbers there, by number.
+std::vector<int32_t> merge(const LabelTable& shard, LabelTable& all) {
+  std::vector<int32_t> numbers;
+  for (const auto& [text, place] : shard.labels()) {
+    numbers.push_back(all.add(text, [&] { return place; }));
+  }
+  return numbers;
+}
+
 }  // namespace
 
 ImageList read_shards(const std::string& path, Samples samples) {
@@ -222,20 +231,24 @@ ImageList read_shards(const std::string& path, Samples samples) {
   const auto images = std::make_shared<ShardStorage>(files);
   const auto masks = std::make_shared<ShardStorage>(files);
   ImageList list{path, class_names_beside(paths.front()), {}, images};
-  LabelTable table;
+  const auto objects = std::make_shared<ObjectTable>();
+  LabelTable table, object_names(LabelKind::kNames);
   LeftOut left_out;
-  std::string first_unlabelled, first_unmasked;
-  int64_t masked = 0;
+  std::string first_unlabelled, first_unmasked, first_unboxed;
+  int64_t masked = 0, boxed = 0;
   const auto index = [&](int64_t i) {
-    if (!is_compressed(paths[i])) return index_shard(TarReader(paths[i]), paths[i]);
+    if (!is_compressed(paths[i])) return index_shard(TarReader(paths[i]), paths[i], samples);
     const auto [begin, end] = files->unpacked().add(paths[i]);
-    return index_shard(TarReader(paths[i], files->unpacked().file(), begin, end), paths[i]);
+    return index_shard(TarReader(paths[i], files->unpacked().file(), begin, end), paths[i],
+                       samples);
   };
   const int64_t threads = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 16);
   in_order(0, std::ssize(paths), threads, index, [&](int64_t, const ShardIndex& shard) {
-    std::vector<int32_t> numbers;
-    for (const auto& [text, place] : shard.labels.labels()) {
-      numbers.push_back(table.add(text, [&] { return place; }));
+    const std::vector<int32_t> numbers = merge(shard.labels, table);
+    const std::vector<int32_t> object_numbers = merge(shard.object_names, object_names);
+    for (Object object : shard.objects) {
+      object.label = object_numbers[object.label];
+      objects->objects.push_back(object);
     }
     files->add(shard);
     images->begin_shard();
@@ -246,18 +259,41 @@ ImageList read_shards(const std::string& path, Samples samples) {
       images->add(image.offset, image.size, shard.names[i]);
       masks->add(image.mask_offset, image.mask_size, shard.mask_names[i]);
       if (image.mask_size > 0) ++masked;
+      if (image.objects >= 0) ++boxed;
+      const int64_t before = objects->ends.empty() ? 0 : objects->ends.back();
+      objects->ends.push_back(before + std::max(0, image.objects));
     }
     left_out.add(shard.left_out);
     if (first_unlabelled.empty()) first_unlabelled = shard.first_unlabelled;
     if (first_unmasked.empty()) first_unmasked = shard.first_unmasked;
+    if (first_unboxed.empty()) first_unboxed = shard.first_unboxed;
   });
   left_out.warn(path);
   if (list.labels.empty()) {
     throw Error("{}: holds no images (expected samples such as 0001.jpg and 0001.cls)", path);
   }
-  const bool only_masked = masked > 0 && table.labels().empty();
-  if (samples == Samples::kLabelled || (samples == Samples::kEither && !only_masked)) {
+  if (samples == Samples::kEither) {
+    samples = !table.labels().empty() ? Samples::kLabelled
+              : masked > 0            ? Samples::kMasked
+              : boxed > 0             ? Samples::kBoxed
+                                      : Samples::kLabelled;
+  }
+  if (samples == Samples::kLabelled) {
     set_labels(list, table, images->names(), first_unlabelled, masked > 0);
+    return list;
+  }
+  if (samples == Samples::kBoxed) {
+    if (boxed < list.size()) {
+      throw Error(
+          "{} has no boxes (expected a .xml of Pascal VOC's beside its image); {} of {} images have "
+          "none",
+          first_unboxed, list.size() - boxed, list.size());
+    }
+    list.labels.assign(list.labels.size(), -1);
+    list.class_names = object_names.names();
+    const std::vector<int32_t> classes = object_names.classes(list.class_names);
+    for (Object& object : objects->objects) object.label = classes[object.label];
+    list.objects = objects;
     return list;
   }
   if (masked < list.size()) {

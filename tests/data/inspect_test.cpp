@@ -1,7 +1,12 @@
 #include "mobileone/data/inspect.h"
 
+#include <numeric>
+#include <set>
+
+#include "data/object_set_files.h"
 #include "mobileone/data/index_mask.h"
 #include "mobileone/data/mask_sets.h"
+#include "mobileone/data/object_sets.h"
 #include "mobileone/data/png.h"
 #include "support/test_folder.h"
 
@@ -94,6 +99,37 @@ TEST(Inspect, CountsPixelsOfMasks) {
   EXPECT_EQ(inspect(unnamed, 2).images_per_class, (std::vector<int64_t>{3, 0, 2, 1}));
 }
 
+TEST(Inspect, CountsBoxes) {
+  const TestFolder folder;
+  const ImageList list = write_object_pictures(folder);
+  const Inspection found = inspect(list, 2);
+  ASSERT_TRUE(found.boxes);
+  const BoxCounts& boxes = *found.boxes;
+  EXPECT_EQ(boxes.boxes, 12);
+  EXPECT_EQ(boxes.crowds, 4);
+  EXPECT_EQ(boxes.difficult, 2);
+  EXPECT_EQ(boxes.empty, 0);
+  EXPECT_EQ(boxes.images_without, 3);
+  EXPECT_EQ(boxes.learnt.size(), 6u);
+  EXPECT_EQ(boxes.by_area, (std::array<int64_t, 3>{12, 0, 0}));
+  EXPECT_EQ(std::accumulate(boxes.per_class.begin(), boxes.per_class.end(), int64_t{0}), 12);
+  int64_t outside = 0;
+  std::vector<std::set<int32_t>> labels(9);
+  for (int64_t i = 0; i < list.size(); ++i) {
+    for (const Object& object : list.objects->of(i)) {
+      const Box& box = object.box;
+      outside +=
+          box.left < 0 || box.top < 0 || box.right > 80 || box.bottom > static_cast<double>(60 + i);
+      labels[i].insert(object.label);
+    }
+  }
+  EXPECT_EQ(boxes.outside, outside);
+  for (int32_t label = 0; label < 3; ++label) {
+    EXPECT_EQ(found.images_per_class[label],
+              std::ranges::count_if(labels, [&](const auto& own) { return own.contains(label); }));
+  }
+}
+
 TEST(Inspect, SpreadsHaveAMedian) {
   EXPECT_EQ(spread({5, 1, 9, 7}).median, 5);
   EXPECT_EQ(spread({}).most, 0);
@@ -138,6 +174,24 @@ TEST(ContactSheet, LaysMasksOverImages) {
   EXPECT_EQ(color(sheet.tiles[1].image), (std::vector<int>{100, 100})) << "is ignored";
   const at::Tensor drawn = draw_sheet(sheet);
   EXPECT_TRUE(drawn[40][16].equal(at::tensor({128, 0, 0}, at::kByte))) << "the legend";
+}
+
+TEST(ContactSheet, DrawsBoxesOnWholeImages) {
+  const TestFolder folder;
+  write_png(folder.path("images/a.png"), at::full({60, 120, 3}, 100, at::kByte));
+  folder.write("labels/a.txt", "0 0.5 0.5 0.5 0.5\n");
+  const Sheet sheet = contact_sheet(read_object_list(folder.path("images"), "", {}));
+  ASSERT_EQ(sheet.tiles.size(), 1u);
+  EXPECT_EQ(sheet.tiles[0].lines, std::vector<std::string>{"a.png"});
+  const auto color = [&](int64_t row, int64_t column) {
+    const at::Tensor pixel = sheet.tiles[0].image[row][column];
+    return std::vector<int>{pixel[0].item<int>(), pixel[1].item<int>(), pixel[2].item<int>()};
+  };
+  // 240 x 120 px in the middle of 240 x 240; the box is from (60, 90) to (180, 150).
+  EXPECT_EQ(color(30, 120), (std::vector<int>{255, 255, 255})) << "beside the image";
+  EXPECT_EQ(color(120, 120), (std::vector<int>{100, 100, 100})) << "within the box";
+  EXPECT_EQ(color(120, 60), (std::vector<int>{128, 0, 0})) << "its left edge";
+  EXPECT_EQ(color(150, 120), (std::vector<int>{128, 0, 0})) << "its bottom edge";
 }
 
 }  // namespace

@@ -1,13 +1,16 @@
 // Images with boxes in everything that a data set can be.
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include "data/object_set_files.h"
+#include "data/tar_bytes.h"
 #include "mobileone/data/box_cut.h"
 #include "mobileone/data/detect_transforms.h"
 #include "mobileone/data/loader.h"
 #include "mobileone/data/mask_sets.h"
 #include "mobileone/data/object_sets.h"
+#include "mobileone/data/object_writers.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/data/transforms.h"
 #include "mobileone/util/endian.h"
@@ -135,6 +138,52 @@ TEST_F(ObjectStorage, ADamagedImageIsAnEmptyRecordAndKeepsItsBoxes) {
   const ImageList packed = read_pack(path("x.pack"));
   EXPECT_NE(error_of([&] { packed.read(3); }), "nothing was thrown");
   EXPECT_EQ(packed.annotation(3).objects, list_.annotation(3).objects);
+}
+
+/// Annotations of VOC's stand before their images and behind them, in two shards.
+TEST_F(ObjectStorage, ShardsHoldWhatAFolderOfVocDoes) {
+  testing::internal::CaptureStderr();
+  write_object_files(list_, {.output = path("voc"), .format = DataFormat::kVoc});
+  const ImageList folder = read_object_list(path("voc/JPEGImages"), "", {});
+  std::string bytes;
+  for (int64_t i = 0; i < folder.size(); ++i) {
+    const std::string name = folder.storage->relative_name(i);
+    const std::string key = name.substr(0, name.find('.')), xml = key + ".xml";
+    const std::string image = tar_member(name, folder.read(i).bytes());
+    const std::string boxes = tar_member(xml, read_file(path("voc/Annotations/" + xml)));
+    bytes += i % 2 == 0 ? image + boxes : boxes + image;
+    if (i == 4) folder_.write("shards/0.tar", std::exchange(bytes, "") + tar_end());
+  }
+  folder_.write("shards/1.tar", bytes + tar_end());
+  EXPECT_EQ(read_object_list(path("shards"), "", {}).class_names.size(), 3u) << "those that occur";
+  folder_.write("shards/classes.txt", read_file(path("voc/classes.txt")));
+  for (const ImageList& list :
+       {read_object_list(path("shards"), "", {}), read_any_list(path("shards"), "", {})}) {
+    EXPECT_EQ(list.class_names, folder.class_names);
+    EXPECT_EQ(list.labels, folder.labels);
+    EXPECT_EQ(list.objects->objects, folder.objects->objects);
+    EXPECT_EQ(list.objects->ends, folder.objects->ends);
+    EXPECT_TRUE(list.read(6).bytes() == folder.read(6).bytes());
+  }
+  testing::internal::GetCapturedStderr();
+}
+
+TEST_F(ObjectStorage, AnImageOfAShardWithoutBoxesIsNamed) {
+  const std::string image(list_.read(0).bytes()), boxes = "<annotation/>";
+  folder_.write("x.tar", tar_member("a.png", image) + tar_member("a.xml", boxes) +
+                             tar_member("b.png", image) + tar_end());
+  EXPECT_EQ(
+      error_of([&] { read_object_list(path("x.tar"), "", {}); }),
+      path("x.tar") +
+          ": sample `b` has no boxes (expected a .xml of Pascal VOC's beside its image); 1 of "
+          "2 images have none");
+  folder_.write("y.tar", tar_member("a.png", image) + tar_member("a.xml", "no") +
+                             tar_member("a.cls", "3") + tar_end());
+  EXPECT_TRUE(error_of([&] {
+                read_object_list(path("y.tar"), "", {});
+              }).starts_with(path("y.tar") + " > a.xml: is text"));
+  EXPECT_EQ(read_image_list(path("y.tar")).labels, std::vector<int32_t>{3});
+  EXPECT_EQ(read_any_list(path("y.tar"), "", {}).labels, std::vector<int32_t>{3});
 }
 
 TEST_F(ObjectStorage, BoxesAreNotReadAsLabelsNorLabelsAsBoxes) {

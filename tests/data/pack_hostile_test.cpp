@@ -1,6 +1,7 @@
 // Packs that were damaged, and packs that lie with check sums that are right.
 #include "data/support.h"
 #include "mobileone/data/mask_sets.h"
+#include "mobileone/data/object_sets.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/data/png.h"
 #include "mobileone/util/crc32.h"
@@ -60,8 +61,9 @@ std::function<void(std::string&)> in_entry(size_t entry, size_t place, uint64_t 
 
 const std::vector<Lie>& lies() {
   static const std::vector<Lie> all = {
-      {"another version", [](auto& b) { set(b, 8, 3, 4); },
-       "is a pack of version 3; this program reads versions 1 and 2"},
+      {"another version", [](auto& b) { set(b, 8, 4, 4); },
+       "is a pack of version 4; this program reads versions 1 to 3"},
+      {"objects that are not there", [](auto& b) { set(b, 8, 3, 4); }, nullptr},
       {"masks that are not there", [](auto& b) { set(b, 8, 2, 4); }, nullptr},
       {"no images", [](auto& b) { set(b, 16, 0, 8); }, DAMAGED("it counts wrongly")},
       {"most images", [](auto& b) { set(b, 16, ~uint64_t{0}, 8); }, DAMAGED("it counts wrongly")},
@@ -169,6 +171,66 @@ TEST(HostilePack, LiesOfMasksAreRefused) {
   }
 }
 
+/// Three images of 2 x 4 pixels with 2, 0 and 1 objects of two classes.
+std::string small_pack_of_objects(bool decoded) {
+  const TestFolder folder;
+  for (int i = 0; i < 3; ++i) {
+    write_png(folder.path(fmt::format("images/{}.png", i)), at::full({2, 4, 3}, i, at::kByte));
+  }
+  folder.write("labels/0.txt", "0 0.5 0.5 1 1\n1 0.25 0.25 0.5 0.5\n");
+  folder.write("labels/2.txt", "1 0.5 0.5 0.5 0.5\n");
+  folder.write("classes.txt", "cat\ndog\n");
+  const ImageList list = read_object_list(folder.path("images"), "", {});
+  write_pack(list, folder.path("x.pack"), {.decoded = decoded}, 1);
+  return read_file(folder.path("x.pack"));
+}
+
+const std::vector<Lie>& lies_of_objects() {
+  constexpr size_t kObject = 48, kObjects = 3 * kEntry, kIds = kObjects + 3 * kObject;
+  constexpr size_t kClasses = kIds + 3 * 8, kClassIds = kClasses + 4 + 2 * (4 + 3);
+  const auto at_index = [](size_t place, uint64_t value, size_t length) {
+    return [=](std::string& bytes) { set(bytes, index_of(bytes) + place, value, length); };
+  };
+  constexpr uint64_t kNan = 0x7ff8000000000000;
+  constexpr auto kCutOff = DAMAGED("its objects are cut off");
+  static const std::vector<Lie> all = {
+      {"labels instead", [](auto& b) { set(b, 8, 1, 4); }, nullptr},
+      {"masks instead", [](auto& b) { set(b, 8, 2, 4); }, nullptr},
+      {"most images", [](auto& b) { set(b, 16, ~uint64_t{0}, 8); }, DAMAGED("it counts wrongly")},
+      {"most objects", in_entry(1, 24, ~uint32_t{0}), kCutOff},
+      {"an object more", in_entry(1, 24, 1), nullptr},
+      {"an object less", in_entry(0, 24, 1), nullptr},
+      {"a box of what is no number", at_index(kObjects, kNan, 8), DAMAGED("object 0 is wrong")},
+      {"an area of what is no number", at_index(kObjects + kObject + 32, kNan, 8),
+       DAMAGED("object 1 is wrong")},
+      {"a label without a class", at_index(kObjects + 2 * kObject + 40, 2, 4),
+       DAMAGED("object 2 is wrong")},
+      {"a negative label", at_index(kObjects + 40, ~uint32_t{0}, 4), DAMAGED("object 0 is wrong")},
+      {"two images with one id", at_index(kIds + 8, 1, 8), DAMAGED("two images have one id")},
+      {"one class", at_index(kClasses, 1, 4), nullptr},
+      {"most classes", at_index(kClasses, ~uint32_t{0}, 4), DAMAGED("it counts too many classes")},
+      {"two classes with one id", at_index(kClassIds, 2, 8), DAMAGED("two classes have one id")},
+  };
+  return all;
+}
+
+TEST(HostilePack, LiesOfObjectsAreRefused) {
+  for (const bool decoded : {false, true}) {
+    ASSERT_EQ(parse_pack(small_pack_of_objects(decoded), "x.pack").annotation(0).objects.size(),
+              2u);
+    for (const Lie& lie : lies_of_objects()) {
+      std::string bytes = small_pack_of_objects(decoded);
+      lie.tell(bytes);
+      seal(bytes);
+      const std::string error = error_of([&] { parse_pack(bytes, "x.pack"); });
+      const std::string_view expected =
+          lie.message == nullptr ? "is a damaged pack (" : lie.message;
+      EXPECT_TRUE(error.starts_with(fmt::format("x.pack: {}", expected)))
+          << lie.what << ": " << error;
+    }
+  }
+}
+
 /// The pixels of a decoded pack are nobody's to check but the reader's.
 TEST(HostilePack, ALabelThatIsNoClassIsNamed) {
   std::string bytes = small_masked_pack(true);
@@ -195,9 +257,11 @@ TEST(HostilePack, CutOffAnywhereIsSaid) {
 
 /// A flipped bit is found out, or lies where nothing is.
 TEST(HostilePack, NoFlippedBitChangesAnImage) {
-  for (const int kind : {0, 1, 2, 3}) {
+  for (const int kind : {0, 1, 2, 3, 4, 5}) {
     const bool decoded = kind % 2 == 1;
-    std::string bytes = kind < 2 ? small_pack(decoded) : small_masked_pack(decoded);
+    std::string bytes = kind < 2   ? small_pack(decoded)
+                        : kind < 4 ? small_masked_pack(decoded)
+                                   : small_pack_of_objects(decoded);
     const std::string original = bytes;
     const ImageList expected = parse_pack(original, "x.pack");
     for (size_t place = 0; place < bytes.size(); ++place) {

@@ -15,7 +15,7 @@ namespace mobileone {
 /// - a file of COCO's annotations, whose images lie in `annotations`, or in the folder NAME beside
 ///   its own one, or in its own;
 /// - a list of names of Pascal VOC's, `ImageSets/Main/train.txt`;
-/// - a pack with boxes.
+/// - tar shards, of Pascal VOC's annotations beside the images, or a pack, with boxes.
 /// `data.format` says which of these it is; `auto`: found by looking. Boxes are as the annotations
 /// have them: they may reach out of the images, or be empty, which is counted in a warning. Images
 /// without objects are part of the set. Throws Error for annotations that are wrong, with file,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "mobileone/data/image_list.h"
+#include "mobileone/data/shard_index.h"
 
 namespace mobileone {
 
@@ -15,14 +16,8 @@ namespace mobileone {
 // and "img.0002.jpg" are two; where there are no such, "7.input.jpg" and "7.target.cls" are one.
 // Other files are passed over. Where no sample has a label, the folder that an image lies in, below
 // the one that holds all, names its class. Instead of a label an image may have a mask of its
-// pixels' classes: of "7.jpg" what is called "7.mask.png", of "img.0001.jpg" "img.0001.mask.png".
-
-/// What is asked of the samples of a set.
-enum class Samples {
-  kLabelled,  ///< a label each; masks are passed over
-  kMasked,    ///< a mask each; labels are passed over, and are -1
-  kEither,    ///< masks where samples have those and no labels
-};
+// pixels' classes: of "7.jpg" what is called "7.mask.png", of "img.0001.jpg" "img.0001.mask.png";
+// or the boxes of its objects, in the annotation of Pascal VOC's that is called "7.xml".
 
 /// Whether a data set of this name is read as shards: a .tar, .tar.gz or .tgz file, a name with {},
 /// or a folder of such files that has no folders in it.
@@ -36,8 +31,9 @@ std::vector<std::string> shard_files(const std::string& path);
 /// unpacked into a file of this process (shard_files.cpp). Names of classes are the lines of
 /// classes.txt beside the first shard, if it is there. Images are read by position: several threads
 /// share no state of a file. A shard that changes while it is in use gives errors, never another
-/// image. Throws Error for damaged and cut off shards, and where labels or masks are missing; what
-/// is left out is counted in a warning.
+/// image. The classes of boxes are the names that occur, sorted. Throws Error for damaged and cut
+/// off shards, and where labels, masks or boxes are missing; what is left out is counted in a
+/// warning.
 ImageList read_shards(const std::string& path, Samples samples = Samples::kLabelled);
 
 }  // namespace mobileone
