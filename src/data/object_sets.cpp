@@ -4,31 +4,27 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "mobileone/data/class_folders.h"
 #include "mobileone/data/coco.h"
 #include "mobileone/data/image.h"
-#include "mobileone/data/image_files.h"
 #include "mobileone/data/labels.h"
 #include "mobileone/data/pack.h"
-#include "mobileone/data/segment_classes.h"
 #include "mobileone/data/tar_shards.h"
-#include "mobileone/data/voc_xml.h"
 #include "mobileone/data/yolo_text.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/in_order.h"
-#include "mobileone/util/log.h"
 #include "mobileone/util/lower_case.h"
 #include "mobileone/util/mapped_file.h"
 #include "mobileone/util/number.h"
 #include "mobileone/util/one_line.h"
+#include "object_collector.h"
 #include "paths.h"
+#include "voc_set.h"
 
 namespace mobileone {
 namespace fs = std::filesystem;
@@ -37,69 +33,6 @@ namespace {
 bool ends_in(const fs::path& path, const char* ending) {
   return lower_case(path.extension().string()) == ending;
 }
-
-/// Boxes that annotations should not have.
-class UnusualBoxes {
- public:
-  void add(const std::string& image) {
-    if (count_++ == 0) first_ = image;
-  }
-  void warn(const std::string& origin, const char* what) const {
-    if (count_ == 0) return;
-    log::warning("{}: boxes that {}: {}, the first of {}", origin, what, count_, one_line(first_));
-  }
-
- private:
-  int64_t count_ = 0;
-  std::string first_;
-};
-
-/// A list in the making.
-class Collector {
- public:
-  Collector(const fs::path& root, std::string origin)
-      : root_(plain(root).string() + "/"), files_(std::make_shared<ImageFiles>(root_)) {
-    list_.origin = std::move(origin);
-  }
-
-  /// `file` lies below the root, or anywhere. Sizes of 0 are not known.
-  void add(const std::string& file, const std::vector<Object>& objects, int64_t width,
-           int64_t height) {
-    files_->add(file.starts_with(root_) ? file.substr(root_.size()) : fs::absolute(file).string());
-    constexpr double kSlack = 0.01;  // px; of coordinates that were rounded
-    const auto right = static_cast<double>(width), bottom = static_cast<double>(height);
-    for (const Object& object : objects) {
-      const Box& box = object.box;
-      if (!(box.area() > 0)) {
-        empty_.add(file);
-      } else if (width > 0 && (box.left < -kSlack || box.top < -kSlack ||
-                               box.right > right + kSlack || box.bottom > bottom + kSlack)) {
-        outside_.add(file);
-      }
-    }
-    table_->objects.insert(table_->objects.end(), objects.begin(), objects.end());
-    table_->ends.push_back(std::ssize(table_->objects));
-    list_.labels.push_back(-1);
-  }
-
-  ObjectTable& table() { return *table_; }
-
-  ImageList finish(std::vector<std::string> class_names) {
-    empty_.warn(list_.origin, "are empty");
-    outside_.warn(list_.origin, "reach out of their images");
-    list_.class_names = std::move(class_names);
-    list_.storage = files_;
-    list_.objects = table_;
-    return std::move(list_);
-  }
-
- private:
-  const std::string root_;
-  std::shared_ptr<ImageFiles> files_;
-  std::shared_ptr<ObjectTable> table_ = std::make_shared<ObjectTable>();
-  ImageList list_;
-  UnusualBoxes empty_, outside_;
-};
 
 // COCO.
 
@@ -119,7 +52,7 @@ ImageList read_coco_set(const fs::path& json, const fs::path& folder) {
   CocoAnnotations coco = read_coco(json.string(), CocoParts::kBoxes);
   if (coco.categories.empty()) throw Error("{}: has no categories", coco.path);
   std::ranges::sort(coco.images, {}, &CocoImage::id);
-  Collector list(folder, json.string());
+  ObjectCollector list(folder, json.string());
   int64_t missing = 0;
   std::string first_missing;
   for (const CocoImage& image : coco.images) {
@@ -150,122 +83,6 @@ ImageList read_coco_set(const fs::path& json, const fs::path& folder) {
   return list.finish(std::move(names));
 }
 
-// Pascal VOC.
-
-struct VocFile {
-  std::string image, annotation;
-};
-
-/// Classes by name: of classes.txt beside the list or the folders, else Pascal VOC's where these
-/// have all, else those that occur.
-std::vector<std::string> voc_classes(const std::set<std::string>& seen, const fs::path& list,
-                                     const fs::path& folder) {
-  std::vector<std::string> names = class_names_beside(list);
-  if (names.empty()) names = class_names_beside(folder);
-  if (!names.empty()) return names;
-  names = segment_class_names(DataFormat::kVoc);
-  std::erase(names, "background");
-  const auto is_known = [&](const std::string& name) {
-    return std::ranges::count(names, name) > 0;
-  };
-  if (std::ranges::all_of(seen, is_known)) return names;
-  return {seen.begin(), seen.end()};
-}
-
-ImageList read_voc_set(const std::vector<VocFile>& files, const fs::path& folder,
-                       const fs::path& beside, const std::string& origin, int64_t threads) {
-  std::vector<VocAnnotation> annotations;
-  std::set<std::string> seen;
-  in_order(
-      0, std::ssize(files), threads,
-      [&](int64_t i) { return parse_voc_xml(read_file(files[i].annotation), files[i].annotation); },
-      [&](int64_t, VocAnnotation annotation) {
-        for (const auto& object : annotation.objects) seen.insert(object.name);
-        annotations.push_back(std::move(annotation));
-      });
-  if (seen.empty()) throw Error("{}: has no objects", origin);
-  std::vector<std::string> names = voc_classes(seen, beside, folder);
-  std::map<std::string, int32_t> labels;
-  for (size_t i = 0; i < names.size(); ++i) labels.emplace(names[i], static_cast<int32_t>(i));
-  Collector list(folder, origin);
-  for (size_t i = 0; i < files.size(); ++i) {
-    std::vector<Object> objects;
-    for (const auto& object : annotations[i].objects) {
-      const auto label = labels.find(object.name);
-      if (label == labels.end()) {
-        throw Error("{}: is of the class '{}', which classes.txt does not name",
-                    files[i].annotation, object.name);
-      }
-      objects.push_back({.box = object.box,
-                         .label = label->second,
-                         .area = object.box.area(),
-                         .difficult = object.difficult});
-    }
-    list.add(files[i].image, objects, annotations[i].width, annotations[i].height);
-  }
-  return list.finish(std::move(names));
-}
-
-/// The image of a name without ending; empty where there is none.
-std::string image_named(const fs::path& folder, const std::string& stem) {
-  for (const char* ending : {".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG"}) {
-    if (const fs::path file = folder / (stem + ending); is_file(file)) return file.string();
-  }
-  return {};
-}
-
-std::string without_image_ending(const std::string& name) {
-  fs::path path(name);
-  const std::string ending = path.extension().string();
-  return !ending.empty() && is_image_extension(ending.substr(1)) ? path.replace_extension().string()
-                                                                 : name;
-}
-
-/// Names of a list as ImageSets/Main has them: a line each, with 1 or -1 behind in those of a
-/// class.
-ImageList read_voc_names(const fs::path& file, const std::string& annotations, int64_t threads) {
-  fs::path devkit = fs::absolute(file).lexically_normal().parent_path();
-  while (devkit.has_relative_path() && !is_folder(devkit / "JPEGImages")) {
-    devkit = devkit.parent_path();
-  }
-  if (!is_folder(devkit / "JPEGImages")) {
-    throw Error("{}: is no list of Pascal VOC's: no folder above it holds JPEGImages",
-                file.string());
-  }
-  const fs::path xml = annotations.empty() ? devkit / "Annotations" : fs::path(annotations);
-  std::istringstream lines(read_file(file));
-  std::vector<VocFile> files;
-  int64_t number = 0;
-  for (std::string line; std::getline(lines, line);) {
-    ++number;
-    std::istringstream words(line);
-    std::string name;
-    if (!(words >> name)) continue;
-    const std::string stem = without_image_ending(name);
-    const auto fail = [&](const char* what, const fs::path& missing) {
-      return Error("{}:{}: there is no {} {}", file.string(), number, what,
-                   one_line(missing.string()));
-    };
-    files.push_back({image_named(devkit / "JPEGImages", stem), (xml / (stem + ".xml")).string()});
-    if (files.back().image.empty()) throw fail("image", devkit / "JPEGImages" / (stem + ".jpg"));
-    if (!is_file(files.back().annotation)) throw fail("annotation", files.back().annotation);
-  }
-  if (files.empty()) throw Error("{}: lists no images", file.string());
-  return read_voc_set(files, devkit / "JPEGImages", file, file.string(), threads);
-}
-
-ImageList read_voc_folder(const fs::path& folder, const fs::path& xml, int64_t threads) {
-  std::vector<VocFile> files;
-  for (const std::string& image : image_files_below(folder.string())) {
-    const fs::path stem = fs::path(image).lexically_relative(folder).replace_extension(".xml");
-    files.push_back({image, (xml / stem).string()});
-    if (is_file(files.back().annotation)) continue;
-    throw Error("{}: has no annotation (expected {})", one_line(image),
-                one_line(files.back().annotation));
-  }
-  return read_voc_set(files, folder, xml, folder.string(), threads);
-}
-
 // YOLO.
 
 /// The folder in which `labels` stands for the innermost `images`; empty if there is none.
@@ -291,7 +108,7 @@ ImageList read_yolo_set(const fs::path& folder, const fs::path& labels, const Da
     ImageSize size;
     std::vector<Object> objects;
   };
-  Collector list(folder, folder.string());
+  ObjectCollector list(folder, folder.string());
   int64_t classes = std::ssize(names);
   in_order(
       0, std::ssize(images), data.workers,
