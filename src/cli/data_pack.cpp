@@ -74,6 +74,7 @@ void add_data_pack(CLI::App& data) {
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command->callback([options] {
+    options->data.exif_orientation = options->settings.upright;  // what YOLO's shares are of
     if (options->settings.max_side > 0) options->settings.short_side = 0;
     pack(*options);
   });

@@ -212,6 +212,22 @@ TEST_F(ObjectSets, OfYolo) {
   }
 }
 
+TEST_F(ObjectSets, OfYoloAreSharesOfTheImageAsItIsDecoded) {
+  fs::create_directories(path("images"));
+  fs::copy(golden("orientation6.jpg"), path("images/a.jpg"));
+  folder_.write("labels/a.txt", "0 0.5 0.5 1 0.5\n");
+  for (const bool upright : {false, true}) {
+    DataConfig data;
+    data.exif_orientation = upright;
+    const ImageList list = read("images", "", data);
+    const at::Tensor image = read_pixels(list, 0, upright);
+    const auto width = static_cast<double>(image.size(1));
+    const auto height = static_cast<double>(image.size(0));
+    ASSERT_NE(width, height);
+    EXPECT_EQ(list.objects->objects[0].box, (Box{0, height / 4, width, height * 3 / 4}));
+  }
+}
+
 TEST_F(ObjectSets, OfYoloNumbersClassesWithoutNames) {
   write_yolo("4 0.25 0.5 0.25 0.5\n");
   fs::remove(path("classes.txt"));
