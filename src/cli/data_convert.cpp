@@ -11,13 +11,13 @@
 namespace mobileone::cli {
 namespace {
 
-struct ConvertOptions {
+struct DataConvertOptions {
   std::string source;
   DataConfig data;
   ObjectFilesOptions files;
 };
 
-void convert(const ConvertOptions& options) {
+void convert_objects(const DataConvertOptions& options) {
   require_folder_name("output", options.files.output);
   set_threads(1);  // each worker reads by itself
   const ImageList list =
@@ -30,7 +30,7 @@ void convert(const ConvertOptions& options) {
 }  // namespace
 
 void add_data_convert(CLI::App& data) {
-  auto options = std::make_shared<ConvertOptions>();
+  auto options = std::make_shared<DataConvertOptions>();
   auto* command = data.add_subcommand(
       "convert", "Write a set of images with boxes as COCO, Pascal VOC or YOLO have them");
   command
@@ -54,7 +54,7 @@ void add_data_convert(CLI::App& data) {
   command->add_option("--workers", options->files.threads, "Threads that read images")
       ->check(CLI::Range(1, 1024))
       ->default_val(2);
-  command->callback([options] { convert(*options); });
+  command->callback([options] { convert_objects(*options); });
 }
 
 }  // namespace mobileone::cli
