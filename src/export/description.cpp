@@ -9,6 +9,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr const char* kDetection = "detection";
+
 std::string input_text(const Description& d) {
   const size_t channels = d.preparation.mean.size();
   return d.interface.preprocessing == Preprocessing::kInside
@@ -44,6 +46,7 @@ Preparation preparation_of(const Json& json) {
   read(json, "center_crop", p.crop);
   read(json, "mean", p.mean);
   read(json, "std", p.std);
+  read(json, "letterbox", p.letterbox);
   return p;
 }
 
@@ -68,6 +71,7 @@ std::string to_json(const Description& d) {
                            {"scale", "divide by 255"},
                            {"mean", p.mean},
                            {"std", p.std}};
+  if (d.task == kDetection) json["preprocessing"]["letterbox"] = p.letterbox;
   json["parameters"] = d.parameters;
   json["macs"] = d.macs;
   json["activations"] = d.activations;
@@ -116,6 +120,7 @@ std::vector<std::pair<std::string, Attribute>> attributes_of(const Description& 
       {"resize", p.resize},
       {"crop", p.crop},
       {"interpolation", std::string(to_string(p.interpolation))}};
+  if (d.task == kDetection) attributes.emplace_back("letterbox", int64_t{p.letterbox});
   if (d.interface.preprocessing == Preprocessing::kOutside) {
     attributes.emplace_back("mean", p.mean);
     attributes.emplace_back("std", p.std);

@@ -105,7 +105,7 @@ Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std
       .num_classes = folded->options.num_classes,
       .interface = {half ? ExportType::kFloat16 : ExportType::kFloat32, preprocessing},
       .preparation = {data.exif_orientation, data.eval_resize, data.interpolation, data.eval_crop,
-                      data.mean, data.std},
+                      data.mean, data.std, data.letterbox},
       .parameters = counts.parameters,
       .macs = counts.macs,
       .activations = counts.activations,

@@ -29,13 +29,16 @@ struct ExportInterface {
   bool operator==(const ExportInterface&) const = default;
 };
 
-/// How an image becomes what a network takes, in this order.
+/// How an image becomes what a network takes, in this order. Of a detector all of it becomes a
+/// square of side `crop`, squashed or with `letterbox` in its shape, in the middle of one of the
+/// mean colour.
 struct Preparation {
   bool exif_orientation = false;
   int64_t resize = 0;  ///< the short side, px
   Interpolation interpolation = Interpolation::kBilinear;
   int64_t crop = 0;               ///< side of the centre crop, px
   std::vector<double> mean, std;  ///< of each channel, of levels divided by 255
+  bool letterbox = false;
 
   bool operator==(const Preparation&) const = default;
 };
