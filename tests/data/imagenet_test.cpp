@@ -1,5 +1,7 @@
 #include "mobileone/data/imagenet.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <set>
 

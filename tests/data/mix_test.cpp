@@ -1,5 +1,7 @@
 #include "mobileone/data/mix.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 
 namespace mobileone {

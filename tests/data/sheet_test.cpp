@@ -1,5 +1,8 @@
 #include "mobileone/data/sheet.h"
 
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
 namespace mobileone {
 namespace {
 
