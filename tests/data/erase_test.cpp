@@ -1,5 +1,6 @@
 #include "mobileone/data/erase.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -1,5 +1,6 @@
 #include "mobileone/data/mix.h"
 
+#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
