@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "mobileone/data/labels.h"
+#include "mobileone/config/model.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/number.h"
 #include "mobileone/util/one_line.h"
