@@ -1,7 +1,6 @@
 #include "mobileone/data/box_cut.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace mobileone {
 namespace {

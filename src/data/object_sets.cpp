@@ -20,7 +20,6 @@
 #include "mobileone/util/in_order.h"
 #include "mobileone/util/lower_case.h"
 #include "mobileone/util/mapped_file.h"
-#include "mobileone/util/number.h"
 #include "mobileone/util/one_line.h"
 #include "object_collector.h"
 #include "paths.h"

@@ -12,7 +12,6 @@
 #include "mobileone/data/object_sets.h"
 #include "mobileone/data/object_writers.h"
 #include "mobileone/data/pack.h"
-#include "mobileone/data/transforms.h"
 #include "mobileone/util/endian.h"
 
 namespace mobileone {

@@ -11,7 +11,8 @@ constexpr const char* kExample = R"(<?xml version="1.0"?>
   <size><width>500</width><height>375</height><depth>3</depth></size>
   <object>
     <name>person</name><pose>Rear</pose><truncated>0</truncated><difficult>1</difficult>
-    <part><name>head</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></part>
+    <part><name>head</name>
+      <bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></part>
     <bndbox><xmin>263</xmin><ymin>211</ymin><xmax>324</xmax><ymax>339</ymax></bndbox>
   </object>
   <object>
