@@ -29,8 +29,8 @@ struct ImageSize {
   int64_t width, height;  ///< px
 };
 
-/// Of the image that `decode_image` would decode of a file. Of JPEG and PNG files the header is read
-/// alone. Throws Error.
+/// Of the image that `decode_image` would decode of a file. Of JPEG and PNG files the header is
+/// read alone. Throws Error.
 ImageSize image_size(std::string_view bytes, const std::string& name, bool upright = false);
 
 /// The bytes of an image file, of any size that an image may have. Throws Error.

@@ -26,10 +26,10 @@ namespace mobileone {
 // record (a mask file's bytes, or uint8 [H,W], the labels of as many pixels as the image has), an
 // entry and a name of its own; labels are 0. Of the two records both are empty or neither.
 //
-// Version 3 is of images with objects: an entry's label is the number of the image's objects. Behind
-// the entries the index has all objects, of 48 bytes each: left, top, right, bottom and area (doubles
-// in pixels of the image as it is packed), label (4), flags (4: 1 for a crowd, 2 for a difficult
-// one); then of each image its id (8). The classes' ids (8 each) follow their names.
+// Version 3 is of images with objects: an entry's label is the number of the image's objects.
+// Behind the entries the index has all objects, of 48 bytes each: left, top, right, bottom and area
+// (doubles in pixels of the image as it is packed), label (4), flags (4: 1 for a crowd, 2 for a
+// difficult one); then of each image its id (8). The classes' ids (8 each) follow their names.
 
 struct PackSettings {
   bool decoded = false;      ///< pixels, not files
@@ -56,13 +56,13 @@ ImageList read_pack(const std::string& path);
 ImageList parse_pack(std::string_view bytes, const std::string& name);
 
 /// Packs the images of a list, and their masks or objects, decoding in `threads` threads; masks are
-/// reduced as their images are, by nearest neighbour, and boxes with them. The file appears when it is whole; until then the
-/// folder `path`.partial holds what is done, from which the next call goes on: the result is the
-/// same, byte for byte. A pack of the same images and settings that is there already is left as it
-/// is. Damaged images, and those with a damaged mask, become empty records, and are named in a
-/// warning. Throws Error if more than 1 % (and more than one) are so, if one cannot be read for
-/// another reason, if `path` or the partial holds something else, if another process is at it, or
-/// if it cannot be written.
+/// reduced as their images are, by nearest neighbour, and boxes with them. The file appears when it
+/// is whole; until then the folder `path`.partial holds what is done, from which the next call goes
+/// on: the result is the same, byte for byte. A pack of the same images and settings that is there
+/// already is left as it is. Damaged images, and those with a damaged mask, become empty records,
+/// and are named in a warning. Throws Error if more than 1 % (and more than one) are so, if one
+/// cannot be read for another reason, if `path` or the partial holds something else, if another
+/// process is at it, or if it cannot be written.
 PackSummary write_pack(const ImageList& list, const std::filesystem::path& path,
                        const PackSettings& settings, int64_t threads);
 
