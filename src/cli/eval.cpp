@@ -86,6 +86,8 @@ void add_eval(CLI::App& app) {
       "the images]");
   command->add_option("--detections", options->detections,
                       "COCO's results, a JSON file: judge these instead of a network's");
+  command->add_option("--results", options->results,
+                      "Detection: write what is found as COCO's results, a JSON file");
   command->add_option("--report", options->report, "Folder for report.html and what belongs to it");
   command->add_option("--mistakes", options->mistakes, "Worst images to show in the report")
       ->check(CLI::Range(0, 10000))

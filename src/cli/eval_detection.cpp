@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "mobileone/cli/endings.h"
 #include "mobileone/cli/tasks.h"
 #include "mobileone/data/box_picture.h"
 #include "mobileone/data/coco_results.h"
@@ -11,8 +12,10 @@
 #include "mobileone/data/resize.h"
 #include "mobileone/eval/detection.h"
 #include "mobileone/eval/detection_report.h"
+#include "mobileone/task/voc_ap.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
+#include "mobileone/util/output.h"
 
 namespace mobileone::cli {
 namespace {
@@ -67,11 +70,24 @@ std::vector<Card> worst_cards(const DetectedSet& set, const DetectionEvaluation&
   return cards;
 }
 
+/// Pascal VOC's average precision of what is not unreadable.
+VocScores voc_scores(const DetectedSet& set) {
+  VocMeter meter(std::ssize(set.class_names));
+  for (const int64_t index : set.indices) {
+    meter.add(index, set.list.objects->of(index), set.found[static_cast<size_t>(index)]);
+  }
+  return meter.scores();
+}
+
 }  // namespace
 
 void eval_detection(const EvalOptions& options, const Model& model, const Processes& processes) {
   if (processes.first() && !options.report.empty()) {
     require_detection_report(options.report, {options.inference.model, options.data});
+  }
+  if (processes.first() && !options.results.empty()) {
+    require_ending("--results", options.results, {".json"});
+    require_output(options.results, {options.inference.model, options.data});
   }
   if (options.inference.evaluation.restrict) {
     throw Error("--restrict: is for classification; {} finds objects", model.origin);
@@ -92,7 +108,12 @@ void eval_detection(const EvalOptions& options, const Model& model, const Proces
                            fmt::format("{} ({}) on {}", model.origin, model.form, list.origin),
                            result, worst_cards(set, result, list, options.mistakes));
   }
-  print_detection_evaluation(result, options.json, set.images_per_second());
+  if (!options.results.empty()) {
+    write_coco_results(options.results, *set.list.objects, set.found);
+  }
+  const VocScores voc = voc_scores(set);
+  print_detection_evaluation(result, options.json,
+                             NetworkFigures{voc.map07, voc.map, set.images_per_second()});
 }
 
 }  // namespace mobileone::cli

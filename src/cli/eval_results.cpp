@@ -16,7 +16,7 @@ nlohmann::ordered_json percent(double share) {
   return std::isfinite(share) ? nlohmann::ordered_json(100 * share) : nullptr;
 }
 
-void print_json(const DetectionEvaluation& result, double images_per_second) {
+void print_json(const DetectionEvaluation& result, const std::optional<NetworkFigures>& network) {
   nlohmann::ordered_json json;
   for (const auto& [name, number] : kCocoNumbers) json[name] = percent(result.scores.*number);
   auto& of_classes = json["class_ap"] = nlohmann::ordered_json::object();
@@ -29,7 +29,11 @@ void print_json(const DetectionEvaluation& result, double images_per_second) {
   }
   json["images"] = result.images;
   json["seconds"] = result.seconds;
-  if (images_per_second > 0) json["images_per_second"] = images_per_second;
+  if (network) {
+    json.update({{"voc07_ap", percent(network->voc07)},
+                 {"voc_ap", percent(network->voc)},
+                 {"images_per_second", network->images_per_second}});
+  }
   // Names may be any bytes.
   constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
   fmt::print("{}\n", json.dump(-1, ' ', false, kReplace));
@@ -39,7 +43,7 @@ std::string percent_text(double share) {
   return std::isfinite(share) ? fmt::format("{:.2f}", 100 * share) : "-";
 }
 
-void print_text(const DetectionEvaluation& result, double images_per_second) {
+void print_text(const DetectionEvaluation& result, const std::optional<NetworkFigures>& network) {
   const CocoScores& scores = result.scores;
   std::vector<std::string> names;
   for (const auto& name : result.class_names) names.push_back(one_line(name));
@@ -60,16 +64,17 @@ void print_text(const DetectionEvaluation& result, double images_per_second) {
   for (const auto& [name, number] : kCocoNumbers) {
     fmt::print("{:<{}}  {:>6} %\n", name, width, percent_text(scores.*number));
   }
-  if (images_per_second > 0) {
-    fmt::print("\n{} images, {:.1f} img/s\n", result.images, images_per_second);
-  }
+  if (!network) return;
+  fmt::print("{:<{}}  {:>6} % (2007: {} %)\n", "voc_ap", width, percent_text(network->voc),
+             percent_text(network->voc07));
+  fmt::print("\n{} images, {:.1f} img/s\n", result.images, network->images_per_second);
 }
 
 }  // namespace
 
 void print_detection_evaluation(const DetectionEvaluation& result, bool as_json,
-                                double images_per_second) {
-  as_json ? print_json(result, images_per_second) : print_text(result, images_per_second);
+                                const std::optional<NetworkFigures>& network) {
+  as_json ? print_json(result, network) : print_text(result, network);
 }
 
 void eval_results(const EvalOptions& options) {

@@ -285,8 +285,8 @@ ImageList read_shards(const std::string& path, Samples samples) {
   if (samples == Samples::kBoxed) {
     if (boxed < list.size()) {
       throw Error(
-          "{} has no boxes (expected a .xml of Pascal VOC's beside its image); {} of {} images have "
-          "none",
+          "{} has no boxes (expected a .xml of Pascal VOC's beside its image); {} of {} images "
+          "have none",
           first_unboxed, list.size() - boxed, list.size());
     }
     list.labels.assign(list.labels.size(), -1);

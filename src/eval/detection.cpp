@@ -13,6 +13,7 @@
 #include "mobileone/data/object_sets.h"
 #include "mobileone/eval/detection_scores.h"
 #include "mobileone/task/detection.h"
+#include "mobileone/task/detections.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/progress.h"
 #include "mobileone/util/seconds.h"
@@ -106,7 +107,7 @@ DetectedSet detect_set(const Model& model, const ImageList& images,
   });
   share_detections(processes, found);
   seen = processes.sums(std::move(seen));
-  DetectedSet result{.class_names = list.class_names};
+  DetectedSet result{.list = list, .class_names = list.class_names};
   for (int64_t index = 0; index < list.size(); ++index) {
     const auto place = static_cast<size_t>(index);
     if (seen[place] == 0) continue;
@@ -114,6 +115,7 @@ DetectedSet detect_set(const Model& model, const ImageList& images,
     result.images.push_back({list.objects->image_id(index), coco_objects(list.objects->of(index)),
                              coco_detections(found[place])});
   }
+  result.found = std::move(found);
   result.seconds = seconds_since(start);
   result.damaged = list.size() - std::ssize(result.images);
   require_few_damaged(list, result.damaged);

@@ -138,7 +138,7 @@ namespace {
 
 /// The scores of what SSDLite finds in each of its images, one by one.
 torch::Tensor best_scores(const Package& package, const torch::Tensor& outputs) {
-  const auto& head = std::get<SsdLiteOptions>(network_options(package.config).head);
+  const auto head = std::get<SsdLiteOptions>(network_options(package.config).head);
   const int64_t size = package.description.preparation.crop;
   const auto found = DetectionDecoder(head, nms_of(package.config.detect), size, size)(outputs[0]);
   std::vector<double> scores;

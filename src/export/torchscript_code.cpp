@@ -116,7 +116,8 @@ constexpr const char* kDecodeCode = R"(
 def decode(self, offsets: Tensor) -> Tensor:
     x = torch.to(offsets, {0})
     middle = torch.slice(x, 2, 0, 2) * {1} * self.anchor_sides + self.anchor_centers
-    half = torch.exp(torch.clamp_max(torch.slice(x, 2, 2, 4) * {2}, {3})) * (0.5 * self.anchor_sides)
+    half = torch.clamp_max(torch.slice(x, 2, 2, 4) * {2}, {3})
+    half = torch.exp(half) * (0.5 * self.anchor_sides)
     edges = torch.cat([middle - half, middle + half], 2)
     return torch.minimum(torch.clamp_min(edges, 0.0), self.limits)
 )";
@@ -135,16 +136,19 @@ def suppress(self, boxes: Tensor, scores: Tensor) -> Tensor:
         first = torch.slice(own, 1, 0, 2)
         last = torch.slice(own, 1, 2, 4)
         area = torch.prod(last - first, 1)
-        sides = torch.clamp_min(torch.minimum(torch.unsqueeze(last, 0), torch.unsqueeze(last, 1)) - torch.maximum(torch.unsqueeze(first, 0), torch.unsqueeze(first, 1)), 0.0)
-        both = torch.prod(sides, 2)
-        over = torch.triu(torch.gt(both / (torch.unsqueeze(area, 0) + torch.unsqueeze(area, 1) - both), {1}), 1)
+        begin = torch.maximum(torch.unsqueeze(first, 0), torch.unsqueeze(first, 1))
+        end = torch.minimum(torch.unsqueeze(last, 0), torch.unsqueeze(last, 1))
+        both = torch.prod(torch.clamp_min(end - begin, 0.0), 2)
+        either = torch.unsqueeze(area, 0) + torch.unsqueeze(area, 1) - both
+        over = torch.triu(torch.gt(both / either, {1}), 1)
         keep = torch.ones_like(found, dtype=11)
         for i in range(torch.size(found, 0)):
             if bool(keep[i]):
                 keep = torch.logical_and(keep, torch.logical_not(over[i]))
         kept = torch.squeeze(torch.nonzero(keep), 1)
         column = torch.unsqueeze(torch.index_select(found, 0, kept), 1)
-        rows.append(torch.cat([torch.index_select(own, 0, kept), column, torch.full_like(column, label - 1)], 1))
+        name = torch.full_like(column, label - 1)
+        rows.append(torch.cat([torch.index_select(own, 0, kept), column, name], 1))
     all = torch.cat(rows, 0)
     best = torch.argsort(torch.select(all, 1, 4), stable=True, dim=0, descending=True)
     return torch.index_select(all, 0, torch.slice(best, 0, 0, {3}))

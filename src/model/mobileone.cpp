@@ -33,8 +33,8 @@ MobileOneImpl::MobileOneImpl(NetworkOptions network_options) : options(std::move
 }
 
 void MobileOneImpl::initialise() {
-  // He et al. 2015 with fan-out over a group for convolutions, a narrow normal for what heads end in:
-  // what timm uses for this family. Norms start as the identity, as torch makes them.
+  // He et al. 2015 with fan-out over a group for convolutions, a narrow normal for what heads end
+  // in: what timm uses for this family. Norms start as the identity, as torch makes them.
   torch::NoGradGuard no_grad;
   for (const auto& module : modules(/*include_self=*/false)) {
     if (auto* conv = module->as<nn::Conv2d>()) {

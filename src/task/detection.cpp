@@ -11,7 +11,9 @@
 #include "mobileone/data/detect_transforms.h"
 #include "mobileone/data/object_sets.h"
 #include "mobileone/model/anchors.h"
+#include "mobileone/optim/detection_loss.h"
 #include "mobileone/optim/schedule.h"
+#include "mobileone/task/detections.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {

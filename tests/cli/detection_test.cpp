@@ -94,6 +94,25 @@ TEST_F(DetectionRun, IsJudgedAlikeInEveryForm) {
   }
 }
 
+TEST_F(DetectionRun, WritesWhatItFoundAsCocosResults) {
+  const std::string results = shop().path("found.json"), coco = shop().path("objects_coco");
+  const auto outcome =
+      run_program({"eval", run() + "/last.pth", "--data", val(), "--results", results, "--json"});
+  ASSERT_EQ(outcome.status, 0) << outcome.errors;
+  const json expected = json::parse(outcome.output);
+  EXPECT_TRUE(expected["voc_ap"].is_number());
+  ASSERT_EQ(run_program({"data", "convert", val(), coco, "--to", "coco"}).status, 0);
+  std::string instances;
+  for (const auto& entry : fs::recursive_directory_iterator(coco)) {
+    if (entry.path().extension() == ".json") instances = entry.path().string();
+  }
+  const auto judged = run_program({"eval", "--detections", results, "--data", instances, "--json"});
+  ASSERT_EQ(judged.status, 0) << judged.errors;
+  for (const char* key : {"ap", "ap50", "ar10"}) {
+    EXPECT_NEAR(json::parse(judged.output)[key].get<double>(), expected[key].get<double>(), 1e-6);
+  }
+}
+
 TEST_F(DetectionRun, IsJudgedAlikeByManyProcesses) {
   const std::string report = shop().path("object_report");
   Process launched({"launch", "-n", "3", "eval", run() + "/last.pth", "--data", val(),  //

@@ -80,12 +80,12 @@ TEST(Document, RefusesKeys) {
         "(known: dir, log_every, json_log)"},
        {"shedule: {epochs: 1}",
         "cfg.yaml:1: shedule: unknown section; did you mean 'schedule'? "
-        "(known: model, segment, detect, data, augment, optimizer, schedule, loss, ema, curriculum, "
-        "runtime, checkpoints, output)"},
+        "(known: model, segment, detect, data, augment, optimizer, schedule, loss, ema, "
+        "curriculum, runtime, checkpoints, output)"},
        {"base: other.yaml",
         "cfg.yaml:1: base: unknown section "
-        "(known: model, segment, detect, data, augment, optimizer, schedule, loss, ema, curriculum, "
-        "runtime, checkpoints, output)"},
+        "(known: model, segment, detect, data, augment, optimizer, schedule, loss, ema, "
+        "curriculum, runtime, checkpoints, output)"},
        {"ema:\n  decay: 0.9\n  decay: 0.9", "cfg.yaml:3: ema.decay: given twice, first in line 2"},
        {"ema: {}\nloss: {}\nema: {}", "cfg.yaml:3: ema: given twice, first in line 1"},
        {"curriculum:\n  stages:\n  - {epoch: 0, sise: 96}",
@@ -202,8 +202,8 @@ TEST(Document, RefusesTexts) {
        {",", "cfg.yaml:1: not valid YAML: more than one document"},
        {"ema: {}\n]", "cfg.yaml:2: not valid YAML: illegal flow end"},
        {"hello",
-        "cfg.yaml:1: expected a map with the keys model, segment, detect, data, augment, optimizer, "
-        "schedule, loss, ema, curriculum, runtime, checkpoints, output, got 'hello'"},
+        "cfg.yaml:1: expected a map with the keys model, segment, detect, data, augment, "
+        "optimizer, schedule, loss, ema, curriculum, runtime, checkpoints, output, got 'hello'"},
        {"data:\n  eval_crop: 224\n  eval_resize: 128",
         "cfg.yaml:2: data.eval_crop: 224 is larger than data.eval_resize 128 "
         "(see cfg.yaml:3)"},
@@ -220,9 +220,9 @@ TEST(Document, ReportsEveryFaultInTheOrderOfTheFile) {
                      "losses: {}\n"),
             "cfg.yaml:1: ema.decay: expected a number from 0 to 0.999999, got '2'\n"
             "cfg.yaml:4: schedule.epochs: expected an integer from 1 to 1000000 epochs, got '0'\n"
-            "cfg.yaml:6: losses: unknown section; did you mean 'loss'? (known: model, segment, detect, "
-            "data, augment, optimizer, schedule, loss, ema, curriculum, runtime, checkpoints, "
-            "output)\n"
+            "cfg.yaml:6: losses: unknown section; did you mean 'loss'? (known: model, segment, "
+            "detect, data, augment, optimizer, schedule, loss, ema, curriculum, runtime, "
+            "checkpoints, output)\n"
             // Nothing about warmup_epochs: the epochs it should be less than could not be read.
             "cfg.yaml:3: schedule.accumulate: 3 does not divide schedule.batch_size 256");
 }

@@ -177,8 +177,8 @@ TEST_F(ReaderFiles, RefuseOverrides) {
                        "head)"},
            BadOverride{"lr=0.1",
                        "lr=0.1: lr: unknown section; did you mean 'optimizer.lr'? "
-                       "(known: model, segment, detect, data, augment, optimizer, schedule, loss, ema, "
-                       "curriculum, runtime, checkpoints, output)"},
+                       "(known: model, segment, detect, data, augment, optimizer, schedule, loss, "
+                       "ema, curriculum, runtime, checkpoints, output)"},
            BadOverride{"base=x.yaml",
                        "base=x.yaml: base: unknown section (known: model, segment, detect, data, "
                        "augment, optimizer, schedule, loss, ema, curriculum, "

@@ -50,7 +50,7 @@ TEST(BoxCrop, IsInsideOfAShapeAndShowsAnObject) {
         const double x = object.box.center_x(), y = object.box.center_y();
         return x > box.left && x < box.right && y > box.top && y < box.bottom;
       }));
-      if (rule == BoxCrop::kCvnets) EXPECT_GE(std::min(crop.height, crop.width), 100);
+      EXPECT_GE(std::min(crop.height, crop.width), rule == BoxCrop::kCvnets ? 100 : 1);
     }
   }
 }
@@ -70,7 +70,7 @@ TEST(BoxCrop, ThresholdsOfOneAndNoneMeanWhatEachLibrarySays) {
     // One of seven thresholds, which none of the others ends in.
     EXPECT_NEAR(whole / static_cast<double>(kSeeds), 1.0 / 6, 0.08) << to_string(rule);
     // CVNets' threshold of 0 leaves the picture as it is, the others' takes any rectangle.
-    if (rule == BoxCrop::kCvnets) EXPECT_EQ(below, 0);
+    EXPECT_LE(below, rule == BoxCrop::kCvnets ? 0 : kSeeds);
   }
 }
 
@@ -114,7 +114,7 @@ TEST(DetectTransforms, BoxesFollowTheirPixels) {
         const auto whole = [](double edge) { return static_cast<int64_t>(std::lround(edge)); };
         const auto inside = shown.image.slice(0, whole(object.box.top), whole(object.box.bottom))
                                 .slice(1, whole(object.box.left), whole(object.box.right));
-        if (inside.numel() == 0) continue;
+        if (inside.size(0) < 12 || inside.size(1) < 12) continue;  // little but edges
         // All but the pixels that its edges cross.
         EXPECT_GT(inside.to(at::kFloat).mean().item<double>(), 255 * 0.8) << seed;
       }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct EvalOptions {
   InferenceOptions inference;
   std::string data, masks, annotations, report;
   std::string detections;  ///< COCO's results, judged instead of a network's
+  std::string results;     ///< file that a network's are written to
   int64_t mistakes = 48;
   bool json = false;
 };
@@ -56,9 +58,14 @@ void predict_masks(const PredictOptions& options, const Model& model, const Imag
 
 /// Judges a file of COCO's results by COCO's annotations.
 void eval_results(const EvalOptions& options);
-/// As a table, or as one JSON object in percent. `images_per_second` 0: no network computed.
+/// What is known where a network computed what was found.
+struct NetworkFigures {
+  double voc07, voc;  ///< Pascal VOC's mean average precision (task/voc_ap.h), shares
+  double images_per_second;
+};
+/// As a table, or as one JSON object in percent.
 void print_detection_evaluation(const DetectionEvaluation& result, bool as_json,
-                                double images_per_second = 0);
+                                const std::optional<NetworkFigures>& network = {});
 void eval_detection(const EvalOptions& options, const Model& model, const Processes& processes);
 void predict_boxes(const PredictOptions& options, const Model& model, const ImageList& images);
 

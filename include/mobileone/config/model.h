@@ -67,9 +67,9 @@ struct ModelConfig {
   void visit(Visitor&& v) {
     v("variant", variant, {"The published network that the keys below start from."});
     v("head", head,
-      {"What follows the backbone, and so the task: a linear classifier of images; DeepLabV3, which "
-       "gives a class to each pixel (section `segment`); or SSDLite, which finds objects (section "
-       "`detect`)."});
+      {"What follows the backbone, and so the task: a linear classifier of images; DeepLabV3, "
+       "which gives a class to each pixel (section `segment`); or SSDLite, which finds objects "
+       "(section `detect`)."});
     v("num_classes", num_classes,
       {"Outputs of the head; 0: as many as the training data has classes.", "classes", 0,
        static_cast<double>(kMostClasses)});

@@ -18,6 +18,8 @@ namespace mobileone {
 
 /// What a network finds in a set of images with boxes, beside what is there.
 struct DetectedSet {
+  ImageList list = {};                             ///< the set, with the model's labels
+  std::vector<std::vector<Detection>> found = {};  ///< in each of its images
   std::vector<DetectedImage> images = {};     ///< those that could be read, in the list's order
   std::vector<int64_t> indices = {};          ///< of each of them, in the list
   std::vector<std::string> class_names = {};  ///< by label

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "mobileone/optim/detection_loss.h"
+#include "mobileone/data/object.h"
+#include "mobileone/model/options.h"
 #include "mobileone/task/coco_ap.h"
-#include "mobileone/task/detections.h"
 #include "mobileone/task/task.h"
 
 namespace mobileone {
