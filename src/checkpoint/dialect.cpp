@@ -32,10 +32,24 @@ constexpr Spellings kParts[] = {
 constexpr Spellings kHeads[] = {
     {"linear.", "head.fc.", "head.fc.", "classifier.classifier_fc."},
 };
-/// Of DeepLabV3's head, which is spelled as here in each dialect.
-constexpr std::string_view kDeepLab[] = {
-    "head.aspp#.",   "head.aspp#_depthwise.", "head.aspp#_pointwise.",    "head.pooling.",
-    "head.project.", "head.auxiliary.",       "head.auxiliary_classify.", "head.classify.",
+/// Of DeepLabV3's head and SSDLite's, which are spelled as here in each dialect.
+constexpr std::string_view kOwnHeads[] = {
+    "head.extra#_reduce.",
+    "head.extra#_depthwise.",
+    "head.extra#_expand.",
+    "head.level#_depthwise.",
+    "head.level#_classes.",
+    "head.level#_classes_depthwise.",
+    "head.level#_boxes.",
+    "head.level#_boxes_depthwise.",
+    "head.aspp#.",
+    "head.aspp#_depthwise.",
+    "head.aspp#_pointwise.",
+    "head.pooling.",
+    "head.project.",
+    "head.auxiliary.",
+    "head.auxiliary_classify.",
+    "head.classify.",
 };
 
 constexpr std::string_view kBackbone = "backbone.";
@@ -193,7 +207,7 @@ Recognized read_as(const Reading& reading, const StateDict& state) {
 
 std::optional<std::string> translate(std::string_view name, Dialect from, Dialect to) {
   if (const auto head = rewrite(kHeads, name, from, to)) return *head + std::string(name);
-  for (const std::string_view part : kDeepLab) {
+  for (const std::string_view part : kOwnHeads) {
     std::vector<int64_t> numbers;
     if (std::string_view rest = name; take(part, rest, numbers)) return std::string(name);
   }

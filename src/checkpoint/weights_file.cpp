@@ -1,8 +1,11 @@
 #include "mobileone/checkpoint/weights_file.h"
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 #include "mobileone/checkpoint/safetensors.h"
 #include "mobileone/checkpoint/torch_file.h"
@@ -39,6 +42,10 @@ std::string class_names_of(const std::string& description) {
   return names == json.end() ? "[]" : names->dump();
 }
 
+/// Tensors of exported files that are constants of what is put before and after a network.
+constexpr std::array<std::string_view, 5> kNoWeights = {"mean_levels", "std_levels",
+                                                        "anchor_centers", "anchor_sides", "limits"};
+
 /// Weights, and what else is told of a network that `mobileone export` wrote.
 Value read_torchscript_file(const std::filesystem::path& path) {
   const auto extra_files = read_torchscript_extra_files(path);
@@ -48,8 +55,7 @@ Value read_torchscript_file(const std::filesystem::path& path) {
   if (config == extra_files.end() || description == extra_files.end()) return weights;
   Value::Dict file;
   for (const auto& item : weights.as_dict()) {
-    const bool normalizes = item.key() == "mean_levels" || item.key() == "std_levels";
-    if (!normalizes) file.insert(item.key(), item.value());
+    if (std::ranges::count(kNoWeights, item.key()) == 0) file.insert(item.key(), item.value());
   }
   file.insert(kMetadataEntry, Value::Dict{{kConfigKey, config->second},
                                           {kClassNamesKey, class_names_of(description->second)}});

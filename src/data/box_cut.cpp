@@ -54,14 +54,21 @@ Object cut_object(const Cut& cut, Object object) {
 }
 
 std::vector<Object> cut_objects(const Cut& cut, const std::vector<Object>& objects) {
-  const auto width = static_cast<double>(cut.window.width);
-  const auto height = static_cast<double>(cut.window.height);
+  const CropBox& box = cut.box;
+  const Box whole{static_cast<double>(box.left), static_cast<double>(box.top),
+                  static_cast<double>(box.left + box.width),
+                  static_cast<double>(box.top + box.height)};
+  const Box picture = clipped(cut_box(cut, whole), static_cast<double>(cut.window.width),
+                              static_cast<double>(cut.window.height));
   std::vector<Object> shown;
   for (const Object& each : objects) {
     Object object = cut_object(cut, each);
     const double x = object.box.center_x(), y = object.box.center_y();
-    if (!(x > 0 && x < width && y > 0 && y < height)) continue;
-    object.box = clipped(object.box, width, height);
+    if (!(x > picture.left && x < picture.right && y > picture.top && y < picture.bottom)) continue;
+    object.box = {std::clamp(object.box.left, picture.left, picture.right),
+                  std::clamp(object.box.top, picture.top, picture.bottom),
+                  std::clamp(object.box.right, picture.left, picture.right),
+                  std::clamp(object.box.bottom, picture.top, picture.bottom)};
     if (object.box.area() > 0) shown.push_back(object);
   }
   return shown;

@@ -56,8 +56,11 @@ std::vector<Panel> known_panels() {
           later_half(score_panel("Top-1 accuracy", "top-1, %", "top1")),
           score_panel("Mean intersection over union", "mIoU, %", "miou"),
           later_half(score_panel("Mean intersection over union", "mIoU, %", "miou")),
+          score_panel("Average precision", "AP, %", "ap"),
+          later_half(score_panel("Average precision", "AP, %", "ap")),
           {"Top-5 accuracy", {"top-5, %"}, both_sets("top5")},
           {"Pixel accuracy", {"pixel accuracy, %"}, both_sets("pixel_accuracy")},
+          {"Average precision at an overlap of 0.5", {"AP50, %"}, both_sets("ap50")},
           {"Learning rate", {.label = "learning rate", .from = 0}, {{"lr"}}},
           {"Weight decay", {.label = "weight decay", .from = 0}, {{"weight_decay"}}},
           {"Training speed", {.label = "img/s", .from = 0}, {{"images_per_second"}}}};
@@ -170,9 +173,11 @@ std::pair<std::string, std::string> best(const RunMetrics& metrics, std::string_
 
 /// The metric that decides which of a run's networks is the best, and its title.
 std::pair<std::string, std::string> score_of(const TrainingRun& run) {
-  const auto values = run.metrics["val_miou"];
-  const bool segments = std::ranges::any_of(values, is_finite);
-  return segments ? std::pair("miou", "mIoU") : std::pair("top1", "top-1");
+  for (const auto& [name, title] : {std::pair("miou", "mIoU"), {"ap", "AP"}}) {
+    const auto values = run.metrics[std::string("val_") + name];
+    if (std::ranges::any_of(values, is_finite)) return {name, title};
+  }
+  return {"top1", "top-1"};
 }
 
 Table summary_table(const std::vector<TrainingRun>& runs) {

@@ -93,6 +93,22 @@ TEST_F(ForeignTest, AHeadOfPixelsInEveryDialect) {
   }
 }
 
+TEST_F(ForeignTest, AHeadOfBoxesInEveryDialect) {
+  ModelConfig model = small_model();
+  model.head = HeadKind::kSsdLite;
+  for (const bool folded : {false, true}) {
+    const Checkpoint original = checkpoint_of(model, folded);
+    for (const auto& dialect : enum_names(Dialect{})) {
+      SCOPED_TRACE(dialect.name);
+      const auto read = read_foreign(file_of(to_dialect(original.weights, dialect.value)), "x");
+      EXPECT_EQ(read.config.model.head, HeadKind::kSsdLite);
+      EXPECT_EQ(read.config.model.num_classes, model.num_classes);
+      EXPECT_EQ(read.config.detect.strides.size(), 6);
+      expect_equal(read.weights, original.weights);
+    }
+  }
+}
+
 TEST_F(ForeignTest, ThroughFilesOfAllDialectsAndDtypes) {
   for (const auto dtype : {at::kFloat, at::kHalf, at::kBFloat16, at::kDouble}) {
     const Checkpoint original = checkpoint_of(small_model(), false, dtype);

@@ -171,7 +171,7 @@ TEST_F(DetectionRun, HasCurvesAndASummary) {
   EXPECT_NE(summary.output.find("level1_classes"), std::string::npos)
       << summary.output << summary.errors;
   const auto tried = run_program([] {
-    auto arguments = detector_training("nowhere", {"--steps", "4"});
+    auto arguments = detector_training("nowhere", {"--steps", "80"});
     arguments[0] = "find-lr";
     return arguments;
   }());
@@ -198,7 +198,7 @@ TEST_F(DetectionRun, RefusesWhatIsOfAnotherTask) {
            {{"export", classifier, "-o", shop().path("x.pt"), "--raw-outputs"}, "--raw-outputs"},
            {detector_training("object_run", {"--resume", "detect.negatives=2"}),
             "detect.negatives"},
-           {detector_training("other", {"detect.strides=[16,64]"}), "twice"},
+           {detector_training("other", {"detect.ratios=[1]"}), "detect.ratios"},
            {detector_training("other", {"loss.balanced=true"}), "loss.balanced"}}) {
     const auto outcome = run_program(arguments);
     EXPECT_NE(outcome.status, 0) << fmt::format("{}", fmt::join(arguments, " "));

@@ -21,8 +21,8 @@ Box clipped(const Box& box, double width, double height);
 /// An object as it lies in the window: its box moved, its area scaled.
 Object cut_object(const Cut& cut, Object object);
 
-/// Objects as the cut's window shows them: moved, clipped to the window, their areas scaled. Those
-/// whose centres it does not show are left out.
+/// Objects as the cut's window shows them: moved, clipped to what it shows of the picture, their
+/// areas scaled. Those whose centres it does not show are left out.
 std::vector<Object> cut_objects(const Cut& cut, const std::vector<Object>& objects);
 
 }  // namespace mobileone
