@@ -121,9 +121,11 @@ void Resizer::operator()(const Patch& patch, const Cut& cut, const Sink& sink) {
   const int64_t margin = 3 * (cut.flip ? window_right - right : left - window.left);
   out_.resize(kRows * stride);
   const auto fill_rows = [&] {
-    for (size_t i = 0; i < out_.size(); ++i) out_[i] = cut.fill[i % 3];
+    for (auto pixel = out_.begin(); pixel != out_.end(); pixel += 3) {
+      std::copy(cut.fill.begin(), cut.fill.end(), pixel);
+    }
   };
-  fill_rows();
+  if (right - left < window.width) fill_rows();
   for (int64_t y = window.top; y < window_bottom; y += kRows) {
     const int64_t count = std::min(kRows, window_bottom - y);
     const int64_t first = std::clamp(y, top, bottom);
