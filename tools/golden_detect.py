@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import torch
 import torch.nn.functional as F
-from golden_segment import BRANCHES, DEPTHS, GOLDEN, Unit
+from golden_segment import BRANCHES, DEPTHS, GOLDEN, Unit, draw_norms_and_biases
 from safetensors.torch import save_file
 from torch import nn
 from torchvision.models.detection import _utils as det_utils
@@ -203,14 +203,7 @@ class Network(nn.Module):
 def golden_network(seed, **options):
     torch.manual_seed(seed)
     network = Network(**options)
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            if name.endswith("running_var"):
-                value.uniform_(0.5, 1.5)
-            elif name.endswith("running_mean"):
-                value.normal_(0, 0.2)
-            elif value.dim() == 1:
-                value.normal_(0.5, 0.5)
+    draw_norms_and_biases(network)
     images = torch.randn(3, 3, 96, 80)
     result = {"images": images.clone()}
     result |= {f"state.{name}": value.clone() for name, value in network.state_dict().items()}

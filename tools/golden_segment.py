@@ -122,17 +122,21 @@ def loss_of(outputs, masks):
     return losses[0] + sum(0.4 * loss for loss in losses[1:])
 
 
+@torch.no_grad()
+def draw_norms_and_biases(network):
+    for name, value in network.state_dict().items():
+        if name.endswith("running_var"):
+            value.uniform_(0.5, 1.5)
+        elif name.endswith("running_mean"):
+            value.normal_(0, 0.2)
+        elif value.dim() == 1:
+            value.normal_(0.5, 0.5)
+
+
 def golden(seed, **options):
     torch.manual_seed(seed)
     network = Network(**options)
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            if name.endswith("running_var"):
-                value.uniform_(0.5, 1.5)
-            elif name.endswith("running_mean"):
-                value.normal_(0, 0.2)
-            elif value.dim() == 1:
-                value.normal_(0.5, 0.5)
+    draw_norms_and_biases(network)
     images = torch.randn(2, 3, 40, 32)
     masks = torch.randint(0, CLASSES, (2, 40, 32), dtype=torch.uint8)
     masks[:, :5] = 255

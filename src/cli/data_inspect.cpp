@@ -86,20 +86,14 @@ Unreached count_unreached(const BoxCounts& boxes, const std::string& path) {
   config.model.num_classes = std::ssize(boxes.per_class);
   Unreached result{path, config.data.eval_crop, config.detect.positive_iou};
   const auto head = std::get<SsdLiteOptions>(network_options(config).head);
-  const at::Tensor anchors = ssd_anchors(head, result.size, result.size);
-  const auto rows = anchors.accessor<double, 2>();
-  std::vector<Box> edges;
-  for (int64_t i = 0; i < rows.size(0); ++i) {
-    const double x = rows[i][0], y = rows[i][1], width = rows[i][2], height = rows[i][3];
-    edges.push_back({x - width / 2, y - height / 2, x + width / 2, y + height / 2});
-  }
+  const std::vector<Box> anchors = anchor_boxes(ssd_anchors(head, result.size, result.size));
   const Transform transform = detect_eval_transform(config.data);
   Random random(0);
   for (const auto& [box, image] : boxes.learnt) {
     const Cut cut = transform.cut(image.height, image.width, {}, random);
     const Box shown = cut_box(cut, box);
     result.boxes += std::ranges::none_of(
-        edges, [&](const Box& anchor) { return iou(shown, anchor) >= result.iou; });
+        anchors, [&](const Box& anchor) { return iou(shown, anchor) >= result.iou; });
   }
   return result;
 }

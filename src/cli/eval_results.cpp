@@ -6,6 +6,7 @@
 
 #include "mobileone/cli/tasks.h"
 #include "mobileone/eval/detection_report.h"
+#include "mobileone/report/text.h"
 #include "mobileone/util/one_line.h"
 
 namespace mobileone::cli {
@@ -39,9 +40,7 @@ void print_json(const DetectionEvaluation& result, const std::optional<NetworkFi
   fmt::print("{}\n", json.dump(-1, ' ', false, kReplace));
 }
 
-std::string percent_text(double share) {
-  return std::isfinite(share) ? fmt::format("{:.2f}", 100 * share) : "-";
-}
+std::string percent_text(double share) { return number_or("-", 100 * share); }
 
 void print_text(const DetectionEvaluation& result, const std::optional<NetworkFigures>& network) {
   const CocoScores& scores = result.scores;

@@ -6,6 +6,7 @@
 #include "mobileone/cli/tasks.h"
 #include "mobileone/data/mask_sets.h"
 #include "mobileone/eval/segmentation_report.h"
+#include "mobileone/report/text.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
 #include "mobileone/util/one_line.h"
@@ -33,9 +34,7 @@ void print_json(const SegmentationEvaluation& result) {
   fmt::print("{}\n", json.dump(-1, ' ', false, kReplace));
 }
 
-std::string text_of(double value) {
-  return std::isfinite(value) ? fmt::format("{:.2f}", value) : "-";
-}
+std::string text_of(double value) { return number_or("-", value); }
 
 void print_table(const SegmentationEvaluation& result) {
   std::vector<std::string> names;

@@ -27,17 +27,6 @@ std::string name_of(const Model& model, int64_t label) {
                                                : std::to_string(label);
 }
 
-void write_picture(const std::string& file, const Model& model, const at::Tensor& image,
-                   const std::vector<Detection>& found) {
-  constexpr int kQuality = 90;
-  std::vector<DrawnBox> boxes;
-  for (const Detection& each : found) {
-    boxes.push_back(
-        {each.box, each.label, fmt::format("{} {:.2f}", name_of(model, each.label), each.score)});
-  }
-  write_whole(file, encode_jpeg(with_boxes(image, boxes), kQuality));
-}
-
 /// Prints each image as it comes.
 class BoxPrinter {
  public:
@@ -118,6 +107,7 @@ void predict_boxes(const PredictOptions& options, const Model& model, const Imag
       require_output(stems[static_cast<size_t>(i)] + ".jpg", {images.name(i)});
     }
   }
+  constexpr int kQuality = 90;
   BoxPrinter printer(model, options.format);
   std::optional<Progress> progress;  // where it is not between the results
   if (::isatty(STDOUT_FILENO) == 0) progress.emplace("predicting", images.size(), "img");
@@ -131,9 +121,11 @@ void predict_boxes(const PredictOptions& options, const Model& model, const Imag
           log::warning("left out: {}", detected.error);
         } else if (!options.output.empty()) {
           picture = stems[static_cast<size_t>(detected.index)] + ".jpg";
-          write_picture(picture, model,
-                        read_pixels(images, detected.index, model.config.data.exif_orientation),
-                        detected.found);
+          const auto pixels =
+              read_pixels(images, detected.index, model.config.data.exif_orientation);
+          write_whole(
+              picture,
+              encode_jpeg(with_detections(pixels, detected.found, model.class_names), kQuality));
         }
         printer.print(images.name(detected.index), picture, detected);
         if (progress) progress->update(++done, "");

@@ -42,9 +42,15 @@ Box uncut_box(const Cut& cut, const Box& box) {
           (own.bottom - top) / y};
 }
 
-Box clipped(const Box& box, double width, double height) {
-  return {std::clamp(box.left, 0.0, width), std::clamp(box.top, 0.0, height),
-          std::clamp(box.right, 0.0, width), std::clamp(box.bottom, 0.0, height)};
+Box to_box(const CropBox& crop) {
+  return {static_cast<double>(crop.left), static_cast<double>(crop.top),
+          static_cast<double>(crop.left + crop.width), static_cast<double>(crop.top + crop.height)};
+}
+
+Box clipped(const Box& box, const Box& within) {
+  const auto [left, top, right, bottom] = within;
+  return {std::clamp(box.left, left, right), std::clamp(box.top, top, bottom),
+          std::clamp(box.right, left, right), std::clamp(box.bottom, top, bottom)};
 }
 
 Object cut_object(const Cut& cut, Object object) {
@@ -54,21 +60,13 @@ Object cut_object(const Cut& cut, Object object) {
 }
 
 std::vector<Object> cut_objects(const Cut& cut, const std::vector<Object>& objects) {
-  const CropBox& box = cut.box;
-  const Box whole{static_cast<double>(box.left), static_cast<double>(box.top),
-                  static_cast<double>(box.left + box.width),
-                  static_cast<double>(box.top + box.height)};
-  const Box picture = clipped(cut_box(cut, whole), static_cast<double>(cut.window.width),
+  const Box picture = clipped(cut_box(cut, to_box(cut.box)), static_cast<double>(cut.window.width),
                               static_cast<double>(cut.window.height));
   std::vector<Object> shown;
   for (const Object& each : objects) {
     Object object = cut_object(cut, each);
-    const double x = object.box.center_x(), y = object.box.center_y();
-    if (!(x > picture.left && x < picture.right && y > picture.top && y < picture.bottom)) continue;
-    object.box = {std::clamp(object.box.left, picture.left, picture.right),
-                  std::clamp(object.box.top, picture.top, picture.bottom),
-                  std::clamp(object.box.right, picture.left, picture.right),
-                  std::clamp(object.box.bottom, picture.top, picture.bottom)};
+    if (!holds_center(picture, object.box)) continue;
+    object.box = clipped(object.box, picture);
     if (object.box.area() > 0) shown.push_back(object);
   }
   return shown;

@@ -1,6 +1,7 @@
 #include "mobileone/data/box_picture.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -45,6 +46,10 @@ void draw(cv::Mat& picture, const DrawnBox& drawn) {
               1, cv::LINE_AA);
 }
 
+std::string name_of(const std::vector<std::string>& class_names, int64_t label) {
+  return label < std::ssize(class_names) ? class_names[label] : std::to_string(label);
+}
+
 }  // namespace
 
 at::Tensor with_boxes(const at::Tensor& image, const std::vector<DrawnBox>& boxes) {
@@ -53,6 +58,27 @@ at::Tensor with_boxes(const at::Tensor& image, const std::vector<DrawnBox>& boxe
                   result.mutable_data_ptr<uint8_t>());
   for (size_t i = boxes.size(); i-- > 0;) draw(picture, boxes[i]);
   return result;
+}
+
+at::Tensor with_objects(const at::Tensor& image, std::span<const Object> objects,
+                        const std::vector<std::string>& class_names) {
+  std::vector<DrawnBox> boxes;
+  for (const Object& object : objects) {
+    boxes.push_back({.box = object.box,
+                     .label = object.label,
+                     .text = name_of(class_names, object.label),
+                     .thin = object.crowd || object.difficult});
+  }
+  return with_boxes(image, boxes);
+}
+
+at::Tensor with_detections(const at::Tensor& image, std::span<const Detection> found,
+                           const std::vector<std::string>& class_names) {
+  std::vector<DrawnBox> boxes;
+  for (const auto& [box, label, score] : found) {
+    boxes.push_back({box, label, fmt::format("{} {:.2f}", name_of(class_names, label), score)});
+  }
+  return with_boxes(image, boxes);
 }
 
 }  // namespace mobileone

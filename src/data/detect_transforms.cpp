@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "mobileone/data/box_cut.h"
 #include "mobileone/data/segment_transforms.h"
 
 namespace mobileone {
@@ -42,12 +43,6 @@ constexpr CropRules rules_of(BoxCrop crop) {
 
 constexpr int64_t kLeastPixels = 100;  ///< of a side of CVNets' crops
 
-Box box_of(const CropBox& crop) {
-  const auto left = static_cast<double>(crop.left), top = static_cast<double>(crop.top);
-  return {left, top, left + static_cast<double>(crop.width),
-          top + static_cast<double>(crop.height)};
-}
-
 /// Nothing where its sides differ too much.
 std::optional<CropBox> random_rectangle(int64_t height, int64_t width, Random& random) {
   const auto side = [&](int64_t whole) {
@@ -61,14 +56,9 @@ std::optional<CropBox> random_rectangle(int64_t height, int64_t width, Random& r
   return CropBox{top, left, h, w};
 }
 
-bool holds_center(const Box& rectangle, const Box& box) {
-  const double x = box.center_x(), y = box.center_y();
-  return x > rectangle.left && x < rectangle.right && y > rectangle.top && y < rectangle.bottom;
-}
-
 bool is_allowed(const CropBox& crop, double threshold, Overlap overlap,
                 const std::vector<Object>& objects) {
-  const Box rectangle = box_of(crop);
+  const Box rectangle = to_box(crop);
   const auto inside = [&](const Object& object) { return holds_center(rectangle, object.box); };
   const auto enough = [&](const Object& object) { return iou(rectangle, object.box) >= threshold; };
   if (std::ranges::none_of(objects, inside)) return false;
@@ -177,7 +167,7 @@ Transform detect_train_transform(const AugmentConfig& augment, const DataConfig&
       canvas = zoomed_out(height, width, detect.most_zoom, random);
     }
     std::vector<Object> objects = annotation.objects;
-    if (objects.empty()) objects.push_back({.box = box_of({0, 0, height, width})});
+    if (objects.empty()) objects.push_back({.box = to_box({0, 0, height, width})});
     CropBox rectangle =
         random_box_crop(detect.crop, canvas.height, canvas.width,
                         shifted(std::move(objects), -canvas.left, -canvas.top), random);

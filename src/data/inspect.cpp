@@ -135,7 +135,6 @@ void add_mask(const Finding& finding, Inspection& result) {
 
 /// Counts the boxes of an image.
 void add_boxes(std::span<const Object> objects, const Finding& finding, Inspection& result) {
-  constexpr double kSmall = 32 * 32, kLarge = 96 * 96;  // px², of pycocotools
   BoxCounts& counts = *result.boxes;
   const auto width = static_cast<double>(finding.width);
   const auto height = static_cast<double>(finding.height);
@@ -148,7 +147,7 @@ void add_boxes(std::span<const Object> objects, const Finding& finding, Inspecti
     counts.difficult += object.difficult;
     counts.empty += !(box.area() > 0);
     counts.outside += box != clipped(box, width, height);
-    ++counts.by_area[object.area < kSmall ? 0 : object.area < kLarge ? 1 : 2];
+    ++counts.by_area[object.area < kSmallArea ? 0 : object.area < kLargeArea ? 1 : 2];
     is_here[object.label] = true;
     if (!object.crowd && !object.difficult) {
       counts.learnt.push_back({box, {finding.width, finding.height}});

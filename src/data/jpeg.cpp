@@ -93,4 +93,11 @@ std::string encode_jpeg(const at::Tensor& image, int quality) {
   return std::string(encoder.bytes());
 }
 
+std::string small_jpeg(const at::Tensor& image, int64_t height) {
+  constexpr int kQuality = 85;
+  if (image.size(0) <= height) return encode_jpeg(image, kQuality);
+  const int64_t width = std::max<int64_t>(1, image.size(1) * height / image.size(0));
+  return encode_jpeg(resize(image, height, width, Interpolation::kBilinear), kQuality);
+}
+
 }  // namespace mobileone

@@ -179,15 +179,6 @@ class TailFinder {
   std::ptrdiff_t dropped_ = 0;
 };
 
-/// The folder that holds JPEGImages, at or above that of a list; empty if there is none.
-fs::path devkit_of(const fs::path& list) {
-  fs::path folder = fs::absolute(list).lexically_normal().parent_path();
-  for (; folder.has_relative_path(); folder = folder.parent_path()) {
-    if (is_folder(folder / "JPEGImages")) return folder;
-  }
-  return {};
-}
-
 Found pair_lines(const fs::path& list, const std::string& masks) {
   const std::string text = utf8_of(read_file(list));
   const fs::path devkit = devkit_of(list);

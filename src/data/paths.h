@@ -23,4 +23,13 @@ inline std::filesystem::path plain(const std::filesystem::path& path) {
   return normal.filename().empty() ? normal.parent_path() : normal;
 }
 
+/// The folder that holds JPEGImages, at or above that of a list; empty if there is none.
+inline std::filesystem::path devkit_of(const std::filesystem::path& list) {
+  auto folder = std::filesystem::absolute(list).lexically_normal().parent_path();
+  for (; folder.has_relative_path(); folder = folder.parent_path()) {
+    if (is_folder(folder / "JPEGImages")) return folder;
+  }
+  return {};
+}
+
 }  // namespace mobileone

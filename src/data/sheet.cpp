@@ -66,14 +66,7 @@ Tile masked_tile(const at::Tensor& image, const at::Tensor& mask, const std::str
 
 Tile boxed_tile(const at::Tensor& image, const std::vector<Object>& objects, const ImageList& list,
                 const std::string& line) {
-  std::vector<DrawnBox> boxes;
-  for (const Object& object : objects) {
-    boxes.push_back({.box = object.box,
-                     .label = object.label,
-                     .text = list.class_name(object.label),
-                     .thin = object.crowd || object.difficult});
-  }
-  return {with_boxes(image, boxes), {line}};
+  return {with_objects(image, objects, list.class_names), {line}};
 }
 
 std::vector<LegendKey> mask_legend(const ImageList& list,

@@ -91,11 +91,8 @@ std::vector<std::string> voc_classes(const std::set<std::string>& seen, const fs
 }
 
 ImageList read_voc_names(const fs::path& file, const std::string& annotations, int64_t threads) {
-  fs::path devkit = fs::absolute(file).lexically_normal().parent_path();
-  while (devkit.has_relative_path() && !is_folder(devkit / "JPEGImages")) {
-    devkit = devkit.parent_path();
-  }
-  if (!is_folder(devkit / "JPEGImages")) {
+  const fs::path devkit = devkit_of(file);
+  if (devkit.empty()) {
     throw Error("{}: is no list of Pascal VOC's: no folder above it holds JPEGImages",
                 file.string());
   }

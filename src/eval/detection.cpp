@@ -72,10 +72,10 @@ class Detector {
 };
 
 LoaderOptions loading_options(const Model& model, const EvaluationOptions& options) {
-  LoaderOptions loading = loader_options(model.config.data);
-  loading.batch_size = model.exported ? 1 : options.batch_size;
+  LoaderOptions loading =
+      task_of(model.config)
+          ->eval_options(model.config.data, model.exported ? 1 : options.batch_size);
   loading.workers = options.workers;
-  loading.images.original_annotations = true;
   return loading;
 }
 
@@ -107,7 +107,7 @@ DetectedSet detect_set(const Model& model, const ImageList& images,
   });
   share_detections(processes, found);
   seen = processes.sums(std::move(seen));
-  DetectedSet result{.list = list, .class_names = list.class_names};
+  DetectedSet result{.list = list};
   for (int64_t index = 0; index < list.size(); ++index) {
     const auto place = static_cast<size_t>(index);
     if (seen[place] == 0) continue;

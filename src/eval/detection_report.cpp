@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "mobileone/report/bars.h"
 #include "mobileone/report/chart.h"
+#include "mobileone/report/text.h"
 #include "mobileone/util/csv.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/output.h"
@@ -17,9 +17,7 @@ namespace {
 
 constexpr size_t kCurves = 5;  ///< in a chart, which has as many looks
 
-std::string percent_or(const char* none, double share) {
-  return std::isfinite(share) ? fmt::format("{:.2f}", 100 * share) : none;
-}
+std::string percent_or(const char* none, double share) { return number_or(none, 100 * share); }
 
 /// Labels of the classes with objects, sorted by `order`, which compares two labels.
 template <typename Order>

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "mobileone/data/mask_sets.h"
 #include "mobileone/data/object_sets.h"
 #include "mobileone/eval/confusion.h"
@@ -12,13 +10,12 @@
 #include "mobileone/eval/evaluate.h"
 #include "mobileone/eval/segmentation.h"
 #include "mobileone/eval/segmentation_report.h"
+#include "mobileone/report/text.h"
 
 namespace mobileone {
 namespace {
 
-std::string percentage(double value) {
-  return std::isfinite(value) ? fmt::format("{:.2f}", value) : "–";
-}
+std::string percentage(double value) { return number_or("–", value); }
 
 }  // namespace
 
@@ -64,7 +61,7 @@ Judgement judge_detection(const Model& model, const std::string& data) {
   const DataConfig& config = model.config.data;
   const std::string annotations = data == config.val ? config.val_annotations : "";
   const DetectedSet set = detect_set(model, read_object_list(data, annotations, config), {});
-  const CocoScores scores = score_detections(set.class_names, set.images).scores;
+  const CocoScores scores = score_detections(set.list.class_names, set.images).scores;
   Judgement judgement{
       .header = {"images", "AP, %", "AP50, %", "AP75, %", "small, %", "medium, %", "large, %"},
       .row = {fmt::format("{}", set.images.size())},
@@ -75,9 +72,10 @@ Judgement judge_detection(const Model& model, const std::string& data) {
        {scores.ap, scores.ap50, scores.ap75, scores.ap_small, scores.ap_medium, scores.ap_large}) {
     judgement.row.push_back(percentage(100 * share));
   }
-  for (size_t i = 0; i < set.class_names.size(); ++i) {
-    judgement.classes.push_back(
-        {set.class_names[i], fmt::format("{}", scores.class_objects[i]), 100 * scores.class_ap[i]});
+  for (size_t i = 0; i < set.list.class_names.size(); ++i) {
+    judgement.classes.push_back({set.list.class_names[i],
+                                 fmt::format("{}", scores.class_objects[i]),
+                                 100 * scores.class_ap[i]});
   }
   return judgement;
 }

@@ -9,9 +9,9 @@
 
 #include "mobileone/data/jpeg.h"
 #include "mobileone/data/mask_picture.h"
-#include "mobileone/data/resize.h"
 #include "mobileone/eval/confusion.h"
 #include "mobileone/report/page.h"
+#include "mobileone/report/text.h"
 #include "mobileone/util/csv.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
@@ -25,9 +25,7 @@ double percent(int64_t part, int64_t whole) {
                    : std::numeric_limits<double>::quiet_NaN();
 }
 
-std::string number(double value) {
-  return std::isfinite(value) ? fmt::format("{:.2f}", value) : "–";
-}
+std::string number(double value) { return number_or("–", value); }
 
 /// The images of the lowest mIoU first.
 std::vector<SegmentedImage> worst_images(const SegmentationEvaluation& evaluation, int64_t most) {
@@ -123,12 +121,9 @@ std::string triptych(const at::Tensor& image, const at::Tensor& label,
                      const at::Tensor& predicted) {
   constexpr double kOpacity = 0.6;
   constexpr int64_t kHeight = 240;
-  constexpr int kQuality = 85;
-  const at::Tensor row =
-      at::cat({image, overlay(image, label, kOpacity), overlay(image, predicted, kOpacity)}, 1);
-  if (row.size(0) <= kHeight) return encode_jpeg(row, kQuality);
-  const int64_t width = std::max<int64_t>(1, row.size(1) * kHeight / row.size(0));
-  return encode_jpeg(resize(row, kHeight, width, Interpolation::kBilinear), kQuality);
+  return small_jpeg(
+      at::cat({image, overlay(image, label, kOpacity), overlay(image, predicted, kOpacity)}, 1),
+      kHeight);
 }
 
 std::vector<Card> worst_cards(const SegmentationEvaluation& evaluation, const Model& model,

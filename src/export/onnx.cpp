@@ -81,7 +81,7 @@ class OnnxNodes {
                 {{"mode", "linear"}, {"coordinate_transformation_mode", "half_pixel"}});
   }
   std::string operator()(graph::Softmax o) {
-    return last("Softmax", {in_float32(0)}, {{"axis", o.axis}});
+    return last("Softmax", {in_float32()}, {{"axis", o.axis}});
   }
   std::string operator()(const graph::DecodeBoxes& o) {
     const std::string& name = node_->name;
@@ -92,7 +92,7 @@ class OnnxNodes {
     const auto node = [&](const char* own, const char* type, std::vector<std::string> inputs) {
       return onnx_.add_node(type, name + own, inputs);
     };
-    const std::string x = in_float32(0), zero = constant(".zero", at::zeros({1})),
+    const std::string x = in_float32(), zero = constant(".zero", at::zeros({1})),
                       two = whole(".two", {2}), four = whole(".four", {4}),
                       last_axis = whole(".axis", {2});
     const std::string sides = constant(".sides", anchors.slice(1, 2, 4).contiguous());
@@ -180,10 +180,9 @@ class OnnxNodes {
     return graph_.parameters[parameter.id].name;
   }
 
-  std::string in_float32(size_t i) {
-    const std::string name =
-        fmt::format("{}.float{}", node_->name, i == 0 ? "" : std::to_string(i));
-    return type_ == torch::kFloat32 ? in(i) : cast(name, in(i), torch::kFloat32);
+  /// The first input.
+  std::string in_float32() {
+    return type_ == torch::kFloat32 ? in(0) : cast(node_->name + ".float", in(0), torch::kFloat32);
   }
 
   /// A constant of the node's.

@@ -70,4 +70,14 @@ at::Tensor ssd_anchors(const SsdLiteOptions& head, int64_t height, int64_t width
   return at::tensor(anchors, at::kDouble).view({-1, 4});
 }
 
+std::vector<Box> anchor_boxes(const at::Tensor& anchors) {
+  std::vector<Box> boxes;
+  const double* anchor = anchors.const_data_ptr<double>();
+  for (int64_t i = 0; i < anchors.size(0); ++i, anchor += 4) {
+    const double x = anchor[0], y = anchor[1], w = anchor[2] / 2, h = anchor[3] / 2;
+    boxes.push_back({x - w, y - h, x + w, y + h});
+  }
+  return boxes;
+}
+
 }  // namespace mobileone

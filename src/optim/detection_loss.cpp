@@ -18,13 +18,8 @@ AnchorMatcher::AnchorMatcher(const SsdLiteOptions& head, int64_t height, int64_t
                              double positive_iou)
     : variances_(head.variances),
       positive_iou_(positive_iou),
-      anchors_(ssd_anchors(head, height, width)) {
-  const double* anchor = anchors_.const_data_ptr<double>();
-  for (int64_t i = 0; i < anchors_.size(0); ++i, anchor += 4) {
-    const double x = anchor[0], y = anchor[1], w = anchor[2] / 2, h = anchor[3] / 2;
-    edges_.push_back({x - w, y - h, x + w, y + h});
-  }
-}
+      anchors_(ssd_anchors(head, height, width)),
+      edges_(anchor_boxes(anchors_)) {}
 
 SsdTargets AnchorMatcher::operator()(std::span<const LabelledBox> boxes) const {
   constexpr int32_t kNone = -1;

@@ -10,6 +10,7 @@
 #include "mobileone/report/chart.h"
 #include "mobileone/report/page.h"
 #include "mobileone/report/run.h"
+#include "mobileone/report/text.h"
 #include "mobileone/util/progress.h"
 
 namespace mobileone {
@@ -155,9 +156,7 @@ std::vector<std::string> charts(const std::vector<TrainingRun>& runs) {
   return svgs;
 }
 
-std::string number(double value, int decimals) {
-  return is_finite(value) ? fmt::format("{:.{}f}", value, decimals) : "–";
-}
+std::string number(double value, int decimals) { return number_or("–", value, decimals); }
 
 /// The largest value and its epoch; "–" twice if there is none.
 std::pair<std::string, std::string> best(const RunMetrics& metrics, std::string_view column) {

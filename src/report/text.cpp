@@ -1,6 +1,9 @@
 #include "mobileone/report/text.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 
 #include "mobileone/util/utf8.h"
 
@@ -50,6 +53,10 @@ std::string xml_escaped(std::string_view text) {
   std::string escaped;
   for (const auto& character : characters(text)) escaped += xml_character(character);
   return escaped;
+}
+
+std::string number_or(std::string_view none, double value, int decimals) {
+  return std::isfinite(value) ? fmt::format("{:.{}f}", value, decimals) : std::string(none);
 }
 
 std::string base64(std::string_view bytes) {

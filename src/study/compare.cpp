@@ -12,6 +12,7 @@
 #include "mobileone/report/bars.h"
 #include "mobileone/report/page.h"
 #include "mobileone/report/run.h"
+#include "mobileone/report/text.h"
 #include "mobileone/study/latency_study.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/log.h"
@@ -89,7 +90,7 @@ std::string class_table(const std::vector<const Judged*>& runs) {
       const double score = judged->judgement->classes[c].score;
       low = std::fmin(low, score);
       high = std::fmax(high, score);
-      row.fields.push_back(std::isfinite(score) ? fmt::format("{:.2f}", score) : kNone);
+      row.fields.push_back(number_or(kNone, score));
     }
     row.range = std::max(0.0, high - low);
     row.fields.push_back(fmt::format("{:.2f}", row.range));

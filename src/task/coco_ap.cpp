@@ -18,9 +18,9 @@ struct AreaRange {
   double least, most;  ///< px²
   bool has(double area) const { return area >= least && area <= most; }
 };
-constexpr double kSmall = 32 * 32, kLarge = 96 * 96, kLargest = 1e10;
+constexpr double kLargest = 1e10;
 constexpr std::array<AreaRange, kCocoAreas> kAreas = {
-    {{0, kLargest}, {0, kSmall}, {kSmall, kLarge}, {kLarge, kLargest}}};
+    {{0, kLargest}, {0, kSmallArea}, {kSmallArea, kLargeArea}, {kLargeArea, kLargest}}};
 
 bool is_ignored(const CocoObject& object, size_t range) {
   return object.is_crowd || !kAreas[range].has(object.area);

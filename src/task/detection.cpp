@@ -11,9 +11,7 @@
 #include "mobileone/data/detect_transforms.h"
 #include "mobileone/data/object_sets.h"
 #include "mobileone/model/anchors.h"
-#include "mobileone/optim/detection_loss.h"
 #include "mobileone/optim/schedule.h"
-#include "mobileone/task/detections.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -34,22 +32,20 @@ SsdLiteOptions head_of(const Config& config) {
 }  // namespace
 
 std::vector<Detection> in_picture(const Cut& cut, std::vector<Detection> found) {
-  const CropBox& box = cut.box;
-  const auto right = static_cast<double>(box.left + box.width);
-  const auto bottom = static_cast<double>(box.top + box.height);
-  for (Detection& each : found) each.box = clipped(uncut_box(cut, each.box), right, bottom);
+  for (Detection& each : found) each.box = clipped(uncut_box(cut, each.box), to_box(cut.box));
   return found;
 }
 
 DetectionMeter::DetectionMeter(const Config& config)
-    : config_(config), head_(head_of(config)), coco_(config.model.num_classes) {}
+    : config_(config),
+      decode_(head_of(config), nms_of(config.detect), config.data.eval_crop, config.data.eval_crop),
+      match_(head_of(config), config.data.eval_crop, config.data.eval_crop,
+             config.detect.positive_iou),
+      coco_(config.model.num_classes) {}
 
 void DetectionMeter::add(const Outputs& outputs, const Batch& batch) {
   const torch::NoGradGuard no_grad;
   const torch::Tensor& all = outputs.front();
-  const int64_t height = batch.images.size(2), width = batch.images.size(3);
-  const DetectionDecoder decode(head_, nms_of(config_.detect), height, width);
-  const AnchorMatcher match(head_, height, width, config_.detect.positive_iou);
   for (int64_t i = 0; i < all.size(0); ++i) {
     const std::vector<Object>& objects = batch.objects[i];
     ++images_;
@@ -58,15 +54,14 @@ void DetectionMeter::add(const Outputs& outputs, const Batch& batch) {
       coco_.add(batch.indices[i], coco_objects(objects), {});
       continue;
     }
-    const auto found = in_picture(batch.cuts[i], decode(all[i]));
+    const auto found = in_picture(batch.cuts[i], decode_(all[i]));
     coco_.add(batch.indices[i], coco_objects(objects), coco_detections(found));
-    const SsdTargets targets = match(learnt(cut_objects(batch.cuts[i], objects)));
+    const SsdTargets targets = match_(learnt(cut_objects(batch.cuts[i], objects)));
     const auto labels = targets.labels.unsqueeze(0);
-    const double anchors = targets.labels.gt(0).sum().item<double>();
     const auto loss = detection_loss(all.narrow(0, i, 1), labels, targets.offsets.unsqueeze(0),
                                      config_.detect, config_.loss.label_smoothing);
     loss_ += loss.item<double>() * detection_weight(labels);
-    anchors_ += anchors;
+    anchors_ += targets.labels.gt(0).sum().item<double>();
   }
 }
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
+#include "mobileone/graph/graph.h"
 #include "mobileone/kernels/nms.h"
 #include "mobileone/model/anchors.h"
 #include "mobileone/util/profile.h"
@@ -43,10 +43,10 @@ DetectionDecoder::DetectionDecoder(const SsdLiteOptions& head, const NmsConfig& 
 
 /// [4,A], an edge after the other.
 at::Tensor DetectionDecoder::boxes_of(const at::Tensor& offsets) const {
-  const double most = std::log(1000.0 / 16);  // beyond it a side would overflow
   const auto centres = anchors_.slice(1, 0, 2), sides = anchors_.slice(1, 2, 4);
   const auto middle = offsets.slice(1, 0, 2) * variances_[0] * sides + centres;
-  const auto half = 0.5 * ((offsets.slice(1, 2, 4) * variances_[1]).clamp_max(most).exp() * sides);
+  const auto logarithms = (offsets.slice(1, 2, 4) * variances_[1]).clamp_max(graph::kMostLogSide);
+  const auto half = 0.5 * (logarithms.exp() * sides);
   const auto edges = at::cat({middle - half, middle + half}, 1).t().contiguous();
   edges.slice(0, 0, 4, 2).clamp_(0, width_);
   edges.slice(0, 1, 4, 2).clamp_(0, height_);

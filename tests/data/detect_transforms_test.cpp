@@ -23,12 +23,6 @@ std::vector<Object> random_objects(Random& random, int64_t count) {
   return objects;
 }
 
-Box box_of(const CropBox& crop) {
-  const auto left = static_cast<double>(crop.left), top = static_cast<double>(crop.top);
-  return {left, top, left + static_cast<double>(crop.width),
-          top + static_cast<double>(crop.height)};
-}
-
 bool is_whole(const CropBox& crop) { return crop.height == kHeight && crop.width == kWidth; }
 
 TEST(BoxCrop, IsInsideOfAShapeAndShowsAnObject) {
@@ -44,7 +38,7 @@ TEST(BoxCrop, IsInsideOfAShapeAndShowsAnObject) {
       EXPECT_LE(crop.left + crop.width, kWidth);
       const double ratio = static_cast<double>(crop.height) / static_cast<double>(crop.width);
       EXPECT_TRUE(ratio >= 0.5 && ratio <= 2) << ratio;
-      const Box box = box_of(crop);
+      const Box box = to_box(crop);
       EXPECT_TRUE(std::ranges::any_of(objects, [&](const Object& object) {
         const double x = object.box.center_x(), y = object.box.center_y();
         return x > box.left && x < box.right && y > box.top && y < box.bottom;
@@ -64,7 +58,7 @@ TEST(BoxCrop, ThresholdsOfOneAndNoneMeanWhatEachLibrarySays) {
       Random random(seed);
       const CropBox crop = random_box_crop(rule, kHeight, kWidth, objects, random);
       whole += is_whole(crop);
-      below += iou(box_of(crop), objects[0].box) < 0.1;
+      below += iou(to_box(crop), objects[0].box) < 0.1;
     }
     // One of seven thresholds, which none of the others ends in.
     EXPECT_NEAR(whole / static_cast<double>(kSeeds), 1.0 / 6, 0.08) << to_string(rule);
@@ -81,7 +75,7 @@ TEST(BoxCrop, MmdetectionsNeedsEveryBox) {
     Random random(seed), other(seed);
     const CropBox crop = random_box_crop(BoxCrop::kMmdetection, kHeight, kWidth, objects, random);
     const bool shows_one =
-        iou(box_of(crop), objects[0].box) > 0 || iou(box_of(crop), objects[1].box) > 0;
+        iou(to_box(crop), objects[0].box) > 0 || iou(to_box(crop), objects[1].box) > 0;
     EXPECT_TRUE(is_whole(crop) || shows_one);
   }
 }

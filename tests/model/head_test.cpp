@@ -42,6 +42,20 @@ MobileOne tiny_network(bool separable, int64_t output_stride = 16) {
   return network;
 }
 
+void expect_counted_and_shaped_as_built(const NetworkOptions& options) {
+  const MobileOne network(options);
+  const StateDict built = state_dict(*network);
+  const StateShapes expected = state_shapes(options);
+  ASSERT_EQ(expected.size(), built.size());
+  for (size_t i = 0; i < built.size(); ++i) {
+    ASSERT_EQ(expected[i].key(), built[i].key());
+    ASSERT_EQ(expected[i].value(), built[i].value().sizes().vec()) << built[i].key();
+  }
+  int64_t parameters = 0;
+  for (const auto& parameter : network->parameters()) parameters += parameter.numel();
+  EXPECT_EQ(total_counts(options, 64).parameters, parameters);
+}
+
 TEST(DeepLab, RatesAreThoseOfTheOutputStride) {
   const auto rates = [](const Config& config) {
     return std::get<DeepLabOptions>(network_options(config).head).rates;
@@ -81,17 +95,7 @@ TEST(DeepLab, IsCountedAndShapedAsItIsBuilt) {
     for (const bool folded : {false, true}) {
       NetworkOptions options = network_options(tiny_config(separable));
       options.folded = folded;
-      const MobileOne network(options);
-      const StateDict built = state_dict(*network);
-      const StateShapes expected = state_shapes(options);
-      ASSERT_EQ(expected.size(), built.size());
-      for (size_t i = 0; i < built.size(); ++i) {
-        ASSERT_EQ(expected[i].key(), built[i].key());
-        ASSERT_EQ(expected[i].value(), built[i].value().sizes().vec()) << built[i].key();
-      }
-      int64_t parameters = 0;
-      for (const auto& parameter : network->parameters()) parameters += parameter.numel();
-      EXPECT_EQ(total_counts(options, 64).parameters, parameters);
+      expect_counted_and_shaped_as_built(options);
     }
   }
 }
@@ -283,17 +287,7 @@ TEST(SsdLite, IsCountedAndShapedAsItIsBuilt) {
     for (const bool folded : {false, true}) {
       NetworkOptions options = network_options(tiny_detector(joint));
       options.folded = folded;
-      const MobileOne network(options);
-      const StateDict built = state_dict(*network);
-      const StateShapes expected = state_shapes(options);
-      ASSERT_EQ(expected.size(), built.size());
-      for (size_t i = 0; i < built.size(); ++i) {
-        ASSERT_EQ(expected[i].key(), built[i].key());
-        ASSERT_EQ(expected[i].value(), built[i].value().sizes().vec()) << built[i].key();
-      }
-      int64_t parameters = 0;
-      for (const auto& parameter : network->parameters()) parameters += parameter.numel();
-      EXPECT_EQ(total_counts(options, 64).parameters, parameters);
+      expect_counted_and_shaped_as_built(options);
     }
   }
 }

@@ -14,9 +14,15 @@ Box cut_box(const Cut& cut, const Box& box);
 /// The inverse: a box of the window in the picture's pixels.
 Box uncut_box(const Cut& cut, const Box& box);
 
-/// The part of a box within [0, width] x [0, height]; empty (of no width or height) where it lies
-/// outside.
-Box clipped(const Box& box, double width, double height);
+/// The same rectangle.
+Box to_box(const CropBox& crop);
+
+/// The part of a box within another one; empty (of no width or height) where it lies outside.
+Box clipped(const Box& box, const Box& within);
+/// Within [0, width] x [0, height].
+inline Box clipped(const Box& box, double width, double height) {
+  return clipped(box, {0, 0, width, height});
+}
 
 /// An object as it lies in the window: its box moved, its area scaled.
 Object cut_object(const Cut& cut, Object object);

@@ -57,4 +57,7 @@ at::Tensor decode_jpeg(std::string_view bytes, const std::string& name);
 /// in 1 to 100.
 std::string encode_jpeg(const at::Tensor& image, int quality);
 
+/// A JPEG of the image, made smaller where it is higher than `height`, for a report.
+std::string small_jpeg(const at::Tensor& image, int64_t height);
+
 }  // namespace mobileone

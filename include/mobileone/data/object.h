@@ -8,6 +8,9 @@
 
 namespace mobileone {
 
+/// Where COCO's small objects end, and its large ones begin, px².
+inline constexpr double kSmallArea = 32 * 32, kLargeArea = 96 * 96;
+
 /// An object in a picture, or a crowd of them.
 struct Object {
   Box box;

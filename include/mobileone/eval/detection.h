@@ -20,11 +20,10 @@ namespace mobileone {
 struct DetectedSet {
   ImageList list = {};                             ///< the set, with the model's labels
   std::vector<std::vector<Detection>> found = {};  ///< in each of its images
-  std::vector<DetectedImage> images = {};     ///< those that could be read, in the list's order
-  std::vector<int64_t> indices = {};          ///< of each of them, in the list
-  std::vector<std::string> class_names = {};  ///< by label
-  int64_t damaged = 0;                        ///< images that could not be read
-  double seconds = 0;                         ///< for reading and computing
+  std::vector<DetectedImage> images = {};  ///< those that could be read, in the list's order
+  std::vector<int64_t> indices = {};       ///< of each of them, in the list
+  int64_t damaged = 0;                     ///< images that could not be read
+  double seconds = 0;                      ///< for reading and computing
 
   double images_per_second() const {
     return seconds > 0 ? static_cast<double>(images.size()) / seconds : 0;

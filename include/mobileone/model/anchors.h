@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mobileone/model/options.h"
+#include "mobileone/util/box.h"
 
 namespace mobileone {
 
@@ -22,5 +23,8 @@ std::vector<std::array<int64_t, 2>> level_sizes(const SsdLiteOptions& head, int6
 /// - torchvision: cells divide the image evenly, and no side is longer than the image's;
 /// - cvnets: likewise, as are centres.
 at::Tensor ssd_anchors(const SsdLiteOptions& head, int64_t height, int64_t width);
+
+/// The boxes of anchors [A,4] as above.
+std::vector<Box> anchor_boxes(const at::Tensor& anchors);
 
 }  // namespace mobileone

@@ -13,6 +13,9 @@ std::string valid_utf8(std::string_view text);
 /// U+FFFD in place of characters that XML forbids (section 2.2).
 std::string xml_escaped(std::string_view text);
 
+/// A number with so many decimals; `none` where it is not finite.
+std::string number_or(std::string_view none, double value, int decimals = 2);
+
 /// Base64 with padding (RFC 4648), for embedding bytes in a page.
 std::string base64(std::string_view bytes);
 

@@ -5,8 +5,9 @@
 #include <vector>
 
 #include "mobileone/data/object.h"
-#include "mobileone/model/options.h"
+#include "mobileone/optim/detection_loss.h"
 #include "mobileone/task/coco_ap.h"
+#include "mobileone/task/detections.h"
 #include "mobileone/task/task.h"
 
 namespace mobileone {
@@ -14,8 +15,8 @@ namespace mobileone {
 /// What was found in a cut's window, in pixels of the picture and within it.
 std::vector<Detection> in_picture(const Cut& cut, std::vector<Detection> found);
 
-/// COCO's numbers of the outputs of SSDLite. Boxes are judged in pixels of the pictures as they are
-/// stored; equal scores count in the order of the list.
+/// COCO's numbers of the outputs of SSDLite for images of data.eval_crop pixels. Boxes are judged
+/// in pixels of the pictures as they are stored; equal scores count in the order of the list.
 class DetectionMeter : public Meter {
  public:
   explicit DetectionMeter(const Config& config);
@@ -32,7 +33,8 @@ class DetectionMeter : public Meter {
   double loss() const;
 
   const Config config_;
-  const SsdLiteOptions head_;
+  const DetectionDecoder decode_;  ///< of images of data.eval_crop
+  const AnchorMatcher match_;      ///< likewise
   CocoMeter coco_;
   int64_t images_ = 0, without_numbers_ = 0;
   double loss_ = 0, anchors_ = 0;  // a sum over images, and the anchors with an object

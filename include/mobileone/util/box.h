@@ -17,6 +17,12 @@ struct Box {
   bool operator==(const Box&) const = default;
 };
 
+/// Whether a box's centre lies inside of another one.
+inline bool holds_center(const Box& outer, const Box& box) {
+  const double x = box.center_x(), y = box.center_y();
+  return x > outer.left && x < outer.right && y > outer.top && y < outer.bottom;
+}
+
 /// px² that two boxes share.
 inline double intersection(const Box& a, const Box& b) {
   const double width = std::min(a.right, b.right) - std::max(a.left, b.left);
