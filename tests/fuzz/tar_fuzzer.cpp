@@ -4,11 +4,11 @@
 
 namespace mobileone::fuzz {
 
-/// All that a shard's headers lead to lies in its file.
+/// All that a shard's headers lead to lies in its file. Errors name the shard, or a file in it.
 void tar(std::string_view input) {
   const MemoryFile file(input);
   const auto path = file.path();
-  expect_clean(path.string() + ": ", [&] {
+  expect_clean(path.string(), [&] {
     const ShardIndex index = index_shard(TarReader(path), path.string(), Samples::kEither);
     int64_t objects = 0;
     for (const auto& image : index.images) {
