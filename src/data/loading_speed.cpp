@@ -27,6 +27,16 @@ class RepeatedStorage : public ImageStorage {
   int64_t count_;
 };
 
+ObjectTable repeated(const ObjectTable& table, int64_t images) {
+  ObjectTable result;
+  for (int64_t i = 0; i < images; ++i) {
+    const auto own = table.of(i % std::ssize(table.ends));
+    result.objects.insert(result.objects.end(), own.begin(), own.end());
+    result.ends.push_back(std::ssize(result.objects));
+  }
+  return result;
+}
+
 /// The images of a list again and again, `images` in all.
 ImageList repeated(const ImageList& list, int64_t images) {
   const auto repeat = [&](const auto& storage) {
@@ -35,6 +45,9 @@ ImageList repeated(const ImageList& list, int64_t images) {
   ImageList result = list;
   result.storage = repeat(list.storage);
   if (list.masks) result.masks = repeat(list.masks);
+  if (list.objects) {
+    result.objects = std::make_shared<ObjectTable>(repeated(*list.objects, images));
+  }
   result.labels.clear();
   for (int64_t i = 0; i < images; ++i) result.labels.push_back(list.labels[i % list.size()]);
   return result;

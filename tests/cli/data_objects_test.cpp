@@ -74,6 +74,14 @@ TEST_F(DataObjects, AreComparedWithAnchors) {
               "model.head=ssdlite"));
 }
 
+TEST_F(DataObjects, AreTimedAgainAndAgain) {
+  const Outcome timed =
+      run_program({"bench", "data", path("tiny.yaml"), "augment.detect.crop=none", "--images", "30",
+                   "--rounds", "1", "--workers", "1", "--json"});
+  ASSERT_EQ(timed.status, 0) << timed.errors;
+  EXPECT_GT(nlohmann::json::parse(timed.output)["images_per_second"], 0);
+}
+
 TEST_F(DataObjects, AreShownAndPacked) {
   const Outcome packed = run_program({"data", "pack", path("images"), path("x.pack"), "--decoded"});
   ASSERT_EQ(packed.status, 0) << packed.errors;
