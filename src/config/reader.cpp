@@ -61,6 +61,10 @@ class Loader {
   /// Contradictions count only if no document stayed unread that could resolve them.
   Contents finish() {
     if constexpr (std::is_same_v<Contents, Config>) {
+      if (config_.model.head == HeadKind::kSsdLite) {
+        if (!is_set("data.size")) config_.data.size = kSsdLiteSize;
+        if (!is_set("data.eval_crop")) config_.data.eval_crop = kSsdLiteSize;
+      }
       if (all_parsed_) {
         for (const Contradiction& found : find_contradictions(config_)) report(found);
       }
@@ -85,6 +89,8 @@ class Loader {
     map[key.substr(0, dot)] = dot == std::string::npos ? value : nested(key.substr(dot + 1), value);
     return map;
   }
+
+  bool is_set(const std::string& key) const { return findings_.settings.contains(key); }
 
   static Place in_text(const std::string& origin) {
     return [origin](int line) { return fmt::format("{}:{}", origin, line); };

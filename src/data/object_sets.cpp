@@ -11,9 +11,9 @@
 #include "mobileone/data/class_folders.h"
 #include "mobileone/data/coco.h"
 #include "mobileone/data/image.h"
-#include "mobileone/data/labels.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/data/tar_shards.h"
+#include "mobileone/data/yolo_names.h"
 #include "mobileone/data/yolo_text.h"
 #include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
@@ -99,10 +99,7 @@ fs::path labels_beside(const fs::path& images) {
 
 ImageList read_yolo_set(const fs::path& folder, const fs::path& labels, const DataConfig& data) {
   const std::vector<std::string> images = image_files_below(folder.string());
-  std::vector<std::string> names;
-  for (const fs::path& at : {labels, folder, labels.parent_path(), labels / "x"}) {
-    if (names.empty()) names = class_names_beside(at);
-  }
+  std::vector<std::string> names = yolo_class_names(folder, labels);
   struct Labelled {
     ImageSize size;
     std::vector<Object> objects;

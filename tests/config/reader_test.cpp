@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "mobileone/config/writer.h"
 #include "mobileone/util/file.h"
 #include "support/error_of.h"
 #include "support/test_folder.h"
@@ -37,6 +38,15 @@ TEST_F(ReaderFiles, InheritFromTheirBase) {
   EXPECT_EQ(config.optimizer.momentum, 0.7);
   EXPECT_EQ(config.ema.decay, 0.4);
   EXPECT_TRUE(config.model.depths.empty());
+}
+
+TEST_F(ReaderFiles, OfDetectionHaveItsSizeWhereTheyNameNone) {
+  write_whole("c.yaml", "model: {head: ssdlite}\n");
+  EXPECT_EQ(load_config("c.yaml").data.size, 320);
+  const Config config = load_config("c.yaml", {"data.size=224"});
+  EXPECT_EQ(config.data.size, 224) << "which is named, though it is the default of others";
+  EXPECT_EQ(config.data.eval_crop, 320);
+  EXPECT_EQ(parse_config(to_yaml(config), "checkpoint"), config);
 }
 
 TEST_F(ReaderFiles, ReportTheFaultsOfTheWholeChain) {

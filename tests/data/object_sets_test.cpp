@@ -234,6 +234,31 @@ TEST_F(ObjectSets, OfYoloNumbersClassesWithoutNames) {
   EXPECT_EQ(read("images/train").class_names, (std::vector<std::string>{"0", "1", "2", "3", "4"}));
 }
 
+TEST_F(ObjectSets, OfYoloAreNamedByYaml) {
+  write_yolo("1 0.25 0.5 0.25 0.5\n");
+  fs::remove(path("classes.txt"));
+  const std::vector<std::string> expected = {"cat", "dog: big", "2"};
+  for (const char* yaml : {"nc: 3\nnames: [cat, 'dog: big', 2]\n",
+                           "train: x\nnames:\n  2: 2\n  0: cat\n  1: 'dog: big'\n"}) {
+    folder_.write("data.yaml", yaml);
+    EXPECT_EQ(read("images/train").class_names, expected) << yaml;
+  }
+  const std::string form = "; expected `names: [cat, dog]` or `names: {0: cat, 1: dog}`";
+  for (const auto& [yaml, error] :
+       {std::pair{"nc: 3", "has no list of names"},
+        {"[1, 2]", "has no list of names"},
+        {"names: cat", "has no list of names"},
+        {"names: [cat, [dog]]", "class 1 has no name"},
+        {"names: [cat, '']", "class 1 has no name"},
+        {"names: {0: cat, 2: dog}", "does not number its 2 classes from 0 to 1"},
+        {"names: {0: cat, x: dog}", "does not number its 2 classes from 0 to 1"}}) {
+    folder_.write("data.yaml", yaml);
+    EXPECT_EQ(error_of_reading("images/train"), "data.yaml: " + std::string(error) + form);
+  }
+  folder_.write("data.yaml", "names: [cat\n");
+  EXPECT_TRUE(error_of_reading("images/train").starts_with("data.yaml:2: not valid YAML: "));
+}
+
 TEST_F(ObjectSets, OfYoloWithMistakes) {
   const auto error = [&](const char* lines) {
     write_yolo(lines);

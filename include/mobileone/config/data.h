@@ -33,6 +33,9 @@ inline constexpr auto enum_names(DataFormat) {
                                               {DataFormat::kYolo, "yolo"}}};
 }
 
+/// Side of the images of SSDLite where a configuration names none, px.
+inline constexpr int64_t kSsdLiteSize = 320;
+
 struct DataConfig {
   std::string train;
   std::string val;
@@ -94,14 +97,17 @@ struct DataConfig {
       {"Segmentation: whether label 0 is ignored and each other one means the class before it, as "
        "in ADE20K, whose format implies it."});
     v("size", size,
-      {"Training image size, of a square, where the curriculum names none.", "px", 8, 4096});
+      {"Training image size, of a square, where the curriculum names none; for detection 320 if "
+       "not set.",
+       "px", 8, 4096});
     v("eval_resize", eval_resize,
       {"Evaluation: the short side is resized to this; 0, for segmentation: images stay as they "
        "are.",
        "px", 0, 4096});
     v("eval_crop", eval_crop,
       {"Evaluation: side of the centre crop. Segmentation judges the whole picture; this is then "
-       "the size that is measured and exported with.",
+       "the size that is measured and exported with. Detection judges the whole picture at this "
+       "size, 320 if not set.",
        "px", 8, 4096});
     v("mean", mean,
       {"Subtracted from each channel in [0, 1]: three numbers for RGB, one for grey, such as "
