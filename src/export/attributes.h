@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "mobileone/export/description.h"
+#include "mobileone/export/package.h"
 
 namespace mobileone {
 
@@ -14,6 +14,6 @@ using Attribute = std::variant<int64_t, std::string, std::vector<double>, std::v
 
 /// What a consumer needs besides the network, by the names that it has in a file, so that no JSON
 /// reader is asked of it.
-std::vector<std::pair<std::string, Attribute>> attributes_of(const Description& description);
+std::vector<std::pair<std::string, Attribute>> attributes_of(const Package& package);
 
 }  // namespace mobileone

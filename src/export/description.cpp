@@ -2,8 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "attributes.h"
-
 namespace mobileone {
 namespace {
 
@@ -111,21 +109,6 @@ Description from_json(const std::string& text) {
   read(json, "source", d.source);
   read(json, "program", d.program);
   return d;
-}
-
-std::vector<std::pair<std::string, Attribute>> attributes_of(const Description& d) {
-  const Preparation& p = d.preparation;
-  std::vector<std::pair<std::string, Attribute>> attributes{
-      {"class_names", d.class_names},
-      {"resize", p.resize},
-      {"crop", p.crop},
-      {"interpolation", std::string(to_string(p.interpolation))}};
-  if (d.task == kDetection) attributes.emplace_back("letterbox", int64_t{p.letterbox});
-  if (d.interface.preprocessing == Preprocessing::kOutside) {
-    attributes.emplace_back("mean", p.mean);
-    attributes.emplace_back("std", p.std);
-  }
-  return attributes;
 }
 
 }  // namespace mobileone

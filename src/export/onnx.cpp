@@ -296,7 +296,7 @@ struct AttributeText {
 
 std::vector<std::pair<std::string, std::string>> metadata_of(const Package& package) {
   std::vector<std::pair<std::string, std::string>> entries;
-  for (const auto& [name, value] : attributes_of(package.description)) {
+  for (const auto& [name, value] : attributes_of(package)) {
     entries.emplace_back(name, std::visit(AttributeText{}, value));
   }
   entries.emplace_back(kConfigFile, valid_utf8(to_yaml(package.config)));

@@ -58,7 +58,7 @@ jit::Module described_module(const Package& package, const FormatOptions& option
                                                 : TorchScriptForm::kPacked;
   jit::Module module = to_torchscript(package.graph, form, package.description.interface.type);
   std::vector<std::string> names;
-  for (const auto& [name, value] : attributes_of(package.description)) {
+  for (const auto& [name, value] : attributes_of(package)) {
     std::visit(AddAttribute{module, name}, value);
     names.push_back(name);
   }

@@ -3,6 +3,9 @@
 #include <torch/types.h>
 #include <torch/utils.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
 #include "export/onnx_peer.h"
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/export/onnx.h"
@@ -86,6 +89,20 @@ TEST_F(SsdLite, GivesAllBoxesRaw) {
   EXPECT_EQ(outputs->elements()[1].toTensor().sizes(), torch::IntArrayRef({2, scores.size(1), 4}));
   EXPECT_EQ(raw.description.output, "scores");
   EXPECT_EQ(raw.description.task, "detection");
+}
+
+TEST_F(SsdLite, SaysTheAnchorsOfRawBoxes) {
+  const auto anchors =
+      std::get<graph::DecodeBoxes>(
+          std::ranges::find(raw.graph.nodes, "decode", &graph::Node::name)->operation)
+          .anchors;
+  const auto metadata = onnx_metadata(to_onnx(raw));
+  const auto listed = nlohmann::json::parse(metadata.at("anchors")).get<std::vector<float>>();
+  ASSERT_EQ(std::ssize(listed), graph::element_count(anchors.shape));
+  EXPECT_TRUE(std::equal(listed.begin(), listed.end(), anchors.values.get()));
+  EXPECT_EQ(nlohmann::json::parse(metadata.at("variances")).get<std::vector<float>>(),
+            (std::vector<float>{0.1f, 0.2f}));
+  EXPECT_FALSE(onnx_metadata(to_onnx(whole)).contains("anchors"));
 }
 
 TEST_F(SsdLite, IsExportedAndReadBack) {
