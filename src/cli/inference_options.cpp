@@ -2,6 +2,7 @@
 
 #include "mobileone/cli/options.h"
 #include "mobileone/config/validate.h"
+#include "mobileone/util/error.h"
 
 namespace mobileone::cli {
 
@@ -32,6 +33,13 @@ void add_inference_options(CLI::App& command, InferenceOptions& options) {
 Model load_model(const InferenceOptions& options, torch::Device device) {
   Model model = mobileone::load_model(options.model, device, options.weights,
                                       options.run_code ? ScriptCode::kRun : ScriptCode::kLeave);
+  const HeadKind head = model.config.model.head;
+  if (options.crop > 0 && head == HeadKind::kDeepLabV3) {
+    throw Error("--crop: segmentation takes the whole picture; --resize says its short side");
+  }
+  if (options.resize > 0 && head == HeadKind::kSsdLite) {
+    throw Error("--resize: detection takes the whole picture; --crop says the square it becomes");
+  }
   DataConfig& data = model.config.data;
   if (options.crop > 0) data.eval_crop = options.crop;
   if (options.resize > 0) data.eval_resize = options.resize;

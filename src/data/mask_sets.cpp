@@ -280,6 +280,22 @@ void set_meaning(ImageList& list, DataFormat format, const DataConfig& data) {
   labels.num_classes = count > 0 ? count : kMostMaskClasses;
 }
 
+/// A pack has its masks and what their values mean: what else is asked for cannot be had.
+void require_meaning(const ImageList& pack, const std::string& masks, const DataConfig& data) {
+  const DataConfig usual;
+  const auto& [ignored, reduced, classes] = pack.mask_labels;
+  if (!masks.empty())
+    throw Error("{}: is a pack with its own masks, not those of {}", pack.origin, masks);
+  if (data.ignore_label != usual.ignore_label && data.ignore_label != ignored) {
+    throw Error("{}: was packed with data.ignore_label={}, not {}; leave it out or pack again",
+                pack.origin, ignored, data.ignore_label);
+  }
+  if (data.reduce_zero_label && !reduced) {
+    throw Error("{}: was packed without data.reduce_zero_label; leave it out or pack again",
+                pack.origin);
+  }
+}
+
 }  // namespace
 
 ImageList read_mask_list(const std::string& path, const std::string& masks,
@@ -292,6 +308,7 @@ ImageList read_mask_list(const std::string& path, const std::string& masks,
   if (is_pack(path)) {
     ImageList list = read_pack(path);
     if (!list.masks) throw Error("{}: holds no masks, which segmentation needs", path);
+    require_meaning(list, masks, data);
     return list;
   }
   Found found = find_pairs(path, masks);

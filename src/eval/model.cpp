@@ -37,9 +37,9 @@ void require_logits(const Description& description, const std::filesystem::path&
   }
   if (description.interface.preprocessing == Preprocessing::kOutside) return;
   throw Error(
-      "{}: takes uint8 images and gives probabilities, expected normalised images and logits; "
-      "use the file that `mobileone export` writes without --with-preprocessing",
-      path.string());
+      "{}: takes uint8 images and gives {}, expected normalised images; use the file that "
+      "`mobileone export` writes without --with-preprocessing",
+      path.string(), description.output);
 }
 
 /// By ONNX Runtime on the CPU; a file of others has the defaults of `Config`.

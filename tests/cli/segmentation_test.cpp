@@ -167,6 +167,7 @@ TEST_F(SegmentationRun, RefusesWhatIsOfAnotherTask) {
            {{"eval", run() + "/last.pth", "--data", shop().shapes("val")}, "mask"},
            {{"export", classifier, "-o", shop().path("x.pt"), "--argmax"}, "--argmax"},
            {{"predict", run() + "/last.pth", val(), "--output", classifier}, "cannot be made"},
+           {{"eval", run() + "/last.pth", "--data", val(), "--crop", "64"}, "--crop"},
            {training("run", {"--resume"}), "resume with the same"},
            {training("other", {"model.pretrained=" + shop().path("scene.onnx")}), "scene.onnx"}}) {
     const auto outcome = run_program(arguments);

@@ -86,6 +86,27 @@ TEST_F(MaskStorage, BatchesAreTheSameFromFolderShardAndPack) {
   EXPECT_EQ(fingerprint(read_pack(path("x.pack"))), fingerprint(list_));
 }
 
+TEST_F(MaskStorage, APackKeepsWhatItsValuesMean) {
+  pack("x.pack");
+  const int64_t usual = list_.mask_labels.ignore_label;
+  list_.mask_labels.ignore_label = 10;
+  DataConfig ten;
+  ten.ignore_label = 10;
+  pack("ten.pack");
+  EXPECT_EQ(read_mask_list(path("ten.pack"), "", ten).size(), list_.size());
+  EXPECT_EQ(error_of([&] { read_mask_list(path("x.pack"), "", ten); }),
+            fmt::format("{}: was packed with data.ignore_label={}, not 10; leave it out or pack "
+                        "again",
+                        path("x.pack"), usual));
+  DataConfig reduced;
+  reduced.reduce_zero_label = true;
+  EXPECT_EQ(
+      error_of([&] { read_mask_list(path("x.pack"), "", reduced); }),
+      path("x.pack") + ": was packed without data.reduce_zero_label; leave it out or pack again");
+  EXPECT_EQ(error_of([&] { read_mask_list(path("x.pack"), "masks", {}); }),
+            path("x.pack") + ": is a pack with its own masks, not those of masks");
+}
+
 TEST_F(MaskStorage, APackOfPixelsReducesMasksAsTheirImages) {
   for (const PackSettings& settings : {kReduced, {.decoded = true, .max_side = 50}}) {
     fs::remove(path("x.pack"));

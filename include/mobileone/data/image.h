@@ -25,6 +25,9 @@ inline constexpr int64_t kMaxImagePixels = 178'956'970;
 /// Throws Error if `bytes` are no such image, a truncated, damaged or too large one.
 at::Tensor decode_image(std::string_view bytes, const std::string& name, bool upright = false);
 
+/// Whether `bytes` begin as a file does that `decode_image` decodes.
+bool is_image(std::string_view bytes);
+
 struct ImageSize {
   int64_t width, height;  ///< px
 };

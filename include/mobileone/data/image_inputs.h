@@ -12,11 +12,13 @@ namespace mobileone {
 /// - a folder: every image below it, by extension, in ImageFolder's order;
 /// - a CSV list, tar shards or a pack (image_list.h): the images, whatever their labels;
 /// - a pattern of the shell (`*`, `?`, `[a-z]`), where no file has that name: what it matches,
-///   sorted, each as above;
-/// - "-": standard input, the bytes of one image, which are read here.
+///   sorted, each as above.
 /// That a file is missing, or no image, is only found when it is read. Throws Error if there is no
-/// input, a folder holds no image, or a list, shard or pack is damaged.
+/// input, one is "-" (frames.h), a folder holds no image, or a list, shard or pack is damaged.
 ImageList read_image_inputs(const std::vector<std::string>& inputs);
+
+/// An image that is in memory, the bytes of a file, without a label (it is 0).
+ImageList one_image(std::string name, std::string bytes);
 
 /// The paths that a file lists, or standard input if it is "-": one a line, or each ended by a NUL
 /// as `find -print0` writes them. Throws Error if it cannot be read.
