@@ -1,8 +1,8 @@
 """Writes the files that the fuzzers of tests/fuzz start from.
 
 make_fuzz_corpus.py FOLDER   writes FOLDER/torch_file, .../safetensors, .../pickle, .../coco,
-                             .../coco_results, .../voc_xml, .../yolo_text, .../tar, .../pack and a
-                             folder for each kind of image, such as .../png
+                             .../coco_results, .../voc_xml, .../yolo_text, .../tar, .../pack,
+                             .../frames and a folder for each kind of image, such as .../png
 
 Small files of every container and of what people save in them, and the tests' images. Check sums are
 left out of zip files where torch can: a fuzzer would seldom get past them.
@@ -105,6 +105,15 @@ def write_images(folder):
             (folder / path.name).write_bytes(path.read_bytes())
 
 
+def write_frames(folder):
+    """Two images each, of the kinds that say where they end."""
+    images = [path.read_bytes() for path in [GOLDEN / "data" / "420.jpg", GOLDEN / "data" / "rgb.png",
+                                             GOLDEN / "data" / "alpha_lossy.webp",
+                                             *(GOLDEN / "images").glob("p[bgp]m*.p[bgp]m")]]
+    for i, image in enumerate(images):
+        (folder / str(i)).write_bytes(image + images[i - 1])
+
+
 def write_masks(folder):
     for path in (GOLDEN / "masks").glob("*[0-9d].png"):
         (folder / path.name).write_bytes(path.read_bytes())
@@ -203,6 +212,7 @@ def write_packs(folder):
 def main():
     for name, write in (("torch_file", write_torch_files), ("pickle", write_pickles),
                         ("safetensors", write_safetensors), ("jpeg", write_jpegs),
+                        ("frames", write_frames),
                         ("mask", write_masks), ("coco", write_annotations),
                         ("coco_results", write_results),
                         ("voc_xml", write_voc_xmls), ("yolo_text", write_yolo_texts),

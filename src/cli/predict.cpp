@@ -1,3 +1,7 @@
+#include <unistd.h>
+
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -5,11 +9,23 @@
 #include "mobileone/cli/commands.h"
 #include "mobileone/cli/options.h"
 #include "mobileone/cli/tasks.h"
+#include "mobileone/data/frames.h"
 #include "mobileone/data/image_inputs.h"
 #include "mobileone/optim/runtime.h"
+#include "mobileone/util/error.h"
 
 namespace mobileone::cli {
 namespace {
+
+/// Hands each image of standard input to `take` as it comes.
+void for_each_frame(const std::function<void(const ImageList&)>& take) {
+  FrameReader frames(STDIN_FILENO, "standard input");
+  int64_t count = 0;
+  while (auto bytes = frames.next()) {
+    take(one_image(fmt::format("frame_{:06}", ++count), *std::move(bytes)));
+  }
+  if (count == 0) throw Error("standard input: is empty, expected images");
+}
 
 void predict_all(const PredictOptions& options) {
   set_threads(options.inference.threads);
@@ -18,9 +34,20 @@ void predict_all(const PredictOptions& options) {
     const auto paths = read_path_list(list);
     inputs.insert(inputs.end(), paths.begin(), paths.end());
   }
-  const ImageList images = read_image_inputs(inputs);
+  const bool from_stream = inputs == std::vector<std::string>{"-"};
+  const ImageList images = from_stream ? ImageList{} : read_image_inputs(inputs);
   const Model model = load_model(options.inference, choose_device(options.inference.device()));
-  commands_of(model.config.model.head).predict(options, model, images);
+  const TaskCommands& commands = commands_of(model.config.model.head);
+  PredictionPrinter printer(options.format, commands.prediction_columns, images.size());
+  const auto predict = [&](const ImageList& list) {
+    commands.predict(options, model, list, printer);
+  };
+  if (from_stream) {
+    for_each_frame(predict);
+  } else {
+    predict(images);
+  }
+  printer.end();
 }
 
 }  // namespace
@@ -30,20 +57,19 @@ void add_predict(CLI::App& app) {
   auto* command = app.add_subcommand(
       "predict", "Classify or segment images, or find objects in them, with any network file");
   add_inference_options(*command, options->inference);
-  command->add_option("images", options->images,
-                      "Image files, folders, patterns, CSV lists, tar shards, packs; - for the "
-                      "bytes of one image from standard input");
+  command->add_option(
+      "images", options->images,
+      "Image files, folders, patterns, CSV lists, tar shards, packs; or - for images "
+      "from standard input, one behind the other (frames of a video)");
   command->add_option(
       "--list", options->lists,
       "File of such names, one a line or each ended by a NUL; - for standard input");
-  command->add_option("--top", options->count, "Classes to print per image")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  command->add_option("--top", options->count, "Classes to print per image [5]")
+      ->check(CLI::Range(1, 1000));
   command
       ->add_option("--least-score", options->least_score,
-                   "Detection: of less sure objects nothing is said")
-      ->check(number_range(0, 1))
-      ->capture_default_str();
+                   "Detection: of less sure objects nothing is said [0.3]")
+      ->check(number_range(0, 1));
   add_enum_option(*command, "--format", options->format, "What to print");
   command->add_option(
       "--output", options->output,

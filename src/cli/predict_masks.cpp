@@ -1,7 +1,4 @@
-#include <unistd.h>
-
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,12 +9,9 @@
 #include "mobileone/eval/segmentation.h"
 #include "mobileone/report/text.h"
 #include "mobileone/util/csv.h"
-#include "mobileone/util/error.h"
 #include "mobileone/util/file.h"
-#include "mobileone/util/log.h"
 #include "mobileone/util/one_line.h"
 #include "mobileone/util/output.h"
-#include "mobileone/util/progress.h"
 
 namespace mobileone::cli {
 namespace {
@@ -56,103 +50,56 @@ void write_pictures(const MaskFiles& files, const SegmentedPicture& picture) {
   write_whole(files.overlay, encode_jpeg(overlay(picture.image, picture.mask, kOpacity), kQuality));
 }
 
-/// Prints each image as it comes.
-class MaskPrinter {
- public:
-  MaskPrinter(PredictionFormat format, int64_t count) : format_(format), count_(count) {
-    if (format == PredictionFormat::kCsv) fmt::print("image,mask,index,class,share,error\n");
+std::string text_of(const std::vector<ClassShare>& shares) {
+  std::string text;
+  for (const auto& each : shares) {
+    text += fmt::format("  {:6.2f} %  {}\n", 100 * each.share, one_line(each.class_name));
   }
+  return text;
+}
 
-  void print(const std::string& name, const MaskFiles& files, std::vector<ClassShare> shares,
-             const std::string& error) {
-    if (std::ssize(shares) > count_) shares.resize(static_cast<size_t>(count_));
-    switch (format_) {
-      case PredictionFormat::kText:
-        if (!error.empty()) return;  // the log has it
-        fmt::print("{}{}\n", one_line(name),
-                   files.mask.empty() ? "" : " -> " + one_line(files.mask));
-        for (const auto& each : shares) {
-          fmt::print("  {:6.2f} %  {}\n", 100 * each.share, one_line(each.class_name));
-        }
-        return;
-      case PredictionFormat::kCsv:
-        return print_csv(csv_field(valid_utf8(name)), csv_field(valid_utf8(files.mask)), shares,
-                         error);
-      case PredictionFormat::kJson:
-        fmt::print("{}{}", any_ ? ",\n" : "[", to_json(name, files, shares, error));
-        any_ = true;
-        return;
-      case PredictionFormat::kJsonLines:
-        return fmt::print("{}\n", to_json(name, files, shares, error));
-    }
+std::vector<std::string> csv_of(const std::vector<ClassShare>& shares, const MaskFiles& files) {
+  std::vector<std::string> rows;
+  for (const auto& each : shares) {
+    rows.push_back(fmt::format("{},{},{},{:.6g}", csv_field(valid_utf8(files.mask)), each.index,
+                               csv_field(valid_utf8(each.class_name)), each.share));
   }
+  return rows;
+}
 
-  void end() {
-    if (format_ == PredictionFormat::kJson) fmt::print("]\n");
+nlohmann::ordered_json json_of(const std::vector<ClassShare>& shares, const MaskFiles& files) {
+  nlohmann::ordered_json json;
+  if (!files.mask.empty()) json = {{"mask", files.mask}, {"overlay", files.overlay}};
+  auto& classes = json["classes"] = nlohmann::ordered_json::array();
+  for (const auto& each : shares) {
+    classes.push_back({{"index", each.index}, {"class", each.class_name}, {"share", each.share}});
   }
-
- private:
-  static void print_csv(const std::string& name, const std::string& mask,
-                        const std::vector<ClassShare>& shares, const std::string& error) {
-    if (!error.empty()) fmt::print("{},,,,,{}\n", name, csv_field(valid_utf8(error)));
-    for (const auto& each : shares) {
-      fmt::print("{},{},{},{},{:.6g},\n", name, mask, each.index,
-                 csv_field(valid_utf8(each.class_name)), each.share);
-    }
-  }
-
-  static std::string to_json(const std::string& name, const MaskFiles& files,
-                             const std::vector<ClassShare>& shares, const std::string& error) {
-    nlohmann::ordered_json json = {{"image", name}};
-    if (!error.empty()) {
-      json["error"] = error;
-    } else {
-      if (!files.mask.empty()) json.update({{"mask", files.mask}, {"overlay", files.overlay}});
-      auto& classes = json["classes"] = nlohmann::ordered_json::array();
-      for (const auto& each : shares) {
-        classes.push_back(
-            {{"index", each.index}, {"class", each.class_name}, {"share", each.share}});
-      }
-    }
-    // Names and paths may be any bytes.
-    return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  }
-
-  const PredictionFormat format_;
-  const int64_t count_;
-  bool any_ = false;
-};
+  return json;
+}
 
 }  // namespace
 
-void predict_masks(const PredictOptions& options, const Model& model, const ImageList& images) {
+void predict_masks(const PredictOptions& options, const Model& model, const ImageList& images,
+                   PredictionPrinter& printer) {
+  const int64_t count = classes_of(options, model);
   std::vector<MaskFiles> files;
   for (const std::string& stem : output_stems(options.output, images)) {
     files.push_back(stem.empty() ? MaskFiles{} : MaskFiles{stem + ".png", stem + "_overlay.jpg"});
     if (stem.empty()) continue;
     require_output(files.back().mask, {images.name(std::ssize(files) - 1)});
   }
-  MaskPrinter printer(options.format, options.count);
-  std::optional<Progress> progress;  // where it is not between the results
-  if (::isatty(STDOUT_FILENO) == 0) progress.emplace("predicting", images.size(), "img");
-  int64_t done = 0;
-  const int64_t unreadable =
-      segment(model, images, options.inference.evaluation, [&](const SegmentedPicture& picture) {
-        const MaskFiles& own = files[static_cast<size_t>(picture.index)];
-        std::vector<ClassShare> shares;
-        if (picture.error.empty()) {
-          if (!own.mask.empty()) write_pictures(own, picture);
-          shares = shares_of(picture.mask, model);
-        } else {
-          log::warning("left out: {}", picture.error);
-        }
-        printer.print(images.name(picture.index), own, shares, picture.error);
-        if (progress) progress->update(++done, "");
-      });
-  printer.end();
-  if (unreadable > 0) {
-    throw Error("{} of {} images could not be read", unreadable, images.size());
-  }
+  segment(model, images, options.inference.evaluation, [&](const SegmentedPicture& picture) {
+    const std::string name = images.name(picture.index);
+    if (!picture.error.empty()) return printer.print_error(name, picture.error);
+    const MaskFiles& own = files[static_cast<size_t>(picture.index)];
+    if (!own.mask.empty()) write_pictures(own, picture);
+    std::vector<ClassShare> shares = shares_of(picture.mask, model);
+    if (std::ssize(shares) > count) shares.resize(static_cast<size_t>(count));
+    printer.print(name, {.file = own.mask,
+                         .text = [&] { return text_of(shares); },
+                         .csv = [&] { return csv_of(shares, own); },
+                         .json = [&] { return json_of(shares, own); }});
+  });
 }
 
 }  // namespace mobileone::cli

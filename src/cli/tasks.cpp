@@ -5,10 +5,11 @@
 namespace mobileone::cli {
 
 const TaskCommands& commands_of(HeadKind head) {
-  static constexpr TaskCommands kClassification{eval_classification, predict_classes,
-                                                judge_classification},
-      kSegmentation{eval_segmentation, predict_masks, judge_segmentation},
-      kDetection{eval_detection, predict_boxes, judge_detection};
+  static constexpr TaskCommands kClassification{eval_classification, "rank,index,class,probability",
+                                                predict_classes, judge_classification},
+      kSegmentation{eval_segmentation, "mask,index,class,share", predict_masks, judge_segmentation},
+      kDetection{eval_detection, "index,class,score,left,top,right,bottom", predict_boxes,
+                 judge_detection};
   switch (head) {
     case HeadKind::kClassifier:
       return kClassification;

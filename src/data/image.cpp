@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "mobileone/data/bmp.h"
@@ -41,6 +42,10 @@ at::Tensor decode_image(std::string_view bytes, const std::string& name, bool up
   }
   throw Error("{}: is {} (expected JPEG, PNG, WebP, TIFF, GIF, BMP, PBM, PGM or PPM)", name,
               file_kind(bytes));
+}
+
+bool is_image(std::string_view bytes) {
+  return std::ranges::any_of(kImageFormats, [&](const auto& format) { return format.is(bytes); });
 }
 
 ImageSize image_size(std::string_view bytes, const std::string& name, bool upright) {

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <utility>
 
 #include "mobileone/data/class_folders.h"
@@ -107,7 +106,6 @@ bool is_data_set(const fs::path& path) {
 
 ImageList read_image_inputs(const std::vector<std::string>& inputs) {
   auto images = std::make_shared<GatheredImages>();
-  std::optional<std::string> standard_input;
   const auto add = [&](const std::string& path) {
     std::error_code error;
     if (is_data_set(path)) {
@@ -121,16 +119,19 @@ ImageList read_image_inputs(const std::vector<std::string>& inputs) {
   };
   for (const auto& input : inputs) {
     if (input == kStandardInput) {
-      if (!standard_input) standard_input = read_standard_input();
-      images->add_all(std::make_shared<GivenImage>("standard input", *standard_input), 1);
-    } else {
-      for (const auto& path : expanded(input)) add(path);
+      throw Error("-: images come from standard input or from files, not from both; give - alone");
     }
+    for (const auto& path : expanded(input)) add(path);
   }
   if (images->size() == 0) {
     throw Error("expected images: files, folders, patterns, lists, or - for standard input");
   }
   return {"the images given", {}, std::vector<int32_t>(images->size()), images};
+}
+
+ImageList one_image(std::string name, std::string bytes) {
+  auto storage = std::make_shared<GivenImage>(name, std::move(bytes));
+  return {std::move(name), {}, {0}, std::move(storage)};
 }
 
 std::vector<std::string> read_path_list(const std::string& file) {

@@ -13,6 +13,7 @@
 #include "mobileone/data/png.h"
 #include "mobileone/eval/onnx_model.h"
 #include "mobileone/util/file.h"
+#include "support/standard_input.h"
 
 namespace mobileone {
 namespace {
@@ -163,6 +164,36 @@ TEST_F(DetectionRun, PredictsWhatTheExampleFinds) {
   EXPECT_EQ(read_image(shop().path("drawn.ppm")).sizes(), pixels.sizes());
 }
 
+TEST_F(DetectionRun, PredictsAStreamAsItsFrames) {
+  const std::string model = run() + "/last.pth", stream = shop().path("frames");
+  write_whole(stream, read_file(val() + "/00.png") + "\n" + read_file(val() + "/01.png") + "end");
+  const StandardInput input(stream);
+  const auto outcome = run_program({"predict", model, "-", "--json", "--least-score", "0"});
+  ASSERT_EQ(outcome.status, 0) << outcome.errors;
+  EXPECT_NE(outcome.errors.find("what follows image 2 is text that begins with `end`"),
+            std::string::npos)
+      << outcome.errors;
+  const json frames = json::parse(outcome.output);
+  ASSERT_EQ(frames.size(), 2);
+  const json files =
+      json::parse(run_program({"predict", model, val() + "/00.png", val() + "/01.png", "--json",  //
+                               "--least-score", "0"})
+                      .output);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(frames[i]["image"], fmt::format("frame_{:06}", i + 1));
+    EXPECT_EQ(frames[i]["objects"], files[i]["objects"]);
+  }
+}
+
+TEST_F(DetectionRun, IsToldOfAnEmptyStream) {
+  write_whole(shop().path("nothing"), "");
+  const StandardInput input(shop().path("nothing"));
+  const auto outcome = run_program({"predict", run() + "/last.pth", "-"});
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_TRUE(outcome.errors.ends_with("mobileone: standard input: is empty, expected images\n"))
+      << outcome.errors;
+}
+
 TEST_F(DetectionRun, HasCurvesAndASummary) {
   const std::string page = shop().path("object.html");
   EXPECT_EQ(run_program({"plot", run(), "-o", page}).status, 0);
@@ -196,6 +227,9 @@ TEST_F(DetectionRun, RefusesWhatIsOfAnotherTask) {
            {{"eval", run() + "/last.pth", "--data", shop().shapes("val")}, "boxes"},
            {{"eval", run() + "/last.pth", "--data", val(), "--restrict"}, "--restrict"},
            {{"export", classifier, "-o", shop().path("x.pt"), "--raw-outputs"}, "--raw-outputs"},
+           {{"predict", run() + "/last.pth", val(), "--top", "3"}, "--top"},
+           {{"predict", run() + "/last.pth", val(), "--resize", "64"}, "--resize"},
+           {{"predict", classifier, val(), "--least-score", "0.5"}, "--least-score"},
            {detector_training("object_run", {"--resume", "detect.negatives=2"}),
             "detect.negatives"},
            {detector_training("other", {"detect.ratios=[1]"}), "detect.ratios"},

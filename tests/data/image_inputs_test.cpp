@@ -1,13 +1,10 @@
 #include "mobileone/data/image_inputs.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <filesystem>
 
 #include "data/support.h"
-#include "mobileone/util/descriptor.h"
 #include "mobileone/util/file.h"
+#include "support/standard_input.h"
 #include "test_folder.h"
 
 namespace mobileone {
@@ -41,19 +38,6 @@ class ImageInputs : public testing::Test {
 
 using Names = std::vector<std::string>;
 
-/// While it lives, standard input is a file.
-class StandardInput {
- public:
-  explicit StandardInput(const fs::path& path) : before_(::dup(STDIN_FILENO)) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    ::dup2(file.get(), STDIN_FILENO);
-  }
-  ~StandardInput() { ::dup2(before_.get(), STDIN_FILENO); }
-
- private:
-  const Descriptor before_;
-};
-
 TEST_F(ImageInputs, AreFilesFoldersAndPatternsInTheirOrder) {
   EXPECT_EQ(names({"no_ending", "a.jpg", "missing.jpg"}),
             (Names{"no_ending", "a.jpg", "missing.jpg"}));
@@ -71,13 +55,11 @@ TEST_F(ImageInputs, AreDataSets) {
   EXPECT_EQ(images.read(1).bytes(), "a.jpg");
 }
 
-TEST_F(ImageInputs, AreStandardInput) {
-  const StandardInput input(dir / "a.jpg");
-  const ImageList images = read_image_inputs({"-", at("no_ending"), "-"});
-  ASSERT_EQ(images.size(), 3);
-  EXPECT_EQ(images.read(0).bytes(), "a.jpg");
-  EXPECT_EQ(images.read(2).bytes(), "a.jpg");
-  EXPECT_EQ(images.name(0), "standard input");
+TEST_F(ImageInputs, AreInMemory) {
+  const ImageList images = one_image("frame", "bytes");
+  ASSERT_EQ(images.size(), 1);
+  EXPECT_EQ(images.read(0).bytes(), "bytes");
+  EXPECT_EQ(images.name(0), "frame");
 }
 
 TEST_F(ImageInputs, AreWhatAListNames) {
@@ -96,6 +78,10 @@ TEST_F(ImageInputs, AreToBeThere) {
             at("empty") + ": this folder holds no images (expected .jpg, .png, ...)");
   EXPECT_EQ(error_of([&] { read_image_inputs({}); }),
             "expected images: files, folders, patterns, lists, or - for standard input");
+  EXPECT_EQ(error_of([&] {
+              read_image_inputs({at("a.jpg"), "-"});
+            }),
+            "-: images come from standard input or from files, not from both; give - alone");
 }
 
 }  // namespace

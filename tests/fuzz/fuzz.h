@@ -21,6 +21,7 @@ void safetensors(std::string_view input);
 void pickle(std::string_view input);
 void jpeg(std::string_view input);
 void image(std::string_view input);
+void frames(std::string_view input);
 void mask(std::string_view input);
 void coco(std::string_view input);
 void coco_results(std::string_view input);

@@ -30,6 +30,7 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
       {"--reader=gif", fuzz::image},
       {"--reader=bmp", fuzz::image},
       {"--reader=pnm", fuzz::image},
+      {"--reader=frames", fuzz::frames},
       {"--reader=mask", fuzz::mask},
       {"--reader=coco", fuzz::coco},
       {"--reader=coco_results", fuzz::coco_results},

@@ -22,7 +22,7 @@ echo 'extern "C" int LLVMFuzzerTestOneInput(const char*, long) { return 0; }' >"
 
 export LSAN_OPTIONS="suppressions=$source/cmake/sanitizers/leaks.txt:print_suppressions=0"
 export OMP_NUM_THREADS=1
-for reader in torch_file safetensors pickle jpeg png webp tiff gif bmp pnm mask coco coco_results voc_xml yolo_text tar pack; do
+for reader in torch_file safetensors pickle jpeg png webp tiff gif bmp pnm frames mask coco coco_results voc_xml yolo_text tar pack; do
   mkdir -p "$build/found/$reader"  # inputs that reach what no other does: where the next run starts
   "$build/tests/fuzz/readers_fuzzer" --reader=$reader "$build/found/$reader" "$build/corpus/$reader" \
     -max_total_time="$seconds" -max_len=65536 -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=256 \

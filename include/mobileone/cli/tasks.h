@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "mobileone/cli/inference_options.h"
+#include "mobileone/cli/prediction_printer.h"
 #include "mobileone/data/image_list.h"
 #include "mobileone/dist/processes.h"
 #include "mobileone/eval/detection_scores.h"
@@ -23,27 +24,24 @@ struct EvalOptions {
   bool json = false;
 };
 
-enum class PredictionFormat { kText, kCsv, kJson, kJsonLines };
-inline constexpr auto enum_names(PredictionFormat) {
-  return std::array<EnumName<PredictionFormat>, 4>{{{PredictionFormat::kText, "text"},
-                                                    {PredictionFormat::kCsv, "csv"},
-                                                    {PredictionFormat::kJson, "json"},
-                                                    {PredictionFormat::kJsonLines, "jsonl"}}};
-}
-
 struct PredictOptions {
   InferenceOptions inference;
   std::vector<std::string> images, lists;
-  std::string output;  ///< folder
-  int64_t count = 5;
-  double least_score = 0.3;  ///< of objects
+  std::string output;                 ///< folder
+  std::optional<int64_t> count;       ///< of classes
+  std::optional<double> least_score;  ///< of objects
   PredictionFormat format = PredictionFormat::kText;
 };
+
+/// How many classes to print of each image. Throws Error if the options are those of detection.
+int64_t classes_of(const PredictOptions& options, const Model& model);
 
 /// What `eval`, `predict` and `compare` do with a loaded network, by its task.
 struct TaskCommands {
   void (*eval)(const EvalOptions& options, const Model& model, const Processes& processes);
-  void (*predict)(const PredictOptions& options, const Model& model, const ImageList& images);
+  const char* prediction_columns;  ///< of CSV
+  void (*predict)(const PredictOptions& options, const Model& model, const ImageList& images,
+                  PredictionPrinter& printer);
   Judgement (*judge)(const Model& model, const std::string& data);
 };
 
@@ -53,8 +51,10 @@ const TaskCommands& commands_of(HeadKind head);
 void eval_classification(const EvalOptions& options, const Model& model,
                          const Processes& processes);
 void eval_segmentation(const EvalOptions& options, const Model& model, const Processes& processes);
-void predict_classes(const PredictOptions& options, const Model& model, const ImageList& images);
-void predict_masks(const PredictOptions& options, const Model& model, const ImageList& images);
+void predict_classes(const PredictOptions& options, const Model& model, const ImageList& images,
+                     PredictionPrinter& printer);
+void predict_masks(const PredictOptions& options, const Model& model, const ImageList& images,
+                   PredictionPrinter& printer);
 
 /// Judges a file of COCO's results by COCO's annotations.
 void eval_results(const EvalOptions& options);
@@ -67,7 +67,8 @@ struct NetworkFigures {
 void print_detection_evaluation(const DetectionEvaluation& result, bool as_json,
                                 const std::optional<NetworkFigures>& network = {});
 void eval_detection(const EvalOptions& options, const Model& model, const Processes& processes);
-void predict_boxes(const PredictOptions& options, const Model& model, const ImageList& images);
+void predict_boxes(const PredictOptions& options, const Model& model, const ImageList& images,
+                   PredictionPrinter& printer);
 
 /// Throws Error unless all processes are to do the same.
 void require_same_evaluation(const EvalOptions& options, const ImageList& list,

@@ -1,0 +1,150 @@
+#include "mobileone/data/frames.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "mobileone/data/file_kind.h"
+#include "mobileone/data/image.h"
+#include "mobileone/data/image_storage.h"
+#include "mobileone/data/jpeg.h"
+#include "mobileone/data/png.h"
+#include "mobileone/data/pnm.h"
+#include "mobileone/data/webp.h"
+#include "mobileone/util/endian.h"
+#include "mobileone/util/error.h"
+#include "mobileone/util/log.h"
+
+namespace mobileone {
+namespace {
+
+using namespace std::string_view_literals;
+
+bool is_white(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
+
+}  // namespace
+
+FrameReader::FrameReader(int descriptor, std::string name)
+    : descriptor_(descriptor), name_(std::move(name)) {}
+
+bool FrameReader::have(size_t count) {
+  char part[65536];
+  while (bytes_.size() < count) {
+    const ssize_t got = ::read(descriptor_, part, sizeof part);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw Error("{} cannot be read: {}", name_, std::strerror(errno));
+    if (got == 0) return false;
+    bytes_.append(part, static_cast<size_t>(got));
+    if (bytes_.size() > kLargestImageFile) {
+      throw Error("{}: an image has more than the {} bytes that are read", name_,
+                  kLargestImageFile);
+    }
+  }
+  return true;
+}
+
+void FrameReader::skip_padding() {
+  size_t padding = 0;
+  while (have(padding + 1) && (bytes_[padding] == '\0' || is_white(bytes_[padding]))) ++padding;
+  bytes_.erase(0, padding);
+}
+
+std::optional<std::string> FrameReader::next() {
+  constexpr size_t kMark = 16;  // tells an image
+  if (count_ > 0) skip_padding();
+  have(kMark);
+  if (bytes_.empty()) return std::nullopt;
+  if (count_ > 0 && !is_image(bytes_)) {
+    log::warning("{}: what follows image {} is {} and is left out", name_, count_,
+                 file_kind(bytes_));
+    bytes_.clear();
+    return std::nullopt;
+  }
+  const std::optional<size_t> end = end_of_image();
+  while (!end && have(bytes_.size() + 1)) {
+  }
+  std::string image = bytes_.substr(0, end.value_or(bytes_.size()));
+  bytes_.erase(0, image.size());
+  ++count_;
+  return image;
+}
+
+std::optional<size_t> FrameReader::end_of_image() {
+  if (is_jpeg(bytes_)) return end_of_jpeg();
+  if (is_png(bytes_)) return end_of_png();
+  if (is_webp(bytes_)) return end_of_webp();
+  if (is_pnm(bytes_)) return end_of_pnm();
+  return std::nullopt;
+}
+
+/// Goes from marker to marker. Where it is damaged, the next one counts.
+std::optional<size_t> FrameReader::end_of_jpeg() {
+  constexpr uint8_t kFirstSegment = 0xc0, kFirstRestart = 0xd0, kStart = 0xd8, kEnd = 0xd9,
+                    kPictures = 0xe2;
+  size_t place = 2;
+  while (have(place)) {
+    place = std::min(bytes_.find('\xff', place), bytes_.size());
+    if (!have(place + 2)) break;
+    if (byte(place) != 0xff) continue;  // what had come before held none
+    const uint8_t marker = byte(place + 1);
+    if (marker == kStart) return place;  // the image was cut off
+    place += marker == 0xff ? 1 : 2;
+    if (marker == kEnd) return place;
+    const bool is_restart = marker >= kFirstRestart && marker < kStart;
+    if (marker < kFirstSegment || is_restart || marker == 0xff) continue;
+    if (!have(place + 6)) break;
+    if (marker == kPictures && bytes_.compare(place + 2, 4, "MPF\0"sv) == 0) break;
+    place += big_endian(bytes_, place, 2);
+  }
+  return std::nullopt;
+}
+
+std::optional<size_t> FrameReader::end_of_png() {
+  for (size_t place = 8; have(place + 8);) {  // its chunks: length, kind, contents, check sum
+    const bool is_last = bytes_.compare(place + 4, 4, "IEND") == 0;
+    place += 12 + big_endian(bytes_, place, 4);
+    if (is_last) return have(place) ? std::optional(place) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<size_t> FrameReader::end_of_webp() {
+  const size_t size = little_endian(bytes_, 4, 4);
+  const size_t end = 8 + size + size % 2;
+  return have(end) ? std::optional(end) : std::nullopt;
+}
+
+std::optional<size_t> FrameReader::end_of_pnm() {
+  const char kind = bytes_[1];
+  const bool is_bits = kind == '4';
+  if (kind < '4') return std::nullopt;  // plain
+  uint64_t numbers[] = {0, 0, 1};       // width, height, largest level
+  size_t place = 2;
+  const auto skip = [&] {  // white space, or a comment and its line end
+    const bool is_comment = bytes_[place] == '#';
+    while (is_comment && have(place + 1) && bytes_[place] != '\n' && bytes_[place] != '\r') ++place;
+    ++place;
+  };
+  for (uint64_t& number : std::span(numbers).first(is_bits ? 2 : 3)) {
+    while (have(place + 1) && (is_white(bytes_[place]) || bytes_[place] == '#')) skip();
+    for (number = 0; have(place + 1) && std::isdigit(byte(place)) != 0; ++place) {
+      number = 10 * number + (byte(place) - '0');
+      if (number > kLargestImageFile) return std::nullopt;
+    }
+    if (have(place + 1)) skip();
+  }
+  const uint64_t width = numbers[0], height = numbers[1];
+  const uint64_t samples = is_bits ? (width + 7) / 8 : width * (kind == '6' ? 3 : 1);
+  const uint64_t row = samples * (numbers[2] > 255 ? 2 : 1);
+  if (height != 0 && row > kLargestImageFile / height) return std::nullopt;
+  const size_t end = place + row * height;
+  return have(end) ? std::optional(end) : std::nullopt;
+}
+
+}  // namespace mobileone
