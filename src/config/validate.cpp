@@ -179,6 +179,16 @@ void check_detection(const Config& config, Contradictions& found) {
                "[{}]",
                fmt::join(strides, ", "));
   const auto levels = strides.empty() ? kSsdLevels : std::ssize(strides);
+  constexpr int64_t kLargestOfStages = 32;
+  const auto extra =
+      strides.empty() ? kSsdLevels - 2 : std::ranges::count_if(strides, [](int64_t stride) {
+        return stride > kLargestOfStages;
+      });
+  found.expect(std::ssize(detect.extra_channels) <= extra, {"detect"},
+               "extra_channels: {} numbers for the {} levels of strides above {}",
+               detect.extra_channels.size(), extra, kLargestOfStages);
+  found.expect(detect.focal == 0 || detect.negatives == DetectConfig{}.negatives, {"detect"},
+               "negatives: hard negatives are not mined where focal is set; leave one of them out");
   found.expect(detect.scales.empty() || std::ssize(detect.scales) == levels + 1, {"detect"},
                "scales: expected {} numbers, one for each of the {} levels and one more, got {}",
                levels + 1, levels, detect.scales.size());
@@ -215,8 +225,29 @@ void check_kinds(const Config& config, Contradictions& found) {
   only_for(detects, config.augment.detect == DetectAugmentConfig{}, "augment.detect",
            HeadKind::kSsdLite);
   only_for(detects, !config.data.letterbox, "data.letterbox", HeadKind::kSsdLite);
+  const DataConfig& data = config.data;
+  const DataConfig usual;
+  for (const auto& [key, is_default] :
+       {std::pair{"data.train_masks", data.train_masks.empty()},
+        {"data.val_masks", data.val_masks.empty()},
+        {"data.ignore_label", data.ignore_label == usual.ignore_label},
+        {"data.reduce_zero_label", !data.reduce_zero_label}}) {
+    only_for(segments, is_default, key, HeadKind::kDeepLabV3);
+  }
+  only_for(detects, data.train_annotations.empty(), "data.train_annotations", HeadKind::kSsdLite);
+  only_for(detects, data.val_annotations.empty(), "data.val_annotations", HeadKind::kSsdLite);
   if (head == HeadKind::kClassifier) return;
-  const std::string_view what = segments ? "mask" : "boxes";
+  const std::string_view what = segments ? "mask" : "boxes",
+                         section = segments ? "segment" : "detect";
+  const AugmentConfig plain;
+  for (const auto& [key, is_default] :
+       {std::pair{"augment.crop_area", config.augment.crop_area == plain.crop_area},
+        {"augment.crop_ratio", config.augment.crop_ratio == plain.crop_ratio},
+        {"augment.color_jitter", config.augment.color_jitter == plain.color_jitter}}) {
+    found.expect(is_default, {key, "model.head"},
+                 "is for classification; with model.head {} set those of augment.{}", name,
+                 section);
+  }
   found.expect(config.model.output_stride == 32,
                {"model.output_stride", segments ? "segment" : "detect"},
                "{}, but with model.head {} {} says it", config.model.output_stride, name,

@@ -35,6 +35,11 @@ std::vector<std::string> read_yaml_names(const std::filesystem::path& file) {
                  file.string(), what);
   };
   if (!names || !(names.IsSequence() || names.IsMap())) throw fail("has no list of names");
+  const YAML::Node count = root["nc"];
+  if (count && count.IsScalar() && count.Scalar() != std::to_string(names.size())) {
+    throw fail(
+        fmt::format("says nc: {}, but has {} names", one_line(count.Scalar()), names.size()));
+  }
   std::vector<std::string> listed(names.size());
   int64_t place = 0;
   for (const auto& entry : names) {

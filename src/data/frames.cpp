@@ -10,12 +10,15 @@
 #include <string_view>
 #include <utility>
 
+#include "mobileone/data/bmp.h"
 #include "mobileone/data/file_kind.h"
+#include "mobileone/data/gif.h"
 #include "mobileone/data/image.h"
 #include "mobileone/data/image_storage.h"
 #include "mobileone/data/jpeg.h"
 #include "mobileone/data/png.h"
 #include "mobileone/data/pnm.h"
+#include "mobileone/data/tiff.h"
 #include "mobileone/data/webp.h"
 #include "mobileone/util/endian.h"
 #include "mobileone/util/error.h"
@@ -67,6 +70,12 @@ std::optional<std::string> FrameReader::next() {
     return std::nullopt;
   }
   const std::optional<size_t> end = end_of_image();
+  if (!end && count_ > 0 && (is_tiff(bytes_) || is_pnm(bytes_))) {
+    throw Error(
+        "{}: image {} is {}, which does not say where it ends; expected JPEG, PNG, WebP, "
+        "GIF, BMP or binary PPM, PGM or PBM",
+        name_, count_ + 1, file_kind(bytes_));
+  }
   while (!end && have(bytes_.size() + 1)) {
   }
   std::string image = bytes_.substr(0, end.value_or(bytes_.size()));
@@ -79,6 +88,8 @@ std::optional<size_t> FrameReader::end_of_image() {
   if (is_jpeg(bytes_)) return end_of_jpeg();
   if (is_png(bytes_)) return end_of_png();
   if (is_webp(bytes_)) return end_of_webp();
+  if (is_gif(bytes_)) return end_of_gif();
+  if (is_bmp(bytes_)) return end_of_bmp();
   if (is_pnm(bytes_)) return end_of_pnm();
   return std::nullopt;
 }
@@ -118,6 +129,37 @@ std::optional<size_t> FrameReader::end_of_webp() {
   const size_t size = little_endian(bytes_, 4, 4);
   const size_t end = 8 + size + size % 2;
   return have(end) ? std::optional(end) : std::nullopt;
+}
+
+std::optional<size_t> FrameReader::end_of_bmp() {
+  constexpr size_t kHeader = 26;
+  const size_t end = have(kHeader) ? little_endian(bytes_, 2, 4) : 0;
+  return end >= kHeader && have(end) ? std::optional(end) : std::nullopt;
+}
+
+/// Block by block: a header and perhaps a palette, then extensions and pictures, each followed by
+/// parts of up to 255 bytes.
+std::optional<size_t> FrameReader::end_of_gif() {
+  constexpr uint8_t kExtension = 0x21, kPicture = 0x2c, kEnd = 0x3b;
+  const auto palette = [&](size_t flags) -> size_t {
+    return (byte(flags) & 0x80) != 0 ? size_t{3} << ((byte(flags) & 7) + 1) : 0;
+  };
+  if (!have(13)) return std::nullopt;
+  size_t place = 13 + palette(10);
+  while (have(place + 1)) {
+    const uint8_t kind = byte(place++);
+    if (kind == kEnd) return place;
+    if (kind == kPicture && have(place + 9)) {
+      place += 10 + palette(place + 8);
+    } else if (kind == kExtension) {
+      ++place;
+    } else {
+      break;
+    }
+    while (have(place + 1) && byte(place) != 0) place += 1 + byte(place);
+    ++place;
+  }
+  return std::nullopt;
 }
 
 std::optional<size_t> FrameReader::end_of_pnm() {

@@ -13,6 +13,7 @@
 #include "mobileone/data/class_folders.h"
 #include "mobileone/data/csv_list.h"
 #include "mobileone/data/image_files.h"
+#include "mobileone/data/object_sets.h"
 #include "mobileone/data/pack.h"
 #include "mobileone/data/tar_shards.h"
 #include "mobileone/util/error.h"
@@ -96,10 +97,17 @@ std::vector<std::string> expanded(const std::string& text) {
   return paths;
 }
 
+/// COCO's annotations, or a list of Pascal VOC's.
+bool is_object_file(const fs::path& path) {
+  std::error_code error;
+  return !fs::is_directory(path, error) && names_object_set(path.string());
+}
+
 bool is_data_set(const fs::path& path) {
   const std::string extension = path.extension().string();
   if (!extension.empty() && is_image_extension(std::string_view(extension).substr(1))) return false;
-  return names_shards(path.string()) || is_csv_list(path.string()) || is_pack(path);
+  return names_shards(path.string()) || is_csv_list(path.string()) || is_pack(path) ||
+         is_object_file(path);
 }
 
 }  // namespace
@@ -109,7 +117,8 @@ ImageList read_image_inputs(const std::vector<std::string>& inputs) {
   const auto add = [&](const std::string& path) {
     std::error_code error;
     if (is_data_set(path)) {
-      const ImageList list = read_image_list(path);
+      const ImageList list =
+          is_object_file(path) ? read_object_list(path, "", {}) : read_image_list(path);
       images->add_all(list.storage, list.size());
     } else if (fs::is_directory(path, error)) {
       for (const auto& file : image_files_below(path)) images->add_file(file);

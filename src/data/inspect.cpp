@@ -146,7 +146,7 @@ void add_boxes(std::span<const Object> objects, const Finding& finding, Inspecti
     counts.crowds += object.crowd;
     counts.difficult += object.difficult;
     counts.empty += !(box.area() > 0);
-    counts.outside += box != clipped(box, width, height);
+    counts.outside += reaches_out(box, width, height);
     ++counts.by_area[object.area < kSmallArea ? 0 : object.area < kLargeArea ? 1 : 2];
     is_here[object.label] = true;
     if (!object.crowd && !object.difficult) {

@@ -45,14 +45,12 @@ class ObjectCollector {
            int64_t height) {
     files_->add(file.starts_with(root_) ? file.substr(root_.size())
                                         : std::filesystem::absolute(file).string());
-    constexpr double kSlack = 0.01;  // px; of coordinates that were rounded
     const auto right = static_cast<double>(width), bottom = static_cast<double>(height);
     for (const Object& object : objects) {
       const Box& box = object.box;
       if (!(box.area() > 0)) {
         empty_.add(file);
-      } else if (width > 0 && (box.left < -kSlack || box.top < -kSlack ||
-                               box.right > right + kSlack || box.bottom > bottom + kSlack)) {
+      } else if (width > 0 && reaches_out(box, right, bottom)) {
         outside_.add(file);
       }
     }

@@ -45,26 +45,42 @@ Box box_of(const pugi::xml_node& object, const std::string& place) {
   return {edges[0] - 1, edges[1] - 1, edges[2], edges[3]};
 }
 
+/// 0 where it is not said.
+bool flag_of(const pugi::xml_node& object, const char* name, const std::string& place) {
+  const pugi::xml_node child = object.child(name);
+  const std::string_view value = trimmed(child.text().get());
+  if (child && value != "0" && value != "1") {
+    throw Error("{}: {} is `{}`, expected 0 or 1", place, name, one_line(value.substr(0, 40)));
+  }
+  return value == "1";
+}
+
 }  // namespace
 
 VocAnnotation parse_voc_xml(std::string_view bytes, const std::string& name) {
   pugi::xml_document document;
-  const auto result =
-      document.load_buffer(bytes.data(), bytes.size(), pugi::parse_default | pugi::parse_doctype);
-  if (!result) {
+  const auto result = document.load_buffer(
+      bytes.data(), bytes.size(), pugi::parse_default | pugi::parse_doctype | pugi::parse_fragment);
+  const pugi::xml_node root = document.document_element();
+  if (!result || !root) {
     if (bytes.find('<') == bytes.npos) {
       throw Error("{}: is {}, expected an XML annotation of Pascal VOC's", name,
                   file_kind(bytes.substr(0, 512)));
     }
-    throw Error("{}: is no sound XML: {} at byte {}", name, result.description(), result.offset);
+    throw Error("{}: is no sound XML: {} at byte {}", name,
+                result ? "No document element found" : result.description(), result.offset);
   }
   for (const auto& node : document) {
+    const bool is_text = node.type() == pugi::node_pcdata || node.type() == pugi::node_cdata;
+    if (is_text || (node.type() == pugi::node_element && node != root)) {
+      throw Error("{}: has more than its <{}>, from byte {} on; expected one <annotation>", name,
+                  one_line(root.name()), node.offset_debug());
+    }
     if (node.type() == pugi::node_doctype) {
       throw Error("{}: has a document type, whose entities are not expanded; remove <!DOCTYPE ...>",
                   name);
     }
   }
-  const pugi::xml_node root = document.document_element();
   if (std::string_view(root.name()) != "annotation") {
     throw Error("{}: its root is <{}>, expected <annotation>", name, one_line(root.name()));
   }
@@ -79,7 +95,7 @@ VocAnnotation parse_voc_xml(std::string_view bytes, const std::string& name) {
     if (class_name.empty()) throw Error("{}: has no name", place);
     place += fmt::format(" ({})", class_name);
     annotation.objects.push_back(
-        {class_name, box_of(object, place), object.child("difficult").text().as_int() != 0});
+        {class_name, box_of(object, place), flag_of(object, "difficult", place)});
   }
   return annotation;
 }

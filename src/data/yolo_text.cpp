@@ -33,7 +33,9 @@ Box yolo_box(const std::vector<double>& numbers, const ImageSize& size) {
 std::vector<Object> parse_yolo_text(const std::string& text, const std::string& name,
                                     const ImageSize& size, int64_t classes) {
   std::vector<Object> objects;
-  std::istringstream lines(text);
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  std::istringstream lines(text.starts_with(kByteOrderMark) ? text.substr(kByteOrderMark.size())
+                                                            : text);
   int64_t number = 0;
   for (std::string line; std::getline(lines, line);) {
     ++number;

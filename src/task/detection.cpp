@@ -85,6 +85,18 @@ Metrics DetectionMeter::metrics() const {
           {"ap75", 100 * scores.ap75}};
 }
 
+namespace {
+
+/// Without an object nothing is learnt, and there is no precision.
+void require_objects(const ImageList& list) {
+  const auto counts = [](const Object& object) { return !object.crowd && !object.difficult; };
+  if (std::ranges::any_of(list.objects->objects, counts)) return;
+  throw Error("{}: has no objects but crowds and difficult ones; name a set that has some",
+              list.origin);
+}
+
+}  // namespace
+
 DetectionTask::DetectionTask(const Config& config) : config_(config) {}
 
 ImageList DetectionTask::read_training_images(Config& config) const {
@@ -101,14 +113,15 @@ ImageList DetectionTask::read_training_images(Config& config) const {
     throw Error("model.num_classes: {}, but the boxes of {} are of {} classes; leave it out",
                 config.model.num_classes, list.origin, classes);
   }
+  require_objects(list);
   return list;
 }
 
 ImageList DetectionTask::read_validation_images(const Config& config,
                                                 const ImageList& train) const {
-  return match_object_classes(
-      read_object_list(config.data.val, config.data.val_annotations, config.data),
-      train.class_names, train.origin);
+  ImageList list = read_object_list(config.data.val, config.data.val_annotations, config.data);
+  require_objects(list);
+  return match_object_classes(std::move(list), train.class_names, train.origin);
 }
 
 Transform DetectionTask::train_transform(const Config& config, int64_t epoch) const {

@@ -196,9 +196,10 @@ bool is_contradiction(const std::string& line) {
                                          "is SGD's, but",
                                          "are AdamW's, but",
                                          "which model.head",
-                                         "with model.head deeplabv3",
-                                         "which model.head deeplabv3 has none of",
-                                         "model.head is deeplabv3"},
+                                         "with model.head ",
+                                         "model.head is ",
+                                         "levels of strides above",
+                                         "hard negatives are not mined"},
       [&](const char* phrase) { return line.find(phrase) != std::string::npos; });
 }
 

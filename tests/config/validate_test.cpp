@@ -115,6 +115,30 @@ const Case kCases[] = {
     {[](Config& c) { c.schedule.lr_end = 0.2; },
      "schedule.lr_end: 0.2 is above optimizer.lr 0.1, from which the curve falls"},
     {[](Config& c) {
+       c.model.head = HeadKind::kSsdLite;
+       c.augment.color_jitter = {0.1, 0, 0, 0};
+     },
+     "augment.color_jitter: is for classification; with model.head ssdlite set those of "
+     "augment.detect"},
+    {[](Config& c) {
+       c.model.head = HeadKind::kSsdLite;
+       c.data.ignore_label = 3;
+     },
+     "data.ignore_label: is set, but model.head is ssdlite; set model.head to deeplabv3"},
+    {[](Config& c) {
+       c.model.head = HeadKind::kSsdLite;
+       c.detect.strides = {8, 16, 32};
+       c.detect.scales = {0.1, 0.2, 0.4, 0.8};
+       c.detect.extra_channels = {64};
+     },
+     "detect: extra_channels: 1 numbers for the 0 levels of strides above 32"},
+    {[](Config& c) {
+       c.model.head = HeadKind::kSsdLite;
+       c.detect.focal = 2;
+       c.detect.negatives = 5;
+     },
+     "detect: negatives: hard negatives are not mined where focal is set; leave one of them out"},
+    {[](Config& c) {
        c.curriculum.stages = {{1, 160, 0.3}};
      },
      "curriculum.stages: the first stage starts at epoch 1, expected 0"},

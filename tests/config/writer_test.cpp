@@ -113,6 +113,15 @@ void reconcile(AugmentConfig& augment) {
 
 void reconcile_head(Config& config) {
   LrFactors& factors = config.optimizer.lr_factors;
+  DataConfig& data = config.data;
+  if (config.model.head != HeadKind::kDeepLabV3) {
+    data.train_masks = data.val_masks = "";
+    data.ignore_label = DataConfig{}.ignore_label;
+    data.reduce_zero_label = false;
+  }
+  if (config.model.head != HeadKind::kSsdLite) {
+    data.train_annotations = data.val_annotations = "";
+  }
   if (config.model.head == HeadKind::kClassifier) {
     config.model.output_stride = 16;
     config.segment = {};
@@ -137,8 +146,14 @@ void reconcile_head(Config& config) {
     config.augment.segment = {};
     config.detect.strides = {16, 32, 64};
     config.detect.scales = {0.1, 0.3, 0.5, 0.7};
+    config.detect.extra_channels = {64};
+    config.detect.focal = 0;
     config.loss.class_weights = {};
   }
+  const AugmentConfig plain;
+  config.augment.crop_area = plain.crop_area;
+  config.augment.crop_ratio = plain.crop_ratio;
+  config.augment.color_jitter = plain.color_jitter;
   config.augment.erase = {};
   config.augment.mix = {};
   config.augment.policy = Policy::kNone;

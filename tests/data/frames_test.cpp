@@ -41,7 +41,7 @@ class Stream {
 /// What is read of a stream that comes in parts of at most `part` bytes.
 Images split(std::string_view bytes, size_t part = 65536) {
   Stream stream;
-  std::thread writer([&] {
+  const std::jthread writer([&] {
     for (size_t place = 0; place < bytes.size(); place += part) {
       stream.write(bytes.substr(place, part));
     }
@@ -50,7 +50,6 @@ Images split(std::string_view bytes, size_t part = 65536) {
   FrameReader frames(stream.descriptor(), "stream");
   Images images;
   while (auto image = frames.next()) images.push_back(*std::move(image));
-  writer.join();
   return images;
 }
 
@@ -62,7 +61,7 @@ Images golden_images() {
       const std::string ending = file.path().extension();
       const std::string name = file.path().filename();
       const bool is_plain = name.find("plain") != name.npos || name == "pbm_spaced.pbm";
-      for (const char* known : {".jpg", ".png", ".webp", ".ppm", ".pgm", ".pbm"}) {
+      for (const char* known : {".jpg", ".png", ".webp", ".ppm", ".pgm", ".pbm", ".gif"}) {
         if (ending == known && !is_plain) images.push_back(read_file(file.path()));
       }
     }
@@ -129,9 +128,24 @@ TEST(Frames, AreOneWhereAFileHasSeveralPictures) {
   EXPECT_EQ(split(several), Images{several});
 }
 
-TEST(Frames, OfOtherKindsTakeTheRest) {
-  const std::string gif = read_file(MOBILEONE_SOURCE_DIR "/tests/golden/images/gif.gif");
-  EXPECT_EQ(split(gif + gif), Images{gif + gif});
+TEST(Frames, OfOtherKindsStandAlone) {
+  const std::string tiff =
+                        read_file(MOBILEONE_SOURCE_DIR "/tests/golden/images/tiff_grey0_8_big.tif"),
+                    jpeg = read_file(golden("420.jpg"));
+  EXPECT_EQ(split(tiff), Images{tiff});
+  EXPECT_EQ(
+      error_of([&] { split(jpeg + tiff); }),
+      "stream: image 2 is a TIFF image, which does not say where it ends; expected JPEG, PNG, "
+      "WebP, GIF, BMP or binary PPM, PGM or PBM");
+}
+
+TEST(Frames, OfBmpEndWhereTheirHeadersSay) {
+  const std::string bmp = read_file(MOBILEONE_SOURCE_DIR "/tests/golden/images/bmp_24.bmp"),
+                    jpeg = read_file(golden("420.jpg"));
+  EXPECT_EQ(split(bmp + jpeg + bmp), (Images{bmp, jpeg, bmp}));
+  std::string unknown = bmp;
+  unknown.replace(2, 4, 4, '\0');
+  EXPECT_EQ(split(unknown), Images{unknown});
 }
 
 }  // namespace

@@ -228,6 +228,13 @@ TEST_F(ObjectSets, OfYoloAreSharesOfTheImageAsItIsDecoded) {
   }
 }
 
+TEST_F(ObjectSets, OfYoloMayBeginWithAByteOrderMark) {
+  write_yolo(
+      "\xef\xbb\xbf"
+      "1 0.25 0.5 0.25 0.5\n");
+  EXPECT_EQ(read("images/train").annotation(0).objects.size(), 1u);
+}
+
 TEST_F(ObjectSets, OfYoloNumbersClassesWithoutNames) {
   write_yolo("4 0.25 0.5 0.25 0.5\n");
   fs::remove(path("classes.txt"));
@@ -251,10 +258,14 @@ TEST_F(ObjectSets, OfYoloAreNamedByYaml) {
         {"names: [cat, [dog]]", "class 1 has no name"},
         {"names: [cat, '']", "class 1 has no name"},
         {"names: {0: cat, 2: dog}", "does not number its 2 classes from 0 to 1"},
+        {"nc: 3\nnames: [cat, dog]", "says nc: 3, but has 2 names"},
         {"names: {0: cat, x: dog}", "does not number its 2 classes from 0 to 1"}}) {
     folder_.write("data.yaml", yaml);
     EXPECT_EQ(error_of_reading("images/train"), "data.yaml: " + std::string(error) + form);
   }
+  folder_.write("data.yaml", "names: [cat, cat]\n");
+  EXPECT_EQ(error_of_reading("images/train"),
+            "data.yaml: has two classes called 'cat', expected different names");
   folder_.write("data.yaml", "names: [cat\n");
   EXPECT_TRUE(error_of_reading("images/train").starts_with("data.yaml:2: not valid YAML: "));
 }

@@ -72,6 +72,13 @@ TEST(VocXml, IsNothingElse) {
             "is no sound XML: Start-end tags mismatch at byte 22");
 }
 
+TEST(VocXml, IsOneDocument) {
+  const std::string text = kExample, more = "has more than its <annotation>, from byte ";
+  EXPECT_TRUE(error_of_text(text + text.substr(text.find("<annotation>"))).starts_with(more));
+  EXPECT_TRUE(error_of_text(text + "rubbish").starts_with(more));
+  EXPECT_EQ(parse_voc_xml(text + "\n<!-- a comment -->\n", "x.xml").objects.size(), 2u);
+}
+
 TEST(VocXml, EntitiesAreNotExpanded) {
   const std::string refused =
       "has a document type, whose entities are not expanded; remove <!DOCTYPE ...>";
@@ -82,6 +89,8 @@ TEST(VocXml, EntitiesAreNotExpanded) {
 }
 
 TEST(VocXml, SaysWhichObjectIsWrong) {
+  EXPECT_EQ(error_with("<difficult>1<", "<difficult>5<"),
+            "object 1 (person): difficult is `5`, expected 0 or 1");
   EXPECT_EQ(error_with("<name>person</name>", ""), "object 1: has no name");
   EXPECT_EQ(error_with("<xmin> 2.25 </xmin>", ""),
             "object 2 (potted plant): xmin is ``, expected a number of pixels");

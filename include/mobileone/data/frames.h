@@ -8,9 +8,9 @@
 namespace mobileone {
 
 /// The images of a stream, one behind the other, as `ffmpeg -f image2pipe` writes the frames of a
-/// video: JPEG, PNG, WebP, PBM, PGM and PPM (not the plain ones), which say where they end. Of all
-/// other kinds, and of a JPEG that says that it holds several pictures (CIPA DC-007), the rest of
-/// the stream belongs to the one image.
+/// video: JPEG, PNG, WebP, GIF, BMP, PBM, PGM and PPM (not the plain ones), which say where they
+/// end. To a first image of another kind, and to a JPEG that says that it holds several pictures
+/// (CIPA DC-007), all that follows belongs.
 class FrameReader {
  public:
   /// `descriptor` stays the caller's; `name` is for messages.
@@ -18,8 +18,8 @@ class FrameReader {
 
   /// The bytes of the next image as soon as its last one has come, empty at the end of the stream.
   /// The first may be no image. What follows an image and is none, but for zeros and white space,
-  /// is left out with a warning. Throws Error if the stream cannot be read, or an image is larger
-  /// than kLargestImageFile.
+  /// is left out with a warning. Throws Error if the stream cannot be read, an image is larger than
+  /// kLargestImageFile, or one behind the first does not say where it ends.
   std::optional<std::string> next();
 
  private:
@@ -33,6 +33,8 @@ class FrameReader {
   std::optional<size_t> end_of_jpeg();
   std::optional<size_t> end_of_png();
   std::optional<size_t> end_of_webp();
+  std::optional<size_t> end_of_bmp();
+  std::optional<size_t> end_of_gif();
   std::optional<size_t> end_of_pnm();
 
   const int descriptor_;

@@ -10,7 +10,8 @@ namespace mobileone {
 /// Images without labels (all are 0) as someone names them, in that order. An input is
 /// - a file of one image;
 /// - a folder: every image below it, by extension, in ImageFolder's order;
-/// - a CSV list, tar shards or a pack (image_list.h): the images, whatever their labels;
+/// - a CSV list, tar shards or a pack (image_list.h), COCO's annotations or a list of Pascal VOC's
+///   (object_sets.h): the images, whatever their labels;
 /// - a pattern of the shell (`*`, `?`, `[a-z]`), where no file has that name: what it matches,
 ///   sorted, each as above.
 /// That a file is missing, or no image, is only found when it is read. Throws Error if there is no

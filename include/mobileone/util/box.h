@@ -23,6 +23,14 @@ inline bool holds_center(const Box& outer, const Box& box) {
   return x > outer.left && x < outer.right && y > outer.top && y < outer.bottom;
 }
 
+/// Whether a box goes out of a picture of `width` x `height` by more than what coordinates lose
+/// that are rounded.
+inline bool reaches_out(const Box& box, double width, double height) {
+  constexpr double kSlack = 0.01;  // px
+  return box.left < -kSlack || box.top < -kSlack || box.right > width + kSlack ||
+         box.bottom > height + kSlack;
+}
+
 /// px² that two boxes share.
 inline double intersection(const Box& a, const Box& b) {
   const double width = std::min(a.right, b.right) - std::max(a.left, b.left);
