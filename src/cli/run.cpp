@@ -137,6 +137,7 @@ int run(int argc, char** argv) {
   add_launch(app);
   add_reparam(app);
   add_export(app);
+  add_quantize(app);
   add_convert(app);
   add_eval(app);
   add_predict(app);

@@ -4,11 +4,13 @@
 
 #include <nlohmann/json.hpp>
 #include <protozero/pbf_reader.hpp>
+#include <set>
 
 #include "attributes.h"
 #include "mobileone/checkpoint/weights_file.h"
 #include "mobileone/config/writer.h"
 #include "mobileone/graph/shapes.h"
+#include "mobileone/model/graph_runner.h"
 #include "mobileone/report/text.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/version.h"
@@ -30,9 +32,12 @@ class OnnxNodes {
   }
 
   void write() {
+    write_parameters();
+    write_grid(graph_.input.value);
     for (const auto& node : graph_.nodes) {
       node_ = &node;
       names_[node.output.id] = std::visit(*this, node.operation);
+      write_grid(node.output);
     }
   }
 
@@ -50,7 +55,9 @@ class OnnxNodes {
   }
   std::string operator()(const graph::GlobalMean& o) {
     if (o.keep_sizes) return last("GlobalAveragePool", {in(0)});
-    const std::string mean = onnx_.add_node("GlobalAveragePool", node_->name, {in(0)});
+    std::string mean = onnx_.add_node("GlobalAveragePool", node_->name, {in(0)});
+    // Without its own, runtimes would compute the mean in floating point.
+    if (const auto* grid = grid_of(node_->output)) mean = on_grid(mean, *grid);
     return last("Flatten", {mean}, {{"axis", 1}}, graph::sibling(node_->name, "flatten"));
   }
   std::string operator()(graph::Sigmoid) { return last("Sigmoid", {in(0)}); }
@@ -176,6 +183,57 @@ class OnnxNodes {
 
  private:
   const std::string& in(size_t i) const { return names_[node_->inputs[i].id]; }
+
+  // Numbers in 8 bits: QuantizeLinear and DequantizeLinear stand around them, which runtimes fuse
+  // with the operators between.
+
+  const graph::Grid* grid_of(graph::Value value) const {
+    const auto found = graph_.grids.find(value.id);
+    return found == graph_.grids.end() ? nullptr : &found->second;
+  }
+
+  std::string on_grid(const std::string& x, const graph::Grid& grid) {
+    const std::string scale = onnx_.add_initializer(x + ".scale", at::scalar_tensor(grid.scale)),
+                      zero = onnx_.add_initializer(x + ".zero",
+                                                   at::scalar_tensor(grid.zero, at::kByte));
+    const std::string levels = onnx_.add_node("QuantizeLinear", x + ".levels", {x, scale, zero});
+    return onnx_.add_node("DequantizeLinear", x + ".rounded", {levels, scale, zero});
+  }
+
+  /// What takes the value takes it from its grid, if it has one.
+  void write_grid(graph::Value value) {
+    if (const auto* grid = grid_of(value)) names_[value.id] = on_grid(names_[value.id], *grid);
+  }
+
+  void write_levels(graph::Parameter parameter, const at::Tensor& levels,
+                    const at::Tensor& scales) {
+    const std::string& name = name_of(parameter);
+    onnx_.add_node("DequantizeLinear", name,
+                   {onnx_.add_initializer(name + ".levels", levels),
+                    onnx_.add_initializer(name + ".scales", scales)},
+                   {{"axis", 0}});
+  }
+
+  void write_parameters() {
+    std::set<int32_t> written;
+    for (const auto& node : graph_.nodes) {
+      const auto parameters = graph::weight_and_bias(node.operation);
+      const auto* grid = node.inputs.empty() ? nullptr : grid_of(node.inputs.front());
+      if (!parameters || grid == nullptr || !graph_.scales.contains(parameters->weight.id))
+        continue;
+      const auto& [weight, bias] = *parameters;
+      const at::Tensor scales = at::tensor(graph_.scales.at(weight.id));
+      write_levels(weight, weight_levels(graph_, weight).to(at::kChar), scales);
+      write_levels(bias, bias_levels(graph_, bias, weight, *grid).to(at::kInt),
+                   scales * grid->scale);
+      written.insert({weight.id, bias.id});
+    }
+    for (int32_t id = 0; id < std::ssize(graph_.parameters); ++id) {
+      const auto& [name, array] = graph_.parameters[id];
+      if (!written.contains(id)) onnx_.add_initializer(name, to_tensor(array, type_));
+    }
+  }
+
   const std::string& name_of(graph::Parameter parameter) const {
     return graph_.parameters[parameter.id].name;
   }
@@ -213,7 +271,9 @@ class OnnxNodes {
                    const OnnxGraph::Attributes& attributes = {}, std::string name = "") {
     const std::string& output = outputs_[node_->output.id];
     if (name.empty()) name = node_->name;
-    if (!node_->relu) return onnx_.add_node(type, name, inputs, attributes, output);
+    const auto* grid = grid_of(node_->output);
+    const bool is_cut_off = grid != nullptr && grid->zero == 0;  // below zero, as by a ReLU
+    if (!node_->relu || is_cut_off) return onnx_.add_node(type, name, inputs, attributes, output);
     const std::string x = onnx_.add_node(type, name, inputs, attributes);
     return onnx_.add_node("Relu", graph::sibling(node_->name, "relu"), {x}, {}, output);
   }
@@ -310,9 +370,6 @@ std::string to_onnx(const Package& package) {
   graph::check(package.graph);
   const auto type = scalar_type(package.description.interface.type);
   OnnxGraph onnx("MobileOne");
-  for (const auto& [name, array] : package.graph.parameters) {
-    onnx.add_initializer(name, to_tensor(array, type));
-  }
   add_input(package.graph.input, type, onnx);
   OnnxNodes(package.graph, type, onnx).write();
   add_outputs(package.graph, type, onnx);

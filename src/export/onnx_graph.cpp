@@ -81,12 +81,16 @@ int32_t onnx_type(at::ScalarType type) {
       return 1;
     case at::kByte:
       return 2;
+    case at::kChar:
+      return 3;
+    case at::kInt:
+      return 6;
     case at::kLong:
       return 7;
     case at::kHalf:
       return 10;
     default:
-      throw std::invalid_argument("expected float32, float16, uint8 or int64");
+      throw std::invalid_argument("expected float32, float16, uint8, int8, int32 or int64");
   }
 }
 

@@ -44,7 +44,7 @@ class OnnxGraph {
   protozero::pbf_writer graph_{bytes_};
 };
 
-/// TensorProto.DataType of a float32, float16, uint8 or int64.
+/// TensorProto.DataType of a float32, float16, uint8, int8, int32 or int64.
 int32_t onnx_type(at::ScalarType type);
 
 /// A ModelProto of opset 17 with `metadata` as its metadata_props.

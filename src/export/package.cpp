@@ -83,10 +83,15 @@ MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::
 
 Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std::string& source,
                 Preprocessing preprocessing, const OutputChoices& outputs) {
+  return package(folded, checkpoint, source, preprocessing, outputs, lower(folded));
+}
+
+Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std::string& source,
+                Preprocessing preprocessing, const OutputChoices& outputs, graph::Graph lowered) {
   const DataConfig& data = checkpoint.config.data;
   const bool half = folded->parameters().front().scalar_type() == torch::kHalf;
   Package package;
-  package.graph = lower(folded);
+  package.graph = std::move(lowered);
   package.config = checkpoint.config;
   package.reference = [network = folded](const torch::Tensor& x) mutable {
     return network->forward(x);

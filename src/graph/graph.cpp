@@ -21,6 +21,12 @@ Parameter Graph::add_parameter(std::string name, Array array) {
   return {static_cast<int32_t>(parameters.size()) - 1};
 }
 
+std::optional<WeightAndBias> weight_and_bias(const Operation& operation) {
+  if (const auto* conv = std::get_if<Conv>(&operation)) return {{conv->weight, conv->bias}};
+  if (const auto* linear = std::get_if<Linear>(&operation)) return {{linear->weight, linear->bias}};
+  return std::nullopt;
+}
+
 std::string parent(const std::string& name) {
   const size_t dot = name.rfind('.');
   return dot == std::string::npos ? "" : name.substr(0, dot);

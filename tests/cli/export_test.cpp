@@ -97,6 +97,27 @@ TEST(ExportForms, OnnxIsAsAccurateAsTheCheckpoint) {
   }
 }
 
+TEST(ExportForms, AQuantizedFileIsNearlyAsAccurate) {
+  const std::string best = shop().path("run/best.pth"), path = shop().path("quantized.onnx"),
+                    data = shop().shapes("train");
+  const auto outcome =
+      run_program({"quantize", best, "--data", data, "-o", path, "--images", "20", "--seed", "3"});
+  ASSERT_EQ(outcome.status, 0) << outcome.errors;
+  EXPECT_NE(outcome.output.find("layers in 8 bits, the noisiest:"), std::string::npos);
+  EXPECT_NE(outcome.output.find("signal to noise of the output"), std::string::npos);
+  EXPECT_LT(std::filesystem::file_size(path),
+            std::filesystem::file_size(exported("float.onnx")) / 2);
+  for (const auto& [arguments, error] :
+       {std::pair{std::vector<std::string>{"-o", shop().path("q.pt")}, ".onnx"},
+        {{"-o", path, "--images", "1000"}, "expected 1000 to learn ranges from"},
+        {{"-o", path, "--images", "20", "--keep-float", "none"}, "none: is no layer"},
+        {{"-o", path, "--images", "20", "--argmax"}, "--argmax: is for segmentation"}}) {
+    auto command = arguments;
+    command.insert(command.begin(), {"quantize", best, "--data", data});
+    expect_refusal(command, error);
+  }
+}
+
 TEST(ExportForms, TheNameOrTheOptionSaysTheFormat) {
   const std::string onnx_name = exported("graph.onnx"),
                     onnx_option = exported("graph", {"--format", "onnx"});

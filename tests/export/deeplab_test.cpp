@@ -5,9 +5,9 @@
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
+#include "mobileone/model/graph_runner.h"
 #include "mobileone/model/lower.h"
 #include "onnx_peer.h"
-#include "support/graph_interpreter.h"
 
 namespace mobileone {
 namespace {
@@ -116,7 +116,7 @@ TEST_F(DeepLab, IsTheSameInOnnx) {
 
   export_onnx(inside, peer.model());
   const auto images = torch::randint(256, {2, 72, 56, 3}, torch::kByte);
-  answer = peer.ask_peer({peer.leave_case(images, GraphInterpreter(inside.graph)(images).front())});
+  answer = peer.ask_peer({peer.leave_case(images, GraphRunner(inside.graph)(images).front())});
   peer.expect_near(answer, 1e-3, "unequal");
   EXPECT_EQ(answer["output"], "classes");
   EXPECT_EQ(answer["output_types"], nlohmann::json({"uint8"}));

@@ -10,10 +10,10 @@
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/export/onnx.h"
 #include "mobileone/export/torchscript.h"
+#include "mobileone/model/graph_runner.h"
 #include "mobileone/model/mobileone.h"
 #include "mobileone/task/detections.h"
 #include "support/error_of.h"
-#include "support/graph_interpreter.h"
 #include "support/test_folder.h"
 
 namespace mobileone {
@@ -72,7 +72,7 @@ TEST_F(SsdLite, FindsTheSameAsAGraphAndInTorchScript) {
   const auto found = expected();
   ASSERT_GT(found.size(0), 5);
   ASSERT_EQ(found.size(0), 30) << "some are to be cut off";
-  EXPECT_TRUE(torch::allclose(GraphInterpreter(whole.graph)(image).front(), found, 1e-4, 1e-3));
+  EXPECT_TRUE(torch::allclose(GraphRunner(whole.graph)(image).front(), found, 1e-4, 1e-3));
   for (const auto form :
        {TorchScriptForm::kPortable, TorchScriptForm::kFused, TorchScriptForm::kPacked}) {
     auto module = to_torchscript(whole.graph, form);
@@ -122,7 +122,7 @@ TEST_F(SsdLite, FindsTheSameInOnnx) {
   all.config.detect.nms = {.score = 0.2, .iou = 0.45, .candidates = 1000, .detections = 1000};
   const Package uncut = package(network, all, "d.pth", Preprocessing::kOutside);
   export_onnx(uncut, peer.model());
-  auto answer = peer.ask_peer({peer.leave_case(image, GraphInterpreter(uncut.graph)(image)[0])});
+  auto answer = peer.ask_peer({peer.leave_case(image, GraphRunner(uncut.graph)(image)[0])});
   peer.expect_near(answer, 1e-3);
   EXPECT_EQ(answer["output_shape"], nlohmann::json({"found", 6}));
 

@@ -4,8 +4,8 @@
 #include <torch/utils.h>
 
 #include "mobileone/graph/shapes.h"
+#include "mobileone/model/graph_runner.h"
 #include "mobileone/util/error.h"
-#include "support/graph_interpreter.h"
 
 namespace mobileone {
 namespace {
@@ -40,8 +40,7 @@ void expect_equal(const NetworkOptions& options) {
   EXPECT_EQ(names, state_dict(*network).keys());
   for (const auto& [height, width] : {std::pair{64, 64}, {33, 50}}) {
     const auto x = torch::randn({2, options.in_channels, height, width});
-    const auto expected = MobileOne(network)->forward(x),
-               actual = GraphInterpreter(graph)(x).front();
+    const auto expected = MobileOne(network)->forward(x), actual = GraphRunner(graph)(x).front();
     const double largest = expected.abs().max().item<double>();
     EXPECT_LE((expected - actual).abs().max().item<double>(), 1e-6 * largest);
     const auto types = graph::infer_shapes(graph, 2, height, width);
@@ -89,7 +88,7 @@ TEST(Lower, GivesSsdLite) {
     const MobileOne network = random_folded(network_options(config, 6));
     const graph::Graph graph = lower(network);
     const auto x = torch::randn({2, 3, 96, 64});
-    const auto actual = GraphInterpreter(graph)(x);
+    const auto actual = GraphRunner(graph)(x);
     const auto expected = MobileOne(network)->forward(x);
     EXPECT_EQ(graph.outputs[0].name, "boxes");
     EXPECT_TRUE(torch::allclose(expected, torch::cat(actual, 2), 1e-4, 1e-5));
@@ -113,7 +112,7 @@ TEST(Lower, HasTheStagesWhereThereIsNoClassifier) {
   const MobileOne network = random_folded(options);
   const graph::Graph graph = lower(network);
   const auto x = torch::randn({1, 3, 64, 64});
-  const auto expected = MobileOne(network)->features(x), actual = GraphInterpreter(graph)(x);
+  const auto expected = MobileOne(network)->features(x), actual = GraphRunner(graph)(x);
   ASSERT_EQ(expected.size(), actual.size());
   for (size_t i = 0; i < expected.size(); ++i) {
     EXPECT_TRUE(torch::allclose(expected[i], actual[i], 1e-5, 1e-5));

@@ -12,6 +12,7 @@ void add_export(CLI::App& app);
 void add_convert(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_predict(CLI::App& app);
+void add_quantize(CLI::App& app);
 void add_summary(CLI::App& app);
 void add_plot(CLI::App& app);
 void add_compare(CLI::App& app);

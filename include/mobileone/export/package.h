@@ -46,6 +46,10 @@ MobileOne fold_for_export(const MobileOne& network, ExportType type, const std::
 Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std::string& source,
                 Preprocessing preprocessing, const OutputChoices& outputs = {});
 
+/// The same with what was made of the network's graph (model/lower.h), such as its quantised form.
+Package package(const MobileOne& folded, const Checkpoint& checkpoint, const std::string& source,
+                Preprocessing preprocessing, const OutputChoices& outputs, graph::Graph lowered);
+
 /// How far the outputs of a written network are from those of the package, on fixed images.
 Difference compare(const Package& package,
                    const std::function<at::Tensor(const at::Tensor&)>& written);

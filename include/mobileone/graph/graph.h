@@ -3,7 +3,9 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -126,6 +128,14 @@ struct Normalize {
 using Operation = std::variant<Conv, Linear, GlobalMean, Sigmoid, Multiply, Add, Concat, PerAnchor,
                                Resize, Softmax, DecodeBoxes, Suppress, ArgMax, Normalize>;
 
+/// What a convolution or a linear layer multiplies by and adds.
+struct WeightAndBias {
+  Parameter weight, bias;
+};
+
+/// Empty for operations without parameters.
+std::optional<WeightAndBias> weight_and_bias(const Operation& operation);
+
 struct Node {
   std::string name;  ///< unique; of a parameter's key the part before ".weight"
   Operation operation;
@@ -152,12 +162,26 @@ struct Output {
   Value value;
 };
 
+/// How a value is stored in 8 bits: as an integer q from 0 to 255, for scale · (q − zero).
+struct Grid {
+  float scale = 1;
+  int32_t zero = 0;
+
+  bool operator==(const Grid&) const = default;
+};
+
 struct Graph {
   Input input;
   std::vector<Node> nodes;  ///< each after those whose outputs it takes
   std::vector<Output> outputs;
   std::vector<NamedArray> parameters;  ///< in the order of the state dict
   int32_t values = 1;                  ///< how many there are: ids are below
+
+  // Of a quantised network (docs/int8.md).
+  std::map<int32_t, Grid> grids = {};  ///< of the values that are stored in 8 bits, by id
+  /// Of the weights, by the parameter's id, of each output channel: each weight is scale · q for an
+  /// integer q from −127 to 127.
+  std::map<int32_t, std::vector<float>> scales = {};
 
   /// Appends a node and returns its output, a new value.
   Value add(Node node);
