@@ -99,16 +99,19 @@ void quantize_network(const QuantizeCommand& options) {
   const MobileOne folded =
       fold_for_export(check.network(checkpoint, options.input, options.weights),
                       ExportType::kFloat32, options.input);
+  const graph::Graph exact = lower(folded);
+  const auto pack = [&](const graph::Graph& graph) {
+    return package(folded, checkpoint, options.input,
+                   options.with_preprocessing ? Preprocessing::kInside : Preprocessing::kOutside,
+                   options.outputs, graph);
+  };
+  pack(exact);  // throws where options are another task's
   std::vector<at::Tensor> images = drawn_images(options, checkpoint.config);
   const auto used = static_cast<std::ptrdiff_t>(images.size() - (images.size() + 2) / 4);
   const std::vector<at::Tensor> others(images.begin() + used, images.end());
   images.resize(static_cast<size_t>(used));
-  const graph::Graph exact = lower(folded);
   const Quantized quantized = quantize(exact, images, options.quantize);
-  export_onnx(package(folded, checkpoint, options.input,
-                      options.with_preprocessing ? Preprocessing::kInside : Preprocessing::kOutside,
-                      options.outputs, quantized.graph),
-              options.output);
+  export_onnx(pack(quantized.graph), options.output);
   fmt::print("{}: written\n", options.output);
   print_layers(quantized.layers);
   if (!others.empty()) print_agreement(exact, quantized.graph, others);
