@@ -140,9 +140,12 @@ class Collector {
     for (int64_t i = 0; i < std::ssize(categories); ++i) {
       category_indices.emplace(categories[i].id, i);
     }
+    require_known(images_, "image", [](const auto& entry) { return entry.second; });
+    require_known(category_indices, "category",
+                  [](const auto& entry) { return entry.first.category; });
     for (auto& [object, image_id] : objects_) {
-      CocoImage& image = result_.images[find(images_, image_id, "image", object.id)];
-      object.category = find(category_indices, object.category, "category", object.id);
+      CocoImage& image = result_.images[images_.at(image_id)];
+      object.category = category_indices.at(object.category);
       const auto* rle = std::get_if<Rle>(&object.segmentation);
       if (rle != nullptr && (rle->height != image.height || rle->width != image.width)) {
         throw Error("{}: annotation {}: its runs are of {} x {} px, expected {} x {} as image {}",
@@ -189,13 +192,17 @@ class Collector {
     throw Error("{}: its {} `{}` is that of another", element.place(), key, one_line(text));
   }
 
-  int64_t find(const Indices& indices, int64_t id, const char* what, int64_t object) const {
-    const auto found = indices.find(id);
-    if (found != indices.end()) return found->second;
+  /// Of all annotations the ids that `id_of` gives are to be among those.
+  template <typename IdOf>
+  void require_known(const Indices& indices, const char* what, IdOf id_of) const {
+    const auto is_unknown = [&](const auto& entry) { return !indices.contains(id_of(entry)); };
+    const auto first = std::ranges::find_if(objects_, is_unknown);
+    if (first == objects_.end()) return;
+    const auto count = std::ranges::count_if(objects_, is_unknown);
     throw Error(
-        "{}: annotation {}: its {}_id is {}, expected the id of one of the {} that the "
-        "file has",
-        result_.path, object, what, id, indices.size());
+        "{}: annotation {}: its {}_id is {}, expected the id of one of the {} that the file has{}",
+        result_.path, first->first.id, what, id_of(*first), indices.size(),
+        count > 1 ? fmt::format("; {} annotations are of unknown ones", count) : "");
   }
 
   Error no_annotations(const std::string& what) const {

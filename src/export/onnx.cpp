@@ -208,10 +208,13 @@ class OnnxNodes {
   void write_levels(graph::Parameter parameter, const at::Tensor& levels,
                     const at::Tensor& scales) {
     const std::string& name = name_of(parameter);
-    onnx_.add_node("DequantizeLinear", name,
-                   {onnx_.add_initializer(name + ".levels", levels),
-                    onnx_.add_initializer(name + ".scales", scales)},
-                   {{"axis", 0}});
+    // Zeros are optional, but without them ONNX Runtime leaves a Gemm in floating point.
+    onnx_.add_node(
+        "DequantizeLinear", name,
+        {onnx_.add_initializer(name + ".levels", levels),
+         onnx_.add_initializer(name + ".scales", scales),
+         onnx_.add_initializer(name + ".zeros", at::zeros(scales.sizes(), levels.options()))},
+        {{"axis", 0}});
   }
 
   void write_parameters() {

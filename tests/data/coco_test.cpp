@@ -142,6 +142,13 @@ TEST_F(Coco, NamesAnAnnotationThatIsWrong) {
             of + "its image_id is 3, expected the id of one of the 2 that the file has");
   EXPECT_EQ(error_with("/annotations/0/category_id", 2),
             of + "its category_id is 2, expected the id of one of the 2 that the file has");
+  Json both = example();
+  for (Json& annotation : both["annotations"]) annotation["category_id"] = 2;
+  EXPECT_EQ(
+      error_of_text(both.dump()),
+      fmt::format("{}its category_id is 2, expected the id of one of the 2 that the file has; "
+                  "{} annotations are of unknown ones",
+                  of, both["annotations"].size()));
   EXPECT_EQ(error_with("/annotations/0/area", -1),
             of + "`area` is -1, expected a number from 0 to 1099511627776");
   EXPECT_EQ(error_with("/annotations/0/iscrowd", 2),
