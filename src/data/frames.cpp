@@ -70,18 +70,23 @@ std::optional<std::string> FrameReader::next() {
     return std::nullopt;
   }
   const std::optional<size_t> end = end_of_image();
-  if (!end && count_ > 0 && (is_tiff(bytes_) || is_pnm(bytes_))) {
-    throw Error(
-        "{}: image {} is {}, which does not say where it ends; expected JPEG, PNG, WebP, "
-        "GIF, BMP or binary PPM, PGM or PBM",
-        name_, count_ + 1, file_kind(bytes_));
-  }
+  if (count_ > 0) require_end();
   while (!end && have(bytes_.size() + 1)) {
   }
   std::string image = bytes_.substr(0, end.value_or(bytes_.size()));
   bytes_.erase(0, image.size());
   ++count_;
   return image;
+}
+
+/// Throws Error if the image is of a kind that never says where it ends.
+void FrameReader::require_end() const {
+  const bool is_plain = is_pnm(bytes_) && bytes_[1] < '4';
+  if (!is_plain && !is_tiff(bytes_)) return;
+  throw Error(
+      "{}: image {} is {}, which does not say where it ends; expected JPEG, PNG, WebP, GIF, "
+      "BMP or binary PPM, PGM or PBM",
+      name_, count_ + 1, is_plain ? "a plain PPM, PGM or PBM" : "a TIFF image");
 }
 
 std::optional<size_t> FrameReader::end_of_image() {

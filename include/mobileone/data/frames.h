@@ -27,6 +27,7 @@ class FrameReader {
   bool have(size_t count);
   uint8_t byte(size_t place) const { return static_cast<uint8_t>(bytes_[place]); }
   void skip_padding();
+  void require_end() const;
 
   // Where the image ends that `bytes_` begin with; empty if it does not say so.
   std::optional<size_t> end_of_image();
