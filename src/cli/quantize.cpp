@@ -61,23 +61,31 @@ std::vector<at::Tensor> drawn_images(const QuantizeCommand& options, const Confi
   return batches;
 }
 
-/// On images that the ranges were not learnt from.
+/// What a graph gives as the logits of images.
+at::Tensor logits_of(const graph::Graph& graph, const at::Tensor& images) {
+  const auto logits = std::ranges::find(graph.outputs, "logits", &graph::Output::name);
+  return GraphRunner(graph)(images).at(static_cast<size_t>(logits - graph.outputs.begin()));
+}
+
+/// On images that the ranges were not learnt from. Classes are the last axis of an anchor's logits,
+/// else the second.
 void print_agreement(const graph::Graph& exact, const graph::Graph& quantized,
                      const std::vector<at::Tensor>& images) {
   double power = 0, noise = 0;
   int64_t same = 0, all = 0;
   for (const at::Tensor& batch : images) {
-    const at::Tensor expected = GraphRunner(exact)(batch).front(),
-                     actual = GraphRunner(quantized)(batch).front();
+    const at::Tensor expected = logits_of(exact, batch), actual = logits_of(quantized, batch);
+    const int64_t axis = expected.dim() == 3 ? 2 : 1;
     const at::Tensor difference = expected - actual;
-    power += (expected - expected.mean(1, true)).square().sum().item<double>();
-    noise += (difference - difference.mean(1, true)).square().sum().item<double>();
-    same += expected.argmax(1).eq(actual.argmax(1)).sum().item<int64_t>();
-    all += expected.argmax(1).numel();
+    power += (expected - expected.mean(axis, true)).square().sum().item<double>();
+    noise += (difference - difference.mean(axis, true)).square().sum().item<double>();
+    const at::Tensor best = expected.argmax(axis);
+    same += best.eq(actual.argmax(axis)).sum().item<int64_t>();
+    all += best.numel();
   }
-  fmt::print(
-      "signal to noise of the output {:.1f} dB; the largest is the same {:.1f} % of the time\n",
-      10 * std::log10(power / noise), 100.0 * static_cast<double>(same) / static_cast<double>(all));
+  fmt::print("logits: signal to noise {:.1f} dB; the best class is the same {:.1f} % of the time\n",
+             10 * std::log10(power / noise),
+             100.0 * static_cast<double>(same) / static_cast<double>(all));
 }
 
 void print_layers(std::vector<LayerNoise> layers) {
