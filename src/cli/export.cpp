@@ -24,8 +24,7 @@ struct ExportOptions {
   ExportType type = ExportType::kFloat32;
   std::optional<Weights> weights;
   FormatOptions of_format;
-  bool with_preprocessing = false;
-  OutputChoices outputs;
+  InterfaceOptions interface;
 };
 
 /// The format whose files' names end like this one's; null where there is none.
@@ -72,10 +71,8 @@ void export_network(const ExportOptions& options) {
   const MobileOne folded = fold_for_export(
       check.network(checkpoint, options.input, options.weights), options.type, options.input);
   check.logits(folded, checkpoint.config.data.eval_crop, options.input);
-  const Package written =
-      package(folded, checkpoint, options.input,
-              options.with_preprocessing ? Preprocessing::kInside : Preprocessing::kOutside,
-              options.outputs);
+  const Package written = package(folded, checkpoint, options.input,
+                                  options.interface.preprocessing(), options.interface.outputs);
   const auto difference = format.write(written, options.output, options.of_format);
   if (!difference) {
     fmt::print("{}: written\n", options.output);
@@ -108,15 +105,7 @@ void add_export(CLI::App& app) {
                                fmt::join(endings, " or "), names.front(), fmt::join(names, ", ")))
       ->check(CLI::IsMember(names));
   add_enum_option(*command, "--dtype", options->type, "Type of weights and activations");
-  command->add_flag(
-      "--with-preprocessing", options->with_preprocessing,
-      "Take uint8 images [N,H,W,3], resized and cropped already; of a classifier give "
-      "probabilities");
-  command->add_flag("--argmax", options->outputs.argmax,
-                    "Segmentation: give the class of each pixel, uint8 [N,H,W], instead of logits");
-  command->add_flag("--raw-outputs", options->outputs.raw,
-                    "Detection: give the scores and boxes of all anchors, of any number of images, "
-                    "without non-maximum suppression");
+  add_interface_options(*command, options->interface);
   command->add_flag("--freeze", options->of_format.frozen,
                     "Turn TorchScript's weights into constants of its code");
   command->add_flag("--portable", options->of_format.portable,

@@ -17,16 +17,12 @@
 namespace mobileone::cli {
 namespace {
 
-std::string name_of(const Model& model, int64_t label) {
-  return label < std::ssize(model.class_names) ? model.class_names[static_cast<size_t>(label)]
-                                               : std::to_string(label);
-}
-
 std::string text_of(const std::vector<Detection>& found, const Model& model) {
   std::string text;
   for (const auto& [box, label, score] : found) {
     text += fmt::format("  {:.3f}  {}  {:.1f} {:.1f} {:.1f} {:.1f}\n", score,
-                        one_line(name_of(model, label)), box.left, box.top, box.right, box.bottom);
+                        one_line(class_name_of(model, label)), box.left, box.top, box.right,
+                        box.bottom);
   }
   return text;
 }
@@ -35,7 +31,7 @@ std::vector<std::string> csv_of(const std::vector<Detection>& found, const Model
   std::vector<std::string> rows;
   for (const auto& [box, label, score] : found) {
     rows.push_back(fmt::format("{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g}", label,
-                               csv_field(valid_utf8(name_of(model, label))), score, box.left,
+                               csv_field(valid_utf8(class_name_of(model, label))), score, box.left,
                                box.top, box.right, box.bottom));
   }
   return rows;
@@ -48,7 +44,7 @@ nlohmann::ordered_json json_of(const std::vector<Detection>& found, const Model&
   auto& objects = json["objects"] = nlohmann::ordered_json::array();
   for (const auto& [box, label, score] : found) {
     objects.push_back({{"index", label},
-                       {"class", name_of(model, label)},
+                       {"class", class_name_of(model, label)},
                        {"score", score},
                        {"box", {box.left, box.top, box.right, box.bottom}}});
   }

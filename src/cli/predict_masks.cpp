@@ -30,8 +30,7 @@ std::vector<ClassShare> shares_of(const at::Tensor& mask, const Model& model) {
   for (int64_t i = 0; i < counts.numel(); ++i) {
     const auto pixels = counts[i].item<int64_t>();
     if (pixels == 0) continue;
-    const bool named = i < std::ssize(model.class_names);
-    shares.push_back({i, named ? model.class_names[static_cast<size_t>(i)] : std::to_string(i),
+    shares.push_back({i, class_name_of(model, i),
                       static_cast<double>(pixels) / static_cast<double>(mask.numel())});
   }
   std::ranges::stable_sort(shares, std::greater(), &ClassShare::share);

@@ -29,8 +29,8 @@ struct QuantizeCommand {
   uint64_t seed = 0;
   QuantizeOptions quantize;
   std::optional<Weights> weights;
-  bool with_preprocessing = false, force = false;
-  OutputChoices outputs;
+  InterfaceOptions interface;
+  bool force = false;
 };
 
 /// So many images of a set, drawn by chance, as they are judged: normalised batches.
@@ -109,9 +109,8 @@ void quantize_network(const QuantizeCommand& options) {
                       ExportType::kFloat32, options.input);
   const graph::Graph exact = lower(folded);
   const auto pack = [&](const graph::Graph& graph) {
-    return package(folded, checkpoint, options.input,
-                   options.with_preprocessing ? Preprocessing::kInside : Preprocessing::kOutside,
-                   options.outputs, graph);
+    return package(folded, checkpoint, options.input, options.interface.preprocessing(),
+                   options.interface.outputs, graph);
   };
   pack(exact);  // throws where options are another task's
   std::vector<at::Tensor> images = drawn_images(options, checkpoint.config);
@@ -150,10 +149,7 @@ void add_quantize(CLI::App& app) {
                     "Leave the ranges of channels as they are");
   command->add_flag("!--no-bias-correction", options->quantize.correct_biases,
                     "Leave biases as they are");
-  command->add_flag("--with-preprocessing", options->with_preprocessing,
-                    "As of `export`: take uint8 images [N,H,W,3]");
-  command->add_flag("--argmax", options->outputs.argmax, "As of `export`");
-  command->add_flag("--raw-outputs", options->outputs.raw, "As of `export`");
+  add_interface_options(*command, options->interface);
   command->add_option("--threads", options->threads, "[one for each core]")
       ->check(CLI::Range(0, 1024));
   add_weights_options(*command, options->weights);

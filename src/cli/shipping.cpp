@@ -13,6 +13,17 @@ void ShippingCheck::object(const std::string& objection) const {
   log::warning("{}", objection);
 }
 
+void add_interface_options(CLI::App& command, InterfaceOptions& options) {
+  command.add_flag("--with-preprocessing", options.with_preprocessing,
+                   "Take uint8 images [N,H,W,3], resized and cropped already; of a classifier give "
+                   "probabilities");
+  command.add_flag("--argmax", options.outputs.argmax,
+                   "Segmentation: give the class of each pixel, uint8 [N,H,W], instead of logits");
+  command.add_flag("--raw-outputs", options.outputs.raw,
+                   "Detection: give the scores and boxes of all anchors, of any number of images, "
+                   "without non-maximum suppression");
+}
+
 MobileOne ShippingCheck::network(const Checkpoint& checkpoint, const std::string& origin,
                                  std::optional<Weights> wanted) const {
   const Weights chosen = choose_weights(checkpoint, origin, wanted);

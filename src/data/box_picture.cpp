@@ -67,7 +67,7 @@ at::Tensor with_objects(const at::Tensor& image, std::span<const Object> objects
     boxes.push_back({.box = object.box,
                      .label = object.label,
                      .text = name_of(class_names, object.label),
-                     .thin = object.crowd || object.difficult});
+                     .thin = !object.is_learnt()});
   }
   return with_boxes(image, boxes);
 }

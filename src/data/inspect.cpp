@@ -149,7 +149,7 @@ void add_boxes(std::span<const Object> objects, const Finding& finding, Inspecti
     counts.outside += reaches_out(box, width, height);
     ++counts.by_area[object.area < kSmallArea ? 0 : object.area < kLargeArea ? 1 : 2];
     is_here[object.label] = true;
-    if (!object.crowd && !object.difficult) {
+    if (object.is_learnt()) {
       counts.learnt.push_back({box, {finding.width, finding.height}});
     }
   }

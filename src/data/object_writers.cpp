@@ -174,7 +174,7 @@ class YoloWriter : public AnnotationWriter {
     std::string lines;
     for (const Object& object : list_.objects->of(image)) {
       const Box box = clipped(object.box, width, height);
-      if (object.crowd || object.difficult) {
+      if (!object.is_learnt()) {
         ++(object.crowd ? counts_.crowds : counts_.difficult);
       } else if (!(box.area() > 0)) {
         ++counts_.outside;

@@ -47,9 +47,4 @@ torch::Tensor dense_logits_of(const Model& model, const torch::Tensor& images, P
                         ", height, width");
 }
 
-std::string class_name_of(const Model& model, int64_t index) {
-  return index < static_cast<int64_t>(model.class_names.size()) ? model.class_names[index]
-                                                                : std::to_string(index);
-}
-
 }  // namespace mobileone

@@ -2,8 +2,6 @@
 
 #include <torch/types.h>
 
-#include <string>
-
 #include "mobileone/config/config.h"
 #include "mobileone/eval/model.h"
 
@@ -22,8 +20,5 @@ torch::Tensor logits_of(const Model& model, const torch::Tensor& images, Precisi
 /// The same of a network that gives each pixel a class: float32 [N,classes,H,W] on the CPU.
 torch::Tensor dense_logits_of(const Model& model, const torch::Tensor& images, Precision precision,
                               int64_t classes = 0);
-
-/// The name of a class; its number where the model names none.
-std::string class_name_of(const Model& model, int64_t index);
 
 }  // namespace mobileone

@@ -200,6 +200,11 @@ Model exported_onnx(const std::string& what) {
 
 }  // namespace
 
+std::string class_name_of(const Model& model, int64_t index) {
+  return index < static_cast<int64_t>(model.class_names.size()) ? model.class_names[index]
+                                                                : std::to_string(index);
+}
+
 Model load_model(const std::filesystem::path& path, torch::Device device,
                  std::optional<Weights> wanted, ScriptCode code) {
   Model model;

@@ -10,7 +10,7 @@
 #include "mobileone/checkpoint/weights_file.h"
 #include "mobileone/config/writer.h"
 #include "mobileone/graph/shapes.h"
-#include "mobileone/model/graph_runner.h"
+#include "mobileone/model/graph_arrays.h"
 #include "mobileone/report/text.h"
 #include "mobileone/util/file.h"
 #include "mobileone/util/version.h"
@@ -57,7 +57,7 @@ class OnnxNodes {
     if (o.keep_sizes) return last("GlobalAveragePool", {in(0)});
     std::string mean = onnx_.add_node("GlobalAveragePool", node_->name, {in(0)});
     // Without its own, runtimes would compute the mean in floating point.
-    if (const auto* grid = grid_of(node_->output)) mean = on_grid(mean, *grid);
+    if (const auto* grid = graph_.grid_of(node_->output)) mean = on_grid(mean, *grid);
     return last("Flatten", {mean}, {{"axis", 1}}, graph::sibling(node_->name, "flatten"));
   }
   std::string operator()(graph::Sigmoid) { return last("Sigmoid", {in(0)}); }
@@ -92,7 +92,7 @@ class OnnxNodes {
   }
   std::string operator()(const graph::DecodeBoxes& o) {
     const std::string& name = node_->name;
-    const at::Tensor anchors = to_tensor(o.anchors, at::kFloat);
+    const at::Tensor anchors = tensor_of(o.anchors, at::kFloat);
     const auto constant = [&](const char* own, const at::Tensor& value) {
       return onnx_.add_initializer(name + own, value);
     };
@@ -187,11 +187,6 @@ class OnnxNodes {
   // Numbers in 8 bits: QuantizeLinear and DequantizeLinear stand around them, which runtimes fuse
   // with the operators between.
 
-  const graph::Grid* grid_of(graph::Value value) const {
-    const auto found = graph_.grids.find(value.id);
-    return found == graph_.grids.end() ? nullptr : &found->second;
-  }
-
   std::string on_grid(const std::string& x, const graph::Grid& grid) {
     const std::string scale = onnx_.add_initializer(x + ".scale", at::scalar_tensor(grid.scale)),
                       zero = onnx_.add_initializer(x + ".zero",
@@ -202,7 +197,8 @@ class OnnxNodes {
 
   /// What takes the value takes it from its grid, if it has one.
   void write_grid(graph::Value value) {
-    if (const auto* grid = grid_of(value)) names_[value.id] = on_grid(names_[value.id], *grid);
+    if (const auto* grid = graph_.grid_of(value))
+      names_[value.id] = on_grid(names_[value.id], *grid);
   }
 
   void write_levels(graph::Parameter parameter, const at::Tensor& levels,
@@ -221,7 +217,7 @@ class OnnxNodes {
     std::set<int32_t> written;
     for (const auto& node : graph_.nodes) {
       const auto parameters = graph::weight_and_bias(node.operation);
-      const auto* grid = node.inputs.empty() ? nullptr : grid_of(node.inputs.front());
+      const auto* grid = node.inputs.empty() ? nullptr : graph_.grid_of(node.inputs.front());
       if (!parameters || grid == nullptr || !graph_.scales.contains(parameters->weight.id))
         continue;
       const auto& [weight, bias] = *parameters;
@@ -233,7 +229,7 @@ class OnnxNodes {
     }
     for (int32_t id = 0; id < std::ssize(graph_.parameters); ++id) {
       const auto& [name, array] = graph_.parameters[id];
-      if (!written.contains(id)) onnx_.add_initializer(name, to_tensor(array, type_));
+      if (!written.contains(id)) onnx_.add_initializer(name, tensor_of(array, type_));
     }
   }
 
@@ -274,7 +270,7 @@ class OnnxNodes {
                    const OnnxGraph::Attributes& attributes = {}, std::string name = "") {
     const std::string& output = outputs_[node_->output.id];
     if (name.empty()) name = node_->name;
-    const auto* grid = grid_of(node_->output);
+    const auto* grid = graph_.grid_of(node_->output);
     const bool is_cut_off = grid != nullptr && grid->zero == 0;  // below zero, as by a ReLU
     if (!node_->relu || is_cut_off) return onnx_.add_node(type, name, inputs, attributes, output);
     const std::string x = onnx_.add_node(type, name, inputs, attributes);

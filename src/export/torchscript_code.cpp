@@ -11,6 +11,7 @@
 
 #include "mobileone/export/torchscript.h"
 #include "mobileone/graph/shapes.h"
+#include "mobileone/model/graph_arrays.h"
 #include "tensors.h"
 #include "torchscript_boxes.h"
 
@@ -45,7 +46,7 @@ class ModuleTree {
     modules_.emplace("", make("MobileOne"));
     for (const auto& [name, array] : graph.parameters) {
       at(graph::parent(name))
-          .register_parameter(last_part(name), to_tensor(array, type), /*is_buffer=*/false);
+          .register_parameter(last_part(name), tensor_of(array, type), /*is_buffer=*/false);
     }
   }
 
@@ -183,7 +184,7 @@ class CodeWriter {
     return fmt::format("torch.softmax(torch.to({}, {}), {})", in(0), kFloat32, o.axis);
   }
   std::string operator()(const graph::DecodeBoxes& o) {
-    const at::Tensor anchors = to_tensor(o.anchors, at::kFloat);
+    const at::Tensor anchors = tensor_of(o.anchors, at::kFloat);
     jit::Module& module = modules_.at("");
     module.register_buffer("anchor_centers", anchors.slice(1, 0, 2).contiguous());
     module.register_buffer("anchor_sides", anchors.slice(1, 2, 4).contiguous());

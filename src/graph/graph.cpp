@@ -21,6 +21,11 @@ Parameter Graph::add_parameter(std::string name, Array array) {
   return {static_cast<int32_t>(parameters.size()) - 1};
 }
 
+const Grid* Graph::grid_of(Value value) const {
+  const auto found = grids.find(value.id);
+  return found == grids.end() ? nullptr : &found->second;
+}
+
 std::optional<WeightAndBias> weight_and_bias(const Operation& operation) {
   if (const auto* conv = std::get_if<Conv>(&operation)) return {{conv->weight, conv->bias}};
   if (const auto* linear = std::get_if<Linear>(&operation)) return {{linear->weight, linear->bias}};

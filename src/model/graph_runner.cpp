@@ -3,8 +3,9 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <memory>
 #include <variant>
+
+#include "mobileone/model/graph_arrays.h"
 
 namespace mobileone {
 namespace {
@@ -30,32 +31,9 @@ at::Tensor beside(const at::Tensor& channels, int64_t dimensions) {
 
 }  // namespace
 
-at::Tensor tensor_of(const graph::Array& array) {
-  return at::from_blob(const_cast<float*>(array.values.get()), array.shape, at::kFloat).clone();
-}
-
-graph::Array array_of(const at::Tensor& tensor) {
-  const auto kept = std::make_shared<const at::Tensor>(tensor.to(at::kFloat).contiguous());
-  return {kept->sizes().vec(), {kept, kept->const_data_ptr<float>()}};
-}
-
 at::Tensor round_to(const graph::Grid& grid, const at::Tensor& x) {
   const at::Tensor levels = (x / grid.scale).round_().clamp_(-grid.zero, 255 - grid.zero);
   return levels * grid.scale;
-}
-
-at::Tensor weight_levels(const graph::Graph& graph, graph::Parameter weight) {
-  const at::Tensor values = tensor_of(graph[weight]).to(at::kDouble);
-  std::vector<int64_t> shape(static_cast<size_t>(values.dim()), 1);
-  shape[0] = -1;
-  const auto scales = at::tensor(graph.scales.at(weight.id), at::kFloat).to(at::kDouble);
-  return (values / scales.view(shape)).round();
-}
-
-at::Tensor bias_levels(const graph::Graph& graph, graph::Parameter bias, graph::Parameter weight,
-                       const graph::Grid& input) {
-  const auto scales = at::tensor(graph.scales.at(weight.id), at::kFloat) * input.scale;
-  return (tensor_of(graph[bias]).to(at::kDouble) / scales.to(at::kDouble)).round();
 }
 
 GraphRunner::GraphRunner(const graph::Graph& graph) : graph_(graph) {}
@@ -70,21 +48,26 @@ std::vector<at::Tensor> GraphRunner::operator()(const at::Tensor& images) {
 
 void GraphRunner::start(const at::Tensor& images) {
   values_.assign(static_cast<size_t>(graph_.values), {});
-  const graph::Grid* grid = grid_of(graph_.input.value);
+  const graph::Grid* grid = graph_.grid_of(graph_.input.value);
   values_[graph_.input.value.id] = grid == nullptr ? images : round_to(*grid, images);
 }
 
-void GraphRunner::step(const graph::Node& node) {
+void GraphRunner::compute(const graph::Node& node) {
   node_ = &node;
-  at::Tensor y = std::visit(*this, node.operation);
+  values_[node.output.id] = std::visit(*this, node.operation);
+}
+
+void GraphRunner::finish(const graph::Node& node) {
+  at::Tensor& y = values_[node.output.id];
   if (node.relu) y = y.relu();
-  const graph::Grid* grid = grid_of(node.output);
-  values_[node.output.id] = grid == nullptr ? y : round_to(*grid, y);
+  const graph::Grid* grid = graph_.grid_of(node.output);
+  if (grid != nullptr) y = round_to(*grid, y);
 }
 
 at::Tensor GraphRunner::operator()(const graph::Conv& o) const {
   if (is_integer(o.weight)) {
-    const at::Tensor bias = bias_levels(graph_, o.bias, o.weight, *grid_of(node_->inputs[0]));
+    const at::Tensor bias =
+        bias_levels(graph_, o.bias, o.weight, *graph_.grid_of(node_->inputs[0]));
     return of_sums(integer_sums(o) + beside(bias, 4), at::tensor(graph_.scales.at(o.weight.id)));
   }
   return at::conv2d(in(0), parameter(o.weight), parameter(o.bias), o.stride, o.padding, o.dilation,
@@ -95,14 +78,14 @@ at::Tensor GraphRunner::operator()(const graph::Linear& o) const {
   if (is_integer(o.weight)) {
     const at::Tensor sums =
         at::linear(levels(0).to(at::kDouble), weight_levels(graph_, o.weight),
-                   bias_levels(graph_, o.bias, o.weight, *grid_of(node_->inputs[0])));
+                   bias_levels(graph_, o.bias, o.weight, *graph_.grid_of(node_->inputs[0])));
     return of_sums(sums, at::tensor(graph_.scales.at(o.weight.id)));
   }
   return at::linear(in(0), parameter(o.weight), parameter(o.bias));
 }
 
 at::Tensor GraphRunner::operator()(const graph::GlobalMean& o) const {
-  if (grid_of(node_->inputs[0]) == nullptr) return in(0).mean({2, 3}, o.keep_sizes);
+  if (graph_.grid_of(node_->inputs[0]) == nullptr) return in(0).mean({2, 3}, o.keep_sizes);
   const at::Tensor sums = levels(0).to(at::kDouble).sum({2, 3}, o.keep_sizes);
   return of_sums(
       sums, at::full({1}, 1.0 / static_cast<double>(in(0).size(2) * in(0).size(3)), at::kFloat));
@@ -169,21 +152,16 @@ at::Tensor GraphRunner::operator()(const graph::Normalize& o) const {
 }
 
 at::Tensor GraphRunner::parameter(graph::Parameter p) const {
-  return tensor_of(graph_[p]).to(values_[node_->inputs[0].id].scalar_type());
-}
-
-const graph::Grid* GraphRunner::grid_of(graph::Value value) const {
-  const auto found = graph_.grids.find(value.id);
-  return found == graph_.grids.end() ? nullptr : &found->second;
+  return tensor_of(graph_[p], in(0).scalar_type());
 }
 
 bool GraphRunner::is_integer(graph::Parameter weight) const {
-  return graph_.scales.contains(weight.id) && grid_of(node_->inputs[0]) != nullptr;
+  return graph_.scales.contains(weight.id) && graph_.grid_of(node_->inputs[0]) != nullptr;
 }
 
 /// q − zero of an input that is on a grid.
 at::Tensor GraphRunner::levels(size_t input) const {
-  return (in(input) / grid_of(node_->inputs[input])->scale).round();
+  return (in(input) / graph_.grid_of(node_->inputs[input])->scale).round();
 }
 
 /// Sums of products of integers without the bias, float64. Products are summed in float32, so many
@@ -208,8 +186,8 @@ at::Tensor GraphRunner::integer_sums(const graph::Conv& o) const {
 /// What a node gives of its integer sums; `scales` are those of its weights, float32 [C] or [1]. On
 /// a grid, a sum is multiplied once, in float32, and rounded.
 at::Tensor GraphRunner::of_sums(const at::Tensor& sums, const at::Tensor& scales) const {
-  const at::Tensor of_product = scales * grid_of(node_->inputs[0])->scale;
-  const graph::Grid* grid = grid_of(node_->output);
+  const at::Tensor of_product = scales * graph_.grid_of(node_->inputs[0])->scale;
+  const graph::Grid* grid = graph_.grid_of(node_->output);
   if (grid == nullptr) return sums.to(at::kFloat) * beside(of_product, sums.dim());
   const at::Tensor factor = of_product / grid->scale;
   return (sums.to(at::kFloat) * beside(factor, sums.dim())).round_() * grid->scale;

@@ -2,11 +2,11 @@
 
 #include <fmt/ranges.h>
 
-#include <memory>
 #include <string_view>
 #include <utility>
 #include <variant>
 
+#include "mobileone/model/graph_arrays.h"
 #include "mobileone/util/error.h"
 
 namespace mobileone {
@@ -34,13 +34,6 @@ graph::Node conv_node(const std::string& name, const UnitOptions& o, const ConvP
                                    .dilation = o.dilation,
                                    .groups = o.groups},
           .inputs = {x}};
-}
-
-/// Float32 in the CPU's memory, that of `tensor` where it is so.
-graph::Array to_array(const torch::Tensor& tensor) {
-  const auto kept = std::make_shared<const torch::Tensor>(
-      tensor.detach().to(torch::kCPU, torch::kFloat32).contiguous());
-  return {kept->sizes().vec(), {kept, kept->const_data_ptr<float>()}};
 }
 
 }  // namespace
@@ -196,7 +189,7 @@ void take_values(graph::Graph& graph, const StateDict& state) {
       throw Error("{}: is [{}], expected [{}]", name, fmt::join(tensor->sizes(), ","),
                   fmt::join(array.shape, ","));
     }
-    array = to_array(*tensor);
+    array = array_of(*tensor);
   }
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <utility>
 #include <vector>
+
+#include "mobileone/model/unit.h"
 
 namespace mobileone {
 

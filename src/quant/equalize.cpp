@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "mobileone/model/graph_arrays.h"
 #include "mobileone/model/graph_runner.h"
 
 namespace mobileone {
@@ -114,10 +115,11 @@ class Equalizer {
   /// Makes the channels of a layer's output, whose ranges are `ranges` [C], alike. Nothing where
   /// something else takes it.
   void equalize_outputs(const graph::Node& layer, const at::Tensor& ranges) {
-    auto takers = takers_.of(layer.output);
+    const auto takers = takers_.of(layer.output);
     if (!takers) return;
-    std::erase_if(*takers, [](const auto* taker) { return is_depthwise(*taker); });
-    divide(layer, ranges, takers->empty() ? ranges : (ranges / columns(*takers)).sqrt());
+    auto dense = *takers;
+    std::erase_if(dense, [](const auto* taker) { return is_depthwise(*taker); });
+    divide(layer, *takers, ranges, dense.empty() ? ranges : (ranges / columns(dense)).sqrt());
   }
 
   /// Makes the largest weights of a layer's channels and of what takes them alike.
@@ -125,15 +127,16 @@ class Equalizer {
     const auto takers = takers_.of(layer.output);
     if (!takers) return;
     const at::Tensor rows = tensor_of(graph_[weight_of(layer)]).flatten(1).abs().amax(1);
-    divide(layer, rows, (rows / columns(*takers)).sqrt());
+    divide(layer, *takers, rows, (rows / columns(*takers)).sqrt());
   }
 
  private:
   static constexpr double kNothing = 1e-9;  ///< weights and ranges are not taken for smaller
 
-  /// Divides a layer's outputs by `factors` [C] and multiplies whatever takes them. Channels that
-  /// are always zero, by `sizes`, become no larger than any other.
-  void divide(const graph::Node& layer, const at::Tensor& sizes, at::Tensor factors) {
+  /// Divides a layer's outputs by `factors` [C] and multiplies the layers that take them. Channels
+  /// that are always zero, by `sizes`, become no larger than any other.
+  void divide(const graph::Node& layer, const std::vector<const graph::Node*>& takers,
+              const at::Tensor& sizes, at::Tensor factors) {
     constexpr double kLeast = 1e-6;  // of the largest
     factors = factors.clamp_min(kNothing);
     factors = at::where(sizes < kLeast * sizes.max(), factors.max(), factors);
@@ -141,7 +144,6 @@ class Equalizer {
     const auto [weight, bias] = *graph::weight_and_bias(layer.operation);
     set(weight, tensor_of(graph_[weight]) / factors.view({-1, 1, 1, 1}));
     set(bias, tensor_of(graph_[bias]) / factors);
-    const auto takers = *takers_.of(layer.output);
     for (const auto* taker : takers) {
       const at::Tensor w = tensor_of(graph_[weight_of(*taker)]);
       const at::Tensor shaped = w.dim() == 2           ? factors

@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "mobileone/model/graph_arrays.h"
 #include "mobileone/model/graph_runner.h"
 #include "mobileone/quant/equalize.h"
 #include "mobileone/util/error.h"
@@ -81,8 +82,11 @@ class Batches {
   Batches(const graph::Graph& graph, const std::vector<at::Tensor>& images) {
     for (const at::Tensor& batch : images) runners_.emplace_back(graph).start(batch);
   }
-  void step(const graph::Node& node) {
-    for (auto& runner : runners_) runner.step(node);
+  void compute(const graph::Node& node) {
+    for (auto& runner : runners_) runner.compute(node);
+  }
+  void finish(const graph::Node& node) {
+    for (auto& runner : runners_) runner.finish(node);
   }
   void drop(graph::Value value) {
     for (auto& runner : runners_) runner.drop(value);
@@ -217,22 +221,21 @@ Quantized quantize(graph::Graph folded, const std::vector<at::Tensor>& images,
       const bool together = is_pointwise(graph, node) && !options.per_tensor;
       rounder.round(node, together ? actual.covariance(node.inputs[0]) : at::Tensor());
     }
+    expected.compute(node);
     if (is_rounded && options.correct_biases) {
-      graph::Node linear = node;  // without its ReLU
-      linear.relu = false;
-      expected.step(linear);
-      actual.step(linear);
+      actual.compute(node);
       auto& bias = graph.parameters[parameters->bias.id].array;
       bias = array_of(tensor_of(bias) + expected.channel_means(node.output) -
                       actual.channel_means(node.output));
     }
-    expected.step(node);
+    expected.finish(node);
     const at::Tensor y = expected.flat(node.output);
     if (on_grids.contains(node.output)) {
       const bool is_resized = std::holds_alternative<graph::Resize>(node.operation);
       graph.grids[node.output.id] = is_resized ? graph.grids.at(node.inputs[0].id) : best_grid(y);
     }
-    actual.step(node);
+    actual.compute(node);
+    actual.finish(node);
     if (is_rounded) result.layers.push_back({node.name, decibels(y, actual.flat(node.output))});
     for (const graph::Value input : node.inputs) {
       if (last_uses.at(input) != &node) continue;

@@ -20,7 +20,7 @@ namespace {
 std::vector<LabelledBox> learnt(const std::vector<Object>& objects) {
   std::vector<LabelledBox> boxes;
   for (const Object& object : objects) {
-    if (!object.crowd && !object.difficult) boxes.push_back({object.box, object.label});
+    if (object.is_learnt()) boxes.push_back({object.box, object.label});
   }
   return boxes;
 }
@@ -89,8 +89,7 @@ namespace {
 
 /// Without an object nothing is learnt, and there is no precision.
 void require_objects(const ImageList& list) {
-  const auto counts = [](const Object& object) { return !object.crowd && !object.difficult; };
-  if (std::ranges::any_of(list.objects->objects, counts)) return;
+  if (std::ranges::any_of(list.objects->objects, &Object::is_learnt)) return;
   throw Error("{}: has no objects but crowds and difficult ones; name a set that has some",
               list.origin);
 }

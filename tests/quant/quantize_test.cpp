@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "mobileone/model/graph_arrays.h"
 #include "mobileone/model/graph_runner.h"
 #include "mobileone/model/lower.h"
 #include "mobileone/quant/equalize.h"

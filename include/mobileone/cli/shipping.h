@@ -1,12 +1,27 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
 #include "mobileone/checkpoint/checkpoint.h"
 #include "mobileone/export/compare.h"
+#include "mobileone/export/package.h"
 
 namespace mobileone::cli {
+
+/// What a written network takes and gives.
+struct InterfaceOptions {
+  bool with_preprocessing = false;
+  OutputChoices outputs;
+
+  Preprocessing preprocessing() const {
+    return with_preprocessing ? Preprocessing::kInside : Preprocessing::kOutside;
+  }
+};
+
+/// Adds --with-preprocessing, --argmax and --raw-outputs.
+void add_interface_options(CLI::App& command, InterfaceOptions& options);
 
 /// What a command that writes networks for others does about one that computes nothing right: it
 /// throws Error and writes nothing, or warns where --force was given.

@@ -19,6 +19,7 @@ struct Object {
   bool crowd = false;      ///< COCO: one annotation for many objects; not learnt
   bool difficult = false;  ///< Pascal VOC: neither learnt nor judged
 
+  bool is_learnt() const { return !crowd && !difficult; }
   bool operator==(const Object&) const = default;
 };
 

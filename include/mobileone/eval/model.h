@@ -28,6 +28,9 @@ struct Model {
   Config config;                         ///< `data` says how images are prepared
 };
 
+/// The name of a class; its number where the model names none.
+std::string class_name_of(const Model& model, int64_t index);
+
 /// What is done with the code in a TorchScript file.
 enum class ScriptCode {
   kLeave,  ///< of what `mobileone export` wrote the weights are taken; other files are refused

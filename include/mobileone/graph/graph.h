@@ -189,6 +189,8 @@ struct Graph {
   Value new_value() { return {values++}; }
 
   const Array& operator[](Parameter parameter) const { return parameters[parameter.id].array; }
+  /// Null where the value is in floating point.
+  const Grid* grid_of(Value value) const;
 };
 
 /// "stage2.5.se.reduce" → "stage2.5.se"; empty for a name without a dot.

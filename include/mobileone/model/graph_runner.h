@@ -22,7 +22,14 @@ class GraphRunner {
   // Or step by step: the images, then every node in the graph's order. The parameters' values may
   // change until the node that has them is computed.
   void start(const at::Tensor& images);
-  void step(const graph::Node& node);
+  void step(const graph::Node& node) {
+    compute(node);
+    finish(node);
+  }
+  /// The two halves of a step: the node's operation, as often as anything of it changed, and then
+  /// its ReLU and its grid.
+  void compute(const graph::Node& node);
+  void finish(const graph::Node& node);
   /// In real numbers, also of a value that is stored in 8 bits.
   const at::Tensor& operator[](graph::Value value) const { return values_[value.id]; }
   /// Frees the memory of a value that no node takes any more.
@@ -48,7 +55,6 @@ class GraphRunner {
   const at::Tensor& in(size_t i) const { return values_[node_->inputs[i].id]; }
   at::Tensor parameter(graph::Parameter parameter) const;
 
-  const graph::Grid* grid_of(graph::Value value) const;
   bool is_integer(graph::Parameter weight) const;
   at::Tensor levels(size_t input) const;
   at::Tensor integer_sums(const graph::Conv& conv) const;
@@ -59,18 +65,8 @@ class GraphRunner {
   std::vector<at::Tensor> values_;
 };
 
-/// The numbers of an array, in memory of their own, and the reverse.
-at::Tensor tensor_of(const graph::Array& array);
-graph::Array array_of(const at::Tensor& tensor);
-
 /// `x` on a grid: scale · (q − zero) with q = x / scale rounded, halves to even, plus zero, from 0
 /// to 255.
 at::Tensor round_to(const graph::Grid& grid, const at::Tensor& x);
-
-/// The integers that a quantised weight and a bias are stored as, of a node whose input is on
-/// `input`; float64.
-at::Tensor weight_levels(const graph::Graph& graph, graph::Parameter weight);
-at::Tensor bias_levels(const graph::Graph& graph, graph::Parameter bias, graph::Parameter weight,
-                       const graph::Grid& input);
 
 }  // namespace mobileone
